@@ -1,0 +1,1 @@
+//! Rules: load, schedule, evaluate, state machine, group; recording rules

@@ -1,0 +1,1 @@
+//! One folder per outbound dialect: HTTP to query to rendered answer

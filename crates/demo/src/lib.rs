@@ -1,0 +1,1 @@
+//! Realistic, correlated telemetry of a small shop, sent through OTLP

@@ -1,0 +1,1 @@
+//! Admission: limits, normalising, delta to cumulative, and the durable acknowledgement

@@ -1,0 +1,1 @@
+//! PromQL, LogQL and TraceQL: text to syntax tree and back, pure

@@ -1,0 +1,1 @@
+//! Small durable state: alert state, notification log and outbox

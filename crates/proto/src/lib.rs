@@ -1,0 +1,1 @@
+//! Protobuf types of the protocols that are spoken; nobody edits behaviour in here

@@ -1,0 +1,1 @@
+//! Answers questions over one snapshot: the PromQL engine, SQL, LogQL and trace search

@@ -1,0 +1,1 @@
+//! What Signalbox says about itself: names, metrics registry, logs and spans

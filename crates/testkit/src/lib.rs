@@ -1,0 +1,1 @@
+//! Manual clock, simulated disk with faults, script runner: for tests only
