@@ -1,1 +1,5 @@
-//! Admission: limits, normalising, delta to cumulative, and the durable acknowledgement
+//! Admission: between the decoders and the store. Limits, normalising, delta to cumulative, and the durable acknowledgement.
+
+pub mod sink;
+
+pub use sink::{Accepted, Sink};

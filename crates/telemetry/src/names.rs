@@ -1,0 +1,43 @@
+//! Every metric of our own, with its help text. The first word is the crate that counts it.
+
+/// Name and help of one metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Name {
+    /// Name with unit suffix.
+    pub name: &'static str,
+    /// Help text.
+    pub help: &'static str,
+}
+
+macro_rules! names {
+    ($($constant:ident = $name:literal, $help:literal;)*) => {
+        $(#[doc = $help] pub const $constant: Name = Name { name: $name, help: $help };)*
+    };
+}
+
+names! {
+    RECEIVE_REQUESTS_TOTAL = "signalbox_receive_requests_total", "Requests to receivers by protocol and outcome.";
+    RECEIVE_BYTES_TOTAL = "signalbox_receive_bytes_total", "Bytes of request bodies as received, by protocol.";
+    RECEIVE_ROWS_TOTAL = "signalbox_receive_rows_total", "Samples, log records and spans acknowledged, by protocol and signal.";
+    RECEIVE_REJECTED_ROWS_TOTAL = "signalbox_receive_rejected_rows_total", "Samples, log records and spans refused, by protocol and reason.";
+    INGEST_ROWS_TOTAL = "signalbox_ingest_rows_total", "Rows admitted by signal.";
+    INGEST_REJECTED_ROWS_TOTAL = "signalbox_ingest_rejected_rows_total", "Rows refused by reason.";
+    STORE_WAL_BYTES_TOTAL = "signalbox_store_wal_bytes_total", "Bytes appended to the WAL.";
+    STORE_WAL_SYNCS_TOTAL = "signalbox_store_wal_syncs_total", "Syncs of the WAL.";
+    STORE_WAL_SYNC_ERRORS_TOTAL = "signalbox_store_wal_sync_errors_total", "Syncs of the WAL that failed.";
+    STORE_WAL_SYNC_SECONDS = "signalbox_store_wal_sync_seconds", "Time of one sync of the WAL.";
+    STORE_CORRUPTION_DETECTED_TOTAL = "signalbox_store_corruption_detected_total", "Frames, segments and pages whose checksum or structure was wrong.";
+    STORE_ACTIVE_SERIES = "signalbox_store_active_series", "Series in the head.";
+    STORE_HEAD_ROWS = "signalbox_store_head_rows", "Rows in the head by table.";
+    STORE_SEGMENTS = "signalbox_store_segments", "Segments by table.";
+    STORE_SEGMENT_BYTES = "signalbox_store_segment_bytes", "Bytes of segments by table.";
+    STORE_FLUSHES_TOTAL = "signalbox_store_flushes_total", "Flushes of the head by outcome.";
+    STORE_COMPACTIONS_TOTAL = "signalbox_store_compactions_total", "Compactions by outcome.";
+    STORE_RETAINED_SEGMENTS_TOTAL = "signalbox_store_retained_segments_total", "Segments removed by retention, by reason.";
+    QUERY_REQUESTS_TOTAL = "signalbox_query_requests_total", "Queries by language and outcome.";
+    QUERY_SECONDS = "signalbox_query_seconds", "Time of one query by language.";
+    API_REQUESTS_TOTAL = "signalbox_api_requests_total", "Requests to the query APIs by dialect and status class.";
+    ALERT_EVALUATIONS_TOTAL = "signalbox_alert_evaluations_total", "Evaluations of rules by outcome.";
+    ALERT_EVALUATIONS_MISSED_TOTAL = "signalbox_alert_evaluations_missed_total", "Evaluations that did not happen in time.";
+    NOTIFY_MESSAGES_TOTAL = "signalbox_notify_messages_total", "Messages by channel and outcome.";
+}
