@@ -1,0 +1,57 @@
+//! Settings of the store.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the store. Sizes in bytes, durations in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How long rows stay in the head at most before they are flushed into segments.
+    pub flush_interval_seconds: u64,
+    /// Flush earlier when the WAL behind the head is larger than this.
+    pub flush_wal_bytes: u64,
+    /// Retention by signal.
+    pub retention: RetentionSettings,
+}
+
+/// How long data is kept. What exceeds either bound is removed, oldest segments first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionSettings {
+    /// Metrics.
+    pub metrics: Retention,
+    /// Logs.
+    pub logs: Retention,
+    /// Traces.
+    pub traces: Retention,
+}
+
+/// Bounds of one signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Age in seconds; 0 keeps for ever.
+    pub max_age_seconds: u64,
+    /// Bytes of segments; 0 means no bound.
+    pub max_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { flush_interval_seconds: 600, flush_wal_bytes: 256 << 20, retention: RetentionSettings::default() }
+    }
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        let days = |days: u64| Retention { max_age_seconds: days * DAY, max_bytes: 0 };
+        Self { metrics: days(395), logs: days(30), traces: days(14) }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { max_age_seconds: 30 * 24 * 60 * 60, max_bytes: 0 }
+    }
+}

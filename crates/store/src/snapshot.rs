@@ -1,0 +1,120 @@
+//! What is stored of one tenant at one instant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Table, TimeRange};
+
+use crate::memory::TenantHead;
+use crate::scan::{ScanPart, ScanRequest};
+
+/// A series that a selection found. Valid for the snapshot that gave it out.
+#[derive(Debug, Clone)]
+pub struct SeriesHandle {
+    /// Identity.
+    pub id: SeriesId,
+    /// Labels.
+    pub labels: Labels,
+}
+
+/// A native histogram at an instant.
+#[derive(Debug, Clone)]
+pub struct HistogramPoint {
+    /// Milliseconds since the Unix epoch.
+    pub ts_ms: i64,
+    /// Start in milliseconds since the Unix epoch, 0 when unknown.
+    pub start_ms: i64,
+    /// The histogram.
+    pub histogram: Arc<Histogram>,
+}
+
+/// Samples of one series: ascending in time, no time twice among floats nor among histograms. Staleness markers included.
+#[derive(Debug, Clone, Copy)]
+pub struct SeriesSamples<'a> {
+    /// Times of the float samples in milliseconds since the Unix epoch.
+    pub ts_ms: &'a [i64],
+    /// Values, as long as the times.
+    pub values: &'a [f64],
+    /// Start times in milliseconds since the Unix epoch (0 unknown); empty when none is known, else as long as the times.
+    pub start_ms: &'a [i64],
+    /// Native histogram samples.
+    pub histograms: &'a [HistogramPoint],
+}
+
+/// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) head: Arc<TenantHead>,
+}
+
+impl Snapshot {
+    /// Series that match all matchers and may have samples in the range, sorted by labels.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Limit`] when more than `series_max` series match; of the disk.
+    pub fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
+        self.head.select(matchers, range, series_max)
+    }
+
+    /// Reads the samples in the range (both ends included) of each series and hands them to `visit` with the position of
+    /// the series in `series`, in any order of series, one call a series, series without samples left out. May be called
+    /// from several threads for different series.
+    ///
+    /// # Errors
+    /// Of the disk, and the first error of `visit`.
+    pub fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        self.head.read(series, range, visit)
+    }
+
+    /// Names of labels of the series that match one of the sets of matchers (all series if there is no set), sorted.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn label_names(&self, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        self.for_each_series(sets, range, &mut |labels| names.extend(labels.iter().map(|(name, _)| name.to_owned())))?;
+        Ok(names)
+    }
+
+    /// Values of a label of the series that match one of the sets of matchers (all series if there is no set), sorted.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn label_values(&self, name: &str, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        let mut values = BTreeSet::new();
+        self.for_each_series(sets, range, &mut |labels| values.extend(labels.get(name).map(str::to_owned)))?;
+        Ok(values)
+    }
+
+    /// Metadata of metric families, sorted by name.
+    pub fn metadata(&self) -> Vec<MetricMetadata> {
+        self.head.metadata()
+    }
+
+    /// Exemplars in the range of the series that match, sorted by labels, then time.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn exemplars(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
+        self.head.exemplars(matchers, range)
+    }
+
+    /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema
+    /// of the table in `model::schema`, of the projection if there is one.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        self.head.scan(table, request)
+    }
+
+    fn for_each_series(&self, sets: &[Vec<Matcher>], range: TimeRange, visit: &mut dyn FnMut(&Labels)) -> Result<()> {
+        let everything = [Vec::new()];
+        for matchers in if sets.is_empty() { &everything } else { sets } {
+            for series in self.select(matchers, range, usize::MAX)? {
+                visit(&series.labels);
+            }
+        }
+        Ok(())
+    }
+}
