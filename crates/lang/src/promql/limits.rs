@@ -1,0 +1,9 @@
+//! What a query may cost before it is refused.
+
+/// Longest query in bytes. The largest query in the packs of rules and dashboards that we test with has 6 kB.
+pub const QUERY_BYTES_MAX: usize = 64 << 10;
+/// Deepest nesting of parentheses, braces of calls and signs: each level is a few stack frames of the parser, which must
+/// fit a stack of 2 MiB in a debug build.
+pub const NESTING_MAX: usize = 150;
+/// Highest tree, chains of operators (`a + b + c`, one level each) included: everything that walks a tree recurses this deep.
+pub const HEIGHT_MAX: usize = 512;
