@@ -1,0 +1,31 @@
+# Two commands: `make run` builds and starts Signalbox, `make test` runs every test.
+# Build output and installed test tools live outside of the clone, in $(SIGNALBOX_CACHE).
+
+SHELL := /bin/bash
+SIGNALBOX_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signalbox
+export SIGNALBOX_CACHE
+export CARGO_TARGET_DIR ?= $(SIGNALBOX_CACHE)/target
+ARGS ?=
+
+.PHONY: run test build web help
+
+help:
+	@echo 'make run    build the web UI and the server, start it with the embedded store (ARGS="--http-listen 0.0.0.0:4400" to add flags)'
+	@echo 'make test   install what the tests need, run all of them'
+	@echo 'make build  build without starting'
+
+run: build
+	@echo '== starting: open http://127.0.0.1:4400 (Ctrl-C stops; `make run ARGS=--demo` adds demo data)'
+	@"$(CARGO_TARGET_DIR)/debug/signalbox" serve $(ARGS)
+
+build: web
+	@tests/need cargo
+	@echo '== building the server (first time: about 6 minutes on 2 cores; afterwards seconds)'
+	@cargo build --workspace --locked
+
+web:
+	@tests/need node
+	@tests/web-build
+
+test:
+	@tests/all
