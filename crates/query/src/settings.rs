@@ -1,0 +1,42 @@
+//! Settings of questions: the bounds that protect the server from one greedy question.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of questions. A request may ask for less than these, never for more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How long one question may take, in seconds.
+    pub timeout_seconds: u64,
+    /// Memory that all SQL questions share, in bytes.
+    pub memory_bytes: u64,
+    /// Memory that one SQL question may hold, in bytes.
+    pub memory_bytes_per_query: u64,
+    /// Rows that one SQL question may answer with.
+    pub rows_max: u64,
+    /// Log records or traces that one question may answer with.
+    pub results_max: u64,
+    /// Directory for rows that do not fit into memory; when unset nothing is spilled and the question fails instead.
+    pub spill_dir: Option<PathBuf>,
+    /// Bytes that may be spilled at one time.
+    pub spill_bytes: u64,
+    /// Threads that one SQL question is split over; 0 means one per core.
+    pub partitions: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout_seconds: 120,
+            memory_bytes: 1 << 30,
+            memory_bytes_per_query: 512 << 20,
+            rows_max: 1_000_000,
+            results_max: 50_000,
+            spill_dir: None,
+            spill_bytes: 10 << 30,
+            partitions: 0,
+        }
+    }
+}
