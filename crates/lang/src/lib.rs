@@ -3,7 +3,9 @@
 //! Queries come from strangers: every parser here is hand-written, runs in linear time, bounds length, nesting and size
 //! before it allocates, and answers with the place of the error. Nothing here evaluates anything.
 
+pub mod duration;
 pub mod promql;
 pub mod span;
+pub mod text;
 
 pub use span::Span;
