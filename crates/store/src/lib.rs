@@ -7,6 +7,8 @@
 //!
 //! The store knows nothing of protocols, query languages or HTTP.
 
+pub mod catalog;
+pub mod format;
 pub mod scan;
 pub mod settings;
 pub mod snapshot;

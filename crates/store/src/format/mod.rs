@@ -1,0 +1,15 @@
+//! Segments at rest: plain Parquet files that verify themselves.
+//!
+//! Every table has one schema (`model::schema`), every file carries its own record as key-value metadata, so that the
+//! catalog can be rebuilt from the files alone, and checksums of its blocks, so that every read verifies what it reads.
+//! The bytes are described in `FORMAT.md`.
+
+pub mod record;
+
+pub(crate) mod file;
+pub(crate) mod writer;
+
+pub use record::{FrameRange, Segment, SegmentId};
+
+pub(crate) use file::OpenSegment;
+pub(crate) use writer::SegmentWriter;
