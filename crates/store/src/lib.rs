@@ -14,6 +14,8 @@ pub mod settings;
 pub mod snapshot;
 
 mod memory;
+mod read;
+mod write;
 
 use std::path::Path;
 use std::sync::Arc;

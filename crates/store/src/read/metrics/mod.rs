@@ -1,0 +1,4 @@
+//! Reading metrics: selecting series by matchers, and their samples over head and segments.
+
+pub(crate) mod matching;
+pub(crate) mod run;

@@ -1,0 +1,3 @@
+//! The read road: what a snapshot does when it is asked.
+
+pub(crate) mod metrics;

@@ -1,0 +1,305 @@
+//! Samples of all series between two seals.
+//!
+//! Series that are scraped together share their timestamps: a series refers to a run of the times of its *group* and keeps
+//! only its values, so an open sample takes 8 bytes. A series whose times part from those of its group moves to a group that
+//! has the same times, or gets one of its own. Samples out of order lie in a small buffer beside, merged when read.
+
+use parking_lot::RwLock;
+use signalbox_model::{Exemplar, MetricBatch, SeriesRef, TimeRange};
+
+use crate::read::metrics::run::{Run, sort_histograms};
+use crate::snapshot::HistogramPoint;
+
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Slot plus one by reference of the series, 0 where there is none.
+    slots: Vec<u32>,
+    series: Vec<Buffer>,
+    groups: Vec<Group>,
+    samples: usize,
+    histograms: usize,
+    exemplars: usize,
+}
+
+#[derive(Debug)]
+struct Group {
+    times: Vec<i64>,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    series: SeriesRef,
+    group: u32,
+    /// Where the times of this series begin in those of the group.
+    first: u32,
+    values: Vec<f64>,
+    /// Start of the first sample; `Extra::starts` has what follows.
+    start_ms: i64,
+    extra: Option<Box<Extra>>,
+}
+
+/// What most series do not have.
+#[derive(Debug, Default)]
+struct Extra {
+    /// From which sample on which start holds.
+    starts: Vec<(u32, i64)>,
+    /// Samples not newer than the newest in order, as they came; each replaces what has its time.
+    late: Vec<Late>,
+    histograms: Vec<HistogramPoint>,
+    exemplars: Vec<Exemplar>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Late {
+    ts_ms: i64,
+    value: f64,
+    start_ms: i64,
+}
+
+impl Buffers {
+    pub(crate) fn append(&self, batch: &MetricBatch, refs: &[SeriesRef]) {
+        let mut state = self.state.write();
+        let columns = &batch.samples;
+        let mut neighbour = None;
+        for at in 0..columns.len() {
+            let start_ms = columns.start_ms.get(at).copied().unwrap_or(0);
+            let sample = Late { ts_ms: columns.ts_ms[at], value: columns.value[at], start_ms };
+            state.push(refs[columns.series[at] as usize], sample, &mut neighbour);
+        }
+        for sample in &batch.histograms {
+            let point = HistogramPoint { ts_ms: sample.ts_ms, start_ms: sample.start_ms, histogram: sample.histogram.clone().into() };
+            state.extra(refs[sample.series as usize]).histograms.push(point);
+        }
+        for exemplar in &batch.exemplars {
+            state.extra(refs[exemplar.series as usize]).exemplars.push(exemplar.clone());
+        }
+        state.histograms += batch.histograms.len();
+        state.exemplars += batch.exemplars.len();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.state.read();
+        state.samples + state.histograms + state.exemplars == 0
+    }
+
+    /// Float samples, histogram samples and exemplars, duplicates included.
+    pub(crate) fn rows(&self) -> (usize, usize, usize) {
+        let state = self.state.read();
+        (state.samples, state.histograms, state.exemplars)
+    }
+
+    /// Bytes of the samples, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const SERIES_BYTES: usize = 64;
+        const HISTOGRAM_BYTES: usize = 600;
+        const EXEMPLAR_BYTES: usize = 200;
+        let state = self.state.read();
+        state.series.len() * SERIES_BYTES + state.samples * 9 + state.histograms * HISTOGRAM_BYTES + state.exemplars * EXEMPLAR_BYTES
+    }
+
+    /// Runs of times that series share.
+    #[cfg(test)]
+    pub(crate) fn groups(&self) -> usize {
+        let state = self.state.read();
+        let used: std::collections::BTreeSet<u32> = state.series.iter().map(|buffer| buffer.group).collect();
+        used.len()
+    }
+
+    /// The series by slot.
+    pub(crate) fn series(&self) -> Vec<SeriesRef> {
+        self.state.read().series.iter().map(|buffer| buffer.series).collect()
+    }
+
+    /// Where a series lies.
+    pub(crate) fn slot(&self, series: SeriesRef) -> Option<usize> {
+        self.state.read().slot(series)
+    }
+
+    /// Whether each of some series has a sample in the range.
+    pub(crate) fn any_in(&self, series: &mut dyn FnMut() -> Option<SeriesRef>, range: TimeRange, found: &mut dyn FnMut(SeriesRef)) {
+        let state = self.state.read();
+        while let Some(series) = series() {
+            if state.slot(series).is_some_and(|slot| state.has_sample_in(slot, range)) {
+                found(series);
+            }
+        }
+    }
+
+    /// The float samples of a slot in a range, in order of time; `run` is cleared first.
+    pub(crate) fn read_samples(&self, slot: usize, range: TimeRange, run: &mut Run) {
+        self.state.read().read_samples(slot, range, run);
+    }
+
+    /// The histograms of a slot in a range, in order of time.
+    pub(crate) fn read_histograms(&self, slot: usize, range: TimeRange) -> Vec<HistogramPoint> {
+        let state = self.state.read();
+        let Some(extra) = state.series.get(slot).and_then(|buffer| buffer.extra.as_ref()) else { return Vec::new() };
+        let mut points: Vec<HistogramPoint> = extra.histograms.iter().filter(|point| in_range(point.ts_ms, range)).cloned().collect();
+        drop(state);
+        sort_histograms(&mut points);
+        points
+    }
+
+    /// The exemplars of a slot in a range, in order of time.
+    pub(crate) fn read_exemplars(&self, slot: usize, range: TimeRange) -> Vec<Exemplar> {
+        let state = self.state.read();
+        let Some(extra) = state.series.get(slot).and_then(|buffer| buffer.extra.as_ref()) else { return Vec::new() };
+        let mut exemplars: Vec<Exemplar> = extra.exemplars.iter().filter(|exemplar| in_range(exemplar.ts_ms, range)).cloned().collect();
+        drop(state);
+        exemplars.sort_by_key(|exemplar| exemplar.ts_ms);
+        exemplars
+    }
+}
+
+impl State {
+    fn slot(&self, series: SeriesRef) -> Option<usize> {
+        (*self.slots.get(series.0 as usize)? as usize).checked_sub(1)
+    }
+
+    fn slot_or_new(&mut self, series: SeriesRef) -> usize {
+        let at = series.0 as usize;
+        if at >= self.slots.len() {
+            self.slots.resize(at + 1, 0);
+        }
+        if self.slots[at] == 0 {
+            self.series.push(Buffer { series, group: 0, first: 0, values: Vec::new(), start_ms: 0, extra: None });
+            self.slots[at] = self.series.len() as u32;
+        }
+        self.slots[at] as usize - 1
+    }
+
+    fn extra(&mut self, series: SeriesRef) -> &mut Extra {
+        let slot = self.slot_or_new(series);
+        self.series[slot].extra.get_or_insert_default()
+    }
+
+    /// `neighbour` is the group that the previous sample of the request went to.
+    fn push(&mut self, series: SeriesRef, sample: Late, neighbour: &mut Option<u32>) {
+        let slot = self.slot_or_new(series);
+        self.samples += 1;
+        let buffer = &mut self.series[slot];
+        let count = buffer.values.len();
+        if count == 0 {
+            (buffer.group, buffer.first) = join(&mut self.groups, *neighbour, &[], sample.ts_ms);
+            buffer.start_ms = sample.start_ms;
+        } else {
+            let group = &mut self.groups[buffer.group as usize];
+            let next = buffer.first as usize + count;
+            let newest = group.times[next - 1];
+            if sample.ts_ms <= newest {
+                if sample.ts_ms == newest && buffer.last_start() == sample.start_ms && !buffer.has_late_at(newest) {
+                    buffer.values[count - 1] = sample.value;
+                } else {
+                    buffer.extra.get_or_insert_default().late.push(sample);
+                }
+                return;
+            }
+            match group.times.get(next) {
+                None => group.times.push(sample.ts_ms),
+                Some(time) if *time == sample.ts_ms => {}
+                Some(_) => {
+                    let times = group.times[buffer.first as usize..next].to_vec();
+                    (buffer.group, buffer.first) = join(&mut self.groups, *neighbour, &times, sample.ts_ms);
+                }
+            }
+            if buffer.last_start() != sample.start_ms {
+                buffer.extra.get_or_insert_default().starts.push((count as u32, sample.start_ms));
+            }
+        }
+        if buffer.values.capacity() == count {
+            // Doubling would waste a third of the head.
+            buffer.values.reserve_exact((count / 2).max(4));
+        }
+        buffer.values.push(sample.value);
+        *neighbour = Some(buffer.group);
+    }
+
+    fn has_sample_in(&self, slot: usize, range: TimeRange) -> bool {
+        let buffer = &self.series[slot];
+        let times = self.times(buffer);
+        let from = times.partition_point(|time| *time < range.start_ms());
+        times.get(from).is_some_and(|time| in_range(*time, range))
+            || buffer.extra.as_ref().is_some_and(|extra| {
+                extra.late.iter().any(|late| in_range(late.ts_ms, range)) || extra.histograms.iter().any(|point| in_range(point.ts_ms, range))
+            })
+    }
+
+    fn times(&self, buffer: &Buffer) -> &[i64] {
+        let Some(group) = self.groups.get(buffer.group as usize) else { return &[] };
+        group.times.get(buffer.first as usize..buffer.first as usize + buffer.values.len()).unwrap_or(&[])
+    }
+
+    fn read_samples(&self, slot: usize, range: TimeRange, run: &mut Run) {
+        run.clear();
+        let Some(buffer) = self.series.get(slot) else { return };
+        let times = self.times(buffer);
+        let from = times.partition_point(|time| *time < range.start_ms());
+        let to = times.partition_point(|time| *time <= range.end_ms());
+        if from < to {
+            run.extend(&times[from..to], &buffer.values[from..to], &buffer.starts(from, to));
+        }
+        let Some(extra) = buffer.extra.as_ref().filter(|extra| !extra.late.is_empty()) else { return };
+        let mut late: Vec<Late> = extra.late.iter().filter(|late| in_range(late.ts_ms, range)).copied().collect();
+        // Stable, so that of equal times the last one stays the last.
+        late.sort_by_key(|late| late.ts_ms);
+        let mut later = Run::default();
+        for sample in late {
+            later.push_or_replace(sample.ts_ms, sample.value, sample.start_ms);
+        }
+        run.overlay(later.ts_ms(), later.values(), later.start_ms());
+    }
+}
+
+impl Buffer {
+    fn last_start(&self) -> i64 {
+        let changes = self.extra.as_ref().and_then(|extra| extra.starts.last());
+        changes.map_or(self.start_ms, |(_, start_ms)| *start_ms)
+    }
+
+    fn has_late_at(&self, ts_ms: i64) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.late.iter().any(|late| late.ts_ms == ts_ms))
+    }
+
+    /// Starts of some samples; empty if none is known.
+    fn starts(&self, from: usize, to: usize) -> Vec<i64> {
+        let changes = self.extra.as_ref().map_or(&[][..], |extra| &extra.starts);
+        if self.start_ms == 0 && changes.is_empty() {
+            return Vec::new();
+        }
+        let mut starts = vec![self.start_ms; to - from];
+        for (since, start_ms) in changes {
+            let since = (*since as usize).clamp(from, to) - from;
+            starts[since..].fill(*start_ms);
+        }
+        starts
+    }
+}
+
+/// The group and the place in it for a series with these times and one more: that of the neighbour in the request if it has
+/// the same times, else one of its own.
+fn join(groups: &mut Vec<Group>, neighbour: Option<u32>, times: &[i64], next: i64) -> (u32, u32) {
+    if let Some(neighbour) = neighbour {
+        let shared = &groups[neighbour as usize].times;
+        let first = shared.len().checked_sub(times.len() + 1);
+        if let Some(first) = first
+            && shared[first..first + times.len()] == *times
+            && shared.last() == Some(&next)
+        {
+            return (neighbour, first as u32);
+        }
+    }
+    let mut own = Vec::with_capacity(times.len() + 4);
+    own.extend_from_slice(times);
+    own.push(next);
+    groups.push(Group { times: own });
+    (groups.len() as u32 - 1, 0)
+}
+
+fn in_range(ts_ms: i64, range: TimeRange) -> bool {
+    range.start_ms() <= ts_ms && ts_ms <= range.end_ms()
+}

@@ -1,0 +1,191 @@
+//! The series that the head of a tenant knows: references, labels, and an index from labels to references.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
+use signalbox_model::{Error, Labels, Result, SeriesId, SeriesKey, SeriesRef};
+
+use crate::read::metrics::matching::LabelIndex;
+
+#[derive(Debug, Default)]
+pub(crate) struct SeriesTable {
+    /// By reference; `None` once forgotten, for references are never given out twice.
+    series: Vec<Option<Entry>>,
+    by_id: HashTable<u32>,
+    by_key: HashTable<(SeriesKey, SeriesRef)>,
+    postings: HashMap<Box<str>, BTreeMap<Box<str>, Postings>>,
+    alive: RoaringBitmap,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: SeriesId,
+    labels: Labels,
+    /// Number of seals when it was last appended to.
+    touched: AtomicU32,
+}
+
+/// Most values of labels like `instance` or `pod` have few series, and many have one.
+#[derive(Debug)]
+enum Postings {
+    One(u32),
+    Many(Box<RoaringBitmap>),
+}
+
+impl SeriesTable {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(crate) fn find(&self, key: SeriesKey) -> Option<SeriesRef> {
+        self.by_key.find(hash(key.0), |(candidate, _)| *candidate == key).map(|(_, series)| *series)
+    }
+
+    pub(crate) fn find_id(&self, id: SeriesId) -> Option<SeriesRef> {
+        self.by_id.find(hash(id.0), |series| self.id_of(*series) == Some(id)).map(|series| SeriesRef(*series))
+    }
+
+    pub(crate) fn labels(&self, series: SeriesRef) -> Option<Labels> {
+        self.entry(series.0).map(|entry| entry.labels.clone())
+    }
+
+    pub(crate) fn id(&self, series: SeriesRef) -> Option<SeriesId> {
+        self.id_of(series.0)
+    }
+
+    /// Marks a series as alive; says whether it is.
+    pub(crate) fn touch(&self, series: SeriesRef, number: u32) -> bool {
+        self.entry(series.0).map(|entry| entry.touched.store(number, Ordering::Relaxed)).is_some()
+    }
+
+    /// Makes a series known under a key.
+    pub(crate) fn announce(&mut self, key: SeriesKey, labels: &Labels, number: u32) -> Result<SeriesRef> {
+        if let Some(series) = self.find(key)
+            && self.touch(series, number)
+        {
+            return Ok(series);
+        }
+        let id = labels.series_id();
+        let series = match self.find_id(id) {
+            Some(series) => series,
+            None => self.insert(id, labels)?,
+        };
+        self.touch(series, number);
+        self.by_key.insert_unique(hash(key.0), (key, series), |(key, _)| hash(key.0));
+        Ok(series)
+    }
+
+    /// Forgets the series that were last touched before the given number of seals.
+    pub(crate) fn forget_idle(&mut self, idle_since: u32) {
+        let idle = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.touched.load(Ordering::Relaxed) < idle_since);
+        let idle: Vec<u32> = (0..self.series.len()).filter(|at| idle(&self.series[*at])).map(|at| at as u32).collect();
+        if idle.is_empty() {
+            return;
+        }
+        for series in &idle {
+            let Some(entry) = self.series[*series as usize].take() else { continue };
+            if let Ok(found) = self.by_id.find_entry(hash(entry.id.0), |other| other == series) {
+                found.remove();
+            }
+            self.alive.remove(*series);
+            for (name, value) in entry.labels.iter() {
+                self.remove_posting(name, value, *series);
+            }
+        }
+        let series = &self.series;
+        self.by_key.retain(|(_, at)| series[at.0 as usize].is_some());
+    }
+
+    fn insert(&mut self, id: SeriesId, labels: &Labels) -> Result<SeriesRef> {
+        let series = u32::try_from(self.series.len()).ok().filter(|series| *series < u32::MAX);
+        let series = series.ok_or_else(|| Error::unavailable("cannot take a new series: references are used up until the next start"))?;
+        for (name, value) in labels.iter() {
+            if !self.postings.contains_key(name) {
+                self.postings.insert(name.into(), BTreeMap::new());
+            }
+            let values = self.postings.get_mut(name).expect("inserted just above");
+            match values.get_mut(value) {
+                Some(postings) => postings.add(series),
+                None => drop(values.insert(value.into(), Postings::One(series))),
+            }
+        }
+        self.series.push(Some(Entry { id, labels: labels.clone(), touched: AtomicU32::new(0) }));
+        self.alive.insert(series);
+        let all = &self.series;
+        let id_of = |series: &u32| all[*series as usize].as_ref().map_or(0, |entry| hash(entry.id.0));
+        self.by_id.insert_unique(hash(id.0), series, id_of);
+        Ok(SeriesRef(series))
+    }
+
+    fn remove_posting(&mut self, name: &str, value: &str, series: u32) {
+        let Some(values) = self.postings.get_mut(name) else { return };
+        let is_empty = match values.get_mut(value) {
+            Some(Postings::One(_)) => true,
+            Some(Postings::Many(many)) => {
+                many.remove(series);
+                many.is_empty()
+            }
+            None => false,
+        };
+        if is_empty {
+            values.remove(value);
+        }
+        if values.is_empty() {
+            self.postings.remove(name);
+        }
+    }
+
+    fn entry(&self, series: u32) -> Option<&Entry> {
+        self.series.get(series as usize)?.as_ref()
+    }
+
+    fn id_of(&self, series: u32) -> Option<SeriesId> {
+        self.entry(series).map(|entry| entry.id)
+    }
+}
+
+impl Postings {
+    fn add(&mut self, series: u32) {
+        match self {
+            Self::One(first) => *self = Self::Many(Box::new([*first, series].into_iter().collect())),
+            Self::Many(many) => drop(many.insert(series)),
+        }
+    }
+
+    fn add_to(&self, found: &mut RoaringBitmap) {
+        match self {
+            Self::One(series) => drop(found.insert(*series)),
+            Self::Many(many) => *found |= many.as_ref(),
+        }
+    }
+}
+
+impl LabelIndex for SeriesTable {
+    fn all(&self) -> RoaringBitmap {
+        self.alive.clone()
+    }
+
+    fn add_equal(&self, name: &str, value: &str, found: &mut RoaringBitmap) {
+        if let Some(postings) = self.postings.get(name).and_then(|values| values.get(value)) {
+            postings.add_to(found);
+        }
+    }
+
+    fn add_values(&self, name: &str, prefix: &str, accept: &mut dyn FnMut(&str) -> bool, found: &mut RoaringBitmap) {
+        let Some(values) = self.postings.get(name) else { return };
+        let from = values.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        for (value, postings) in from.take_while(|(value, _)| value.starts_with(prefix)) {
+            if accept(value) {
+                postings.add_to(found);
+            }
+        }
+    }
+}
+
+/// Keys and identities are hashes already.
+fn hash(wide: u128) -> u64 {
+    wide as u64 ^ (wide >> 64) as u64
+}

@@ -1,0 +1,3 @@
+//! The head: the newest rows, in memory, one part a signal.
+
+pub(crate) mod metrics;

@@ -1,0 +1,3 @@
+//! The write road: WAL, head, flush.
+
+pub(crate) mod head;
