@@ -7,6 +7,7 @@
 pub mod record;
 
 pub(crate) mod file;
+pub(crate) mod metrics;
 pub(crate) mod writer;
 
 pub use record::{FrameRange, Segment, SegmentId};

@@ -137,8 +137,29 @@ mod tests {
             series(&[("job", "a|b")]),
         ]);
         let patterns = [
-            "", "api", "ap", "api|web", "(api|web)", "(?:ap)", "api.*", "api?", "ap+", "apis*", "a{1}pi", ".*", ".+", "a-.", "b\\.1", "|web", "(ap)(i)", "(?i)API",
-            "[a-b].*", "a.*c", "^api$", "a\\|b", "(ap)|(web)",
+            "",
+            "api",
+            "ap",
+            "api|web",
+            "(api|web)",
+            "(?:ap)",
+            "api.*",
+            "api?",
+            "ap+",
+            "apis*",
+            "a{1}pi",
+            ".*",
+            ".+",
+            "a-.",
+            "b\\.1",
+            "|web",
+            "(ap)(i)",
+            "(?i)API",
+            "[a-b].*",
+            "a.*c",
+            "^api$",
+            "a\\|b",
+            "(ap)|(web)",
         ];
         for op in [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex] {
             for name in ["job", "pod", "none"] {

@@ -1,4 +1,8 @@
 //! Reading metrics: selecting series by matchers, and their samples over head and segments.
 
+pub(crate) mod cache;
 pub(crate) mod matching;
 pub(crate) mod run;
+mod view;
+
+pub(crate) use view::MetricView;

@@ -50,11 +50,7 @@ pub(crate) struct HeadView {
 
 impl Default for MetricHead {
     fn default() -> Self {
-        Self {
-            table: Arc::default(),
-            cut: RwLock::new(Cut { active: Arc::default(), sealed: Vec::new(), number: 0 }),
-            metadata: RwLock::default(),
-        }
+        Self { table: Arc::default(), cut: RwLock::new(Cut { active: Arc::default(), sealed: Vec::new(), number: 0 }), metadata: RwLock::default() }
     }
 }
 

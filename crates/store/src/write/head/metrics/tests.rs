@@ -81,7 +81,8 @@ fn what_is_read_equals_a_map_of_what_was_appended() {
         for at in 0..8 {
             for range in [TimeRange::ALL, TimeRange::from_ms(10, 30), TimeRange::from_ms(30, 10)] {
                 let inside = |ts: i64| range.start_ms() <= ts && ts <= range.end_ms();
-                let want: Vec<_> = model.iter().filter(|((series, ts), _)| *series == at && inside(*ts)).map(|((_, ts), (bits, start))| (*ts, *bits, *start)).collect();
+                let want: Vec<_> =
+                    model.iter().filter(|((series, ts), _)| *series == at && inside(*ts)).map(|((_, ts), (bits, start))| (*ts, *bits, *start)).collect();
                 assert_eq!(read(&view, at, range), want, "seed {seed}, series {at}");
             }
         }
