@@ -117,9 +117,9 @@ pub enum RangeEdges {
 /// Selects series, each with its latest sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorSelector {
-    /// The metric name if it was written before or inside the braces as a name; `matchers` holds it too.
+    /// The metric name if it was written before the braces; `matchers` holds it too. `{"name"}` is only a matcher.
     pub name: Option<String>,
-    /// All matchers, the one for the name last.
+    /// All matchers: the one for the name last, the others in the order in which they print.
     pub matchers: Vec<Matcher>,
     /// How far back in time to look; `Literal(0)` when not written. May be negative.
     pub offset: DurationValue,

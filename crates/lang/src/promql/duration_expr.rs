@@ -81,13 +81,8 @@ pub enum DurationKind {
     Step,
     /// `range()`.
     Range,
-    /// `+` (`negative` unset) or `-` before a duration.
-    Signed {
-        /// Whether the sign is `-`.
-        negative: bool,
-        /// The operand.
-        expr: Box<DurationExpr>,
-    },
+    /// `-` before a duration.
+    Negated(Box<DurationExpr>),
     /// Two durations and an operator.
     Binary {
         /// The operator.
@@ -134,7 +129,7 @@ impl DurationOp {
 }
 
 /// Longest duration in seconds either way: 2^63 nanoseconds, as in Prometheus.
-pub(super) const SECONDS_MAX: f64 = 9_223_372_036.854_775_8;
+pub(super) const SECONDS_MAX: f64 = 9_223_372_036.854_776;
 
 impl DurationExpr {
     fn milliseconds(&self, context: DurationContext) -> Result<i64> {
@@ -154,10 +149,7 @@ impl DurationExpr {
             DurationKind::Number { seconds, .. } => *seconds,
             DurationKind::Step => context.step_ms as f64 / 1000.0,
             DurationKind::Range => context.range_ms as f64 / 1000.0,
-            DurationKind::Signed { negative, expr } => {
-                let seconds = expr.seconds(context)?;
-                if *negative { -seconds } else { seconds }
-            }
+            DurationKind::Negated(expr) => -expr.seconds(context)?,
             DurationKind::Paren(expr) => expr.seconds(context)?,
             DurationKind::Binary { op, lhs, rhs } => {
                 let (lhs, rhs) = (lhs.seconds(context)?, rhs.seconds(context)?);
