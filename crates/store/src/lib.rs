@@ -8,14 +8,15 @@
 //! The store knows nothing of protocols, query languages or HTTP.
 
 pub mod catalog;
+pub mod disk;
 pub mod format;
 pub mod scan;
 pub mod settings;
 pub mod snapshot;
+pub mod write;
 
 mod memory;
 mod read;
-mod write;
 
 use std::path::Path;
 use std::sync::Arc;

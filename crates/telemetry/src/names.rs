@@ -26,6 +26,8 @@ names! {
     STORE_WAL_SYNCS_TOTAL = "signalbox_store_wal_syncs_total", "Syncs of the WAL.";
     STORE_WAL_SYNC_ERRORS_TOTAL = "signalbox_store_wal_sync_errors_total", "Syncs of the WAL that failed.";
     STORE_WAL_SYNC_SECONDS = "signalbox_store_wal_sync_seconds", "Time of one sync of the WAL.";
+    STORE_WAL_FILES = "signalbox_store_wal_files", "Files of the WAL that hold frames.";
+    STORE_WAL_LOST_FRAMES_TOTAL = "signalbox_store_wal_lost_frames_total", "Acknowledged frames of the WAL that recovery found missing.";
     STORE_CORRUPTION_DETECTED_TOTAL = "signalbox_store_corruption_detected_total", "Frames, segments and pages whose checksum or structure was wrong.";
     STORE_ACTIVE_SERIES = "signalbox_store_active_series", "Series in the head.";
     STORE_HEAD_ROWS = "signalbox_store_head_rows", "Rows in the head by table.";
