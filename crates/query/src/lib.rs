@@ -5,12 +5,19 @@
 
 use std::sync::Arc;
 
-use signalbox_model::Clock;
+use parking_lot::Mutex;
+use signalbox_model::{Clock, Result};
 use signalbox_store::Store;
 
 pub mod settings;
+pub mod sql;
+
+mod session;
+mod table;
 
 pub use settings::Settings;
+
+use session::Sessions;
 
 /// Answers questions. One per process, shared by all doors.
 #[derive(Debug)]
@@ -18,12 +25,13 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    sessions: Mutex<Option<Arc<Sessions>>>,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { store, clock, settings }
+        Self { store, clock, settings, sessions: Mutex::new(None) }
     }
 
     /// The clock that "now" in a question means.
@@ -34,5 +42,16 @@ impl Engine {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What all SQL sessions share, made when the first one is needed: a server without SQL pays nothing.
+    fn sessions(&self) -> Result<Arc<Sessions>> {
+        let mut sessions = self.sessions.lock();
+        if let Some(sessions) = sessions.as_ref() {
+            return Ok(Arc::clone(sessions));
+        }
+        let made = Arc::new(Sessions::new(&self.settings)?);
+        *sessions = Some(Arc::clone(&made));
+        Ok(made)
     }
 }
