@@ -4,8 +4,14 @@
 //! before it allocates, and answers with the place of the error. Nothing here evaluates anything.
 
 pub mod duration;
+pub mod go_duration;
+pub mod logql;
 pub mod promql;
 pub mod span;
 pub mod text;
+pub mod traceql;
+
+#[cfg(test)]
+mod mutate;
 
 pub use span::Span;

@@ -122,8 +122,7 @@ fn values(rows: &RecordBatch) -> Result<ArrayRef> {
     }
     let mantissa = column(metrics::MANTISSA)?.as_primitive::<Int64Type>();
     let exponent = column(metrics::EXPONENT)?.as_primitive::<Int32Type>();
-    let made = (0..rows.num_rows()).map(|row| {
-        if value.is_valid(row) { value.value(row) } else { mantissa.value(row) as f64 / 10f64.powi(exponent.value(row)) }
-    });
+    let made =
+        (0..rows.num_rows()).map(|row| if value.is_valid(row) { value.value(row) } else { mantissa.value(row) as f64 / 10f64.powi(exponent.value(row)) });
     Ok(Arc::new(Float64Array::from_iter_values(made)))
 }

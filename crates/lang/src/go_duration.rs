@@ -1,0 +1,66 @@
+//! Go's durations, which TraceQL, Jaeger and Tempo write: `1h15m30.5s`, `250us`.
+
+/// Nanoseconds of a duration that is not negative; `None` if the text is none or the duration is too long.
+pub fn parse(text: &str) -> Option<i64> {
+    if text == "0" {
+        return Some(0);
+    }
+    let (mut total, mut rest) = (0f64, text);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.').filter(|digits| *digits > 0)?;
+        let count: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit_len = rest.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(rest.len());
+        total += count * unit_ns(&rest[..unit_len])?;
+        rest = &rest[unit_len..];
+    }
+    (total < i64::MAX as f64).then_some(total.round() as i64)
+}
+
+fn unit_ns(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ns" => 1.0,
+        "us" | "µs" | "μs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" => 60e9,
+        "h" => 3600e9,
+        _ => return None,
+    })
+}
+
+/// The shortest text in one unit that reads back equal.
+pub fn print(nanoseconds: i64) -> String {
+    for (unit, length) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)] {
+        if nanoseconds != 0 && nanoseconds % length == 0 {
+            return format!("{}{unit}", nanoseconds / length);
+        }
+    }
+    format!("{nanoseconds}ns")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations_as_go_does() {
+        let cases = [("1h2m3.5s", Some(3_723_500_000_000)), ("250us", Some(250_000)), ("1.5ms", Some(1_500_000)), ("0", Some(0)), ("7ns", Some(7))];
+        for (text, want) in cases {
+            assert_eq!(parse(text), want, "{text}");
+        }
+        for text in ["", "1", "s", "-1s", "1x", "1..5s", "9999999999999999h", "1s ", "é"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn prints_what_reads_back() {
+        for nanoseconds in [0, 1, 1_000, 1_500, 90_000_000_000, 3_600_000_000_000] {
+            assert_eq!(parse(&print(nanoseconds)), Some(nanoseconds));
+        }
+    }
+}
