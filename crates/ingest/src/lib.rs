@@ -2,4 +2,4 @@
 
 pub mod sink;
 
-pub use sink::{Accepted, Sink};
+pub use sink::{Accepted, Sink, Written};

@@ -11,6 +11,47 @@ use signalbox_model::{Batch, KnownSeries, Rejected, Result, Tenant};
 pub struct Accepted {
     /// Rows that were refused, grouped by reason. They will not be accepted when sent again.
     pub rejected: Vec<Rejected>,
+    /// What was written.
+    pub written: Written,
+}
+
+/// What a write made durable, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Float samples.
+    pub samples: u64,
+    /// Native histogram samples.
+    pub histograms: u64,
+    /// Exemplars.
+    pub exemplars: u64,
+    /// Log records.
+    pub logs: u64,
+    /// Spans.
+    pub spans: u64,
+}
+
+impl Written {
+    /// Everything that batches hold.
+    pub fn of(batches: &[Batch]) -> Self {
+        let mut written = Self::default();
+        for batch in batches {
+            match batch {
+                Batch::Metrics(metrics) => {
+                    written.samples += (metrics.samples.len() + metrics.deltas.len()) as u64;
+                    written.histograms += metrics.histograms.len() as u64;
+                    written.exemplars += metrics.exemplars.len() as u64;
+                }
+                Batch::Logs(_) => written.logs += batch.rows() as u64,
+                Batch::Traces(_) => written.spans += batch.rows() as u64,
+            }
+        }
+        written
+    }
+
+    /// Samples, records and spans; exemplars belong to their samples.
+    pub fn rows(&self) -> u64 {
+        self.samples + self.histograms + self.logs + self.spans
+    }
 }
 
 /// Takes batches of one tenant. `Ok` means: durable (fsync done) and visible to the next snapshot. `Err` means that nothing

@@ -1,1 +1,56 @@
-//! One folder per inbound protocol: bytes to batch to sink to the protocol's own reply
+//! One folder per inbound protocol: bytes to batch to sink to the protocol's own reply.
+//!
+//! Doors know the sink, the clock and a budget of memory, see [`door::Entry`]; they never see credentials: whoever serves
+//! the routes puts the `Tenant` into the request.
+
+pub mod compression;
+pub mod door;
+pub mod http;
+pub mod otlp;
+pub mod remote_write;
+pub mod wire;
+
+pub use door::{Budget, Context, Decoded, Entry};
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of all doors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// OTLP over HTTP and gRPC.
+    pub otlp: otlp::Settings,
+    /// Prometheus remote write.
+    pub remote_write: remote_write::Settings,
+    /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
+    /// with a time to retry. Raise it on machines with memory to spare and many senders.
+    pub in_flight_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { otlp: otlp::Settings::default(), remote_write: remote_write::Settings::default(), in_flight_bytes_max: 512 << 20 }
+    }
+}
+
+/// Every door of the house. Adding a protocol: one folder, one variant here, one golden case.
+#[derive(Debug, Clone)]
+pub enum Receiver {
+    /// OTLP/HTTP.
+    Otlp(otlp::Settings),
+    /// Prometheus remote write.
+    RemoteWrite(remote_write::Settings),
+}
+
+impl Receiver {
+    /// The HTTP routes of the door.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Invalid`] if a setting makes no sense.
+    pub fn routes(self, entry: Entry) -> signalbox_model::Result<axum::Router> {
+        match self {
+            Self::Otlp(settings) => otlp::routes(entry, settings),
+            Self::RemoteWrite(settings) => Ok(remote_write::routes(entry, settings)),
+        }
+    }
+}

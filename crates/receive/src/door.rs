@@ -1,0 +1,126 @@
+//! The contract of every door: what a decoder is given, what it makes of a request, and what lies behind the doors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use signalbox_ingest::Sink;
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Rejected, Result};
+
+/// How long a client should wait when nothing better is known: long enough for a group commit and a flush to pass,
+/// short enough that the queues of common agents hold.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a decoder may know besides the bytes.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Time of arrival in nanoseconds since the Unix epoch.
+    pub now_ns: i64,
+    /// Series that need not be parsed again.
+    pub known: &'a dyn KnownSeries,
+    /// Deepest nesting of attribute values; a row with deeper ones is rejected.
+    pub attribute_depth_max: usize,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("now_ns", &self.now_ns).field("attribute_depth_max", &self.attribute_depth_max).finish_non_exhaustive()
+    }
+}
+
+/// What a decoder made of one request: the rows it understood and, for each row it did not, why.
+/// A request is an `Err` only when nothing in it can be trusted (bad framing, bad compression).
+#[derive(Debug, Default)]
+pub struct Decoded {
+    /// Rows.
+    pub batches: Vec<Batch>,
+    /// Rows that were not understood.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Counts rejected rows by reason; the first message of each reason is kept.
+#[derive(Debug, Default)]
+pub struct Rejections(Vec<Rejected>);
+
+impl Rejections {
+    /// Counts rows.
+    pub fn add(&mut self, rows: u64, reason: &'static str, message: impl FnOnce() -> String) {
+        if rows == 0 {
+            return;
+        }
+        match self.0.iter_mut().find(|rejected| rejected.reason == reason) {
+            Some(rejected) => rejected.rows += rows,
+            None => self.0.push(Rejected { rows, reason, message: message() }),
+        }
+    }
+
+    /// One entry for each reason.
+    pub fn finish(self) -> Vec<Rejected> {
+        self.0
+    }
+}
+
+/// What lies behind every door. Cheap to clone; clones share the budget.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where rows go.
+    pub sink: Arc<dyn Sink>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Memory that request bodies may take at one time, over all doors.
+    pub budget: Budget,
+}
+
+/// A bound on bytes in flight. Who cannot get bytes is refused at once instead of waiting: waiting would only move the
+/// queue from the client, which keeps it on purpose, into our memory.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    bytes_max: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Budget {
+    /// With this many bytes.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, taken: Arc::default() }
+    }
+
+    /// A share without bytes; [`Share::grow`] it.
+    pub fn share(&self) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
+    }
+
+    /// Bytes in use.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes of a [`Budget`], given back when dropped.
+#[derive(Debug)]
+pub struct Share {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Share {
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Unavailable`] with a time to retry when the budget is used up.
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.budget.bytes_max {
+            self.budget.taken.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Error::unavailable("cannot take request: too many bytes of requests are in flight").with_retry_after(RETRY_AFTER));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
