@@ -65,7 +65,7 @@ impl Matcher {
                 }
                 let anchored = format!("^(?s:{value})$");
                 let compiled = regex::RegexBuilder::new(&anchored).size_limit(Self::REGEX_BYTES_MAX).build();
-                Some(compiled.map_err(|error| Error::invalid(format!("cannot compile regular expression {value:?}: {error}")))?)
+                Some(compiled.map_err(|error| Error::invalid(format!("cannot compile regular expression {value:?}: {}", reason(&error))))?)
             }
         };
         Ok(Self { name, op, value, regex })
@@ -96,6 +96,13 @@ impl Matcher {
     pub fn matches_labels(&self, labels: &Labels) -> bool {
         self.matches(labels.get(&self.name).unwrap_or(""))
     }
+}
+
+/// What is wrong with an expression, in one line: the library also draws the expression with our anchors around it.
+fn reason(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 impl PartialEq for Matcher {
