@@ -196,9 +196,16 @@ impl Lexer<'_> {
     }
 
     fn right_paren(&mut self) -> Result<(), String> {
+        let Some(parens) = self.parens.checked_sub(1) else { return Err(self.misplaced("unexpected right parenthesis ')'")) };
+        self.parens = parens;
         self.emit(TokenKind::RightParen);
-        self.parens = self.parens.checked_sub(1).ok_or("unexpected right parenthesis ')'")?;
         Ok(())
+    }
+
+    /// A complaint about a token that has been read: Prometheus points behind it.
+    fn misplaced(&mut self, message: &str) -> String {
+        self.start = self.at;
+        message.into()
     }
 
     fn left_bracket(&mut self) -> Result<(), String> {
@@ -271,10 +278,10 @@ impl Lexer<'_> {
     fn colon_in_duration(&mut self) -> Result<(), String> {
         let bracket = self.bracket.get_or_insert_default();
         if !bracket.has_duration {
-            return Err("unexpected colon before duration in duration expression".into());
+            return Err(self.misplaced("unexpected colon before duration in duration expression"));
         }
         if bracket.has_colon {
-            return Err("unexpected repeated colon in duration expression".into());
+            return Err(self.misplaced("unexpected repeated colon in duration expression"));
         }
         bracket.has_colon = true;
         self.emit(TokenKind::Colon);

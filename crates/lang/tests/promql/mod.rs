@@ -1,0 +1,7 @@
+//! PromQL.
+
+mod conformance;
+mod golden;
+mod hostile;
+mod mutation;
+mod spans;
