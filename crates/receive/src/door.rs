@@ -1,15 +1,10 @@
 //! The contract of every door: what a decoder is given, what it makes of a request, and what lies behind the doors.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use signalbox_ingest::Sink;
-use signalbox_model::{Batch, Clock, Error, KnownSeries, Rejected, Result};
-
-/// How long a client should wait when nothing better is known: long enough for a group commit and a flush to pass,
-/// short enough that the queues of common agents hold.
-pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub use signalbox_ingest::budget::{Budget, RETRY_AFTER, Share};
+use signalbox_model::{Batch, Clock, KnownSeries, Rejected};
 
 /// What a decoder may know besides the bytes.
 #[derive(Clone, Copy)]
@@ -69,58 +64,4 @@ pub struct Entry {
     pub clock: Arc<dyn Clock>,
     /// Memory that request bodies may take at one time, over all doors.
     pub budget: Budget,
-}
-
-/// A bound on bytes in flight. Who cannot get bytes is refused at once instead of waiting: waiting would only move the
-/// queue from the client, which keeps it on purpose, into our memory.
-#[derive(Debug, Clone)]
-pub struct Budget {
-    bytes_max: usize,
-    taken: Arc<AtomicUsize>,
-}
-
-impl Budget {
-    /// With this many bytes.
-    pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, taken: Arc::default() }
-    }
-
-    /// A share without bytes; [`Share::grow`] it.
-    pub fn share(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
-    }
-
-    /// Bytes in use.
-    pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
-    }
-}
-
-/// Bytes of a [`Budget`], given back when dropped.
-#[derive(Debug)]
-pub struct Share {
-    budget: Budget,
-    bytes: usize,
-}
-
-impl Share {
-    /// Takes more bytes.
-    ///
-    /// # Errors
-    /// [`signalbox_model::ErrorKind::Unavailable`] with a time to retry when the budget is used up.
-    pub fn grow(&mut self, bytes: usize) -> Result<()> {
-        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > self.budget.bytes_max {
-            self.budget.taken.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(Error::unavailable("cannot take request: too many bytes of requests are in flight").with_retry_after(RETRY_AFTER));
-        }
-        self.bytes += bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }
