@@ -9,9 +9,13 @@ use parking_lot::Mutex;
 use signalbox_model::{Clock, Result};
 use signalbox_store::Store;
 
+pub mod logql;
+pub mod rows;
 pub mod settings;
 pub mod sql;
+pub mod traceql;
 
+mod leash;
 mod session;
 mod table;
 

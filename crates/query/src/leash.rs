@@ -1,0 +1,56 @@
+//! Questions that read on a blocking thread: they stop when their time is up, and when nobody waits for the answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signalbox_model::{Clock, Error, ErrorKind, Result};
+
+use crate::Engine;
+
+/// Tells a reading thread when to stop.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    is_dropped: Arc<AtomicBool>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    timeout: Duration,
+}
+
+impl Leash {
+    /// To be asked often, at least once a batch of rows.
+    ///
+    /// # Errors
+    /// `Canceled` and `Timeout`.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_dropped.load(Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Canceled, "the query was given up"));
+        }
+        if self.clock.monotonic() > self.deadline {
+            return Err(Error::new(ErrorKind::Timeout, format!("the query took longer than {} ms", self.timeout.as_millis())));
+        }
+        Ok(())
+    }
+}
+
+/// Sets its flag when the future that holds it is dropped.
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Engine {
+    /// Runs work that blocks on the disk.
+    pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Leash) -> Result<T> + Send + 'static) -> Result<T> {
+        let timeout = Duration::from_secs(self.settings.timeout_seconds);
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let leash =
+            Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: self.clock.monotonic().saturating_add(timeout), timeout };
+        let _guard = SetOnDrop(is_dropped);
+        let task = tokio::task::spawn_blocking(move || work(&leash));
+        task.await.map_err(|error| Error::internal("cannot answer: the reading thread died").with_source(error))?
+    }
+}

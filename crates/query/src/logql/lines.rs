@@ -1,0 +1,61 @@
+//! Line filters: what a line must hold and what it must not.
+
+use memchr::memmem::Finder;
+use regex::{Regex, RegexBuilder};
+use signalbox_lang::logql::LineFilter;
+use signalbox_model::{Error, Result};
+
+use crate::rows::LogColumns;
+
+/// Bytes of one compiled expression.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// All line filters of a query, compiled.
+pub(super) struct LineFilters(Vec<Filter>);
+
+struct Filter {
+    is_negative: bool,
+    alternatives: Vec<Needle>,
+}
+
+enum Needle {
+    Text(Finder<'static>),
+    Regex(Regex),
+}
+
+impl LineFilters {
+    pub(super) fn new(filters: &[LineFilter]) -> Result<Self> {
+        let compile = |filter: &LineFilter| {
+            let needle = |text: &String| if filter.op.is_regex() { regex(text) } else { Ok(Needle::Text(Finder::new(text).into_owned())) };
+            let alternatives = filter.alternatives.iter().map(needle).collect::<Result<_>>()?;
+            Ok(Filter { is_negative: filter.op.is_negative(), alternatives })
+        };
+        filters.iter().map(compile).collect::<Result<_>>().map(Self)
+    }
+
+    /// Keeps the candidates whose line passes. Answers how many bytes of lines were looked at.
+    pub(super) fn retain(&self, columns: &LogColumns<'_>, candidates: &mut Vec<usize>) -> u64 {
+        let mut bytes = 0;
+        candidates.retain(|row| {
+            let line = columns.line(*row);
+            bytes += line.len() as u64;
+            self.0.iter().all(|filter| filter.passes(line))
+        });
+        bytes
+    }
+}
+
+impl Filter {
+    fn passes(&self, line: &str) -> bool {
+        let has_one = self.alternatives.iter().any(|needle| match needle {
+            Needle::Text(finder) => finder.find(line.as_bytes()).is_some(),
+            Needle::Regex(regex) => regex.is_match(line),
+        });
+        has_one != self.is_negative
+    }
+}
+
+fn regex(pattern: &str) -> Result<Needle> {
+    let compiled = RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
+    compiled.map(Needle::Regex).map_err(|error| Error::invalid(format!("cannot compile regular expression {pattern:?}: {error}")))
+}
