@@ -6,7 +6,7 @@ use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{MatchOp, Matcher};
 
 use super::ast::{
-    Aggregate, At, Binary, Cardinality, Expr, ExprKind, MatrixSelector, NumberLiteral, RangeEdges, Subquery, UnaryOp, VectorMatching, VectorSelector,
+    Aggregate, At, Binary, BinaryOp, Cardinality, Expr, ExprKind, MatrixSelector, NumberLiteral, RangeEdges, Subquery, UnaryOp, VectorMatching, VectorSelector,
 };
 use super::duration_expr::{DurationExpr, DurationKind, DurationOp, DurationValue};
 use crate::duration::format_ms;
@@ -34,7 +34,16 @@ impl fmt::Display for Expr {
                 }
                 write!(f, "{})", aggregate.expr)
             }
-            ExprKind::Binary(binary) => write!(f, "{} {} {}", binary.lhs, operator_text(binary), binary.rhs),
+            ExprKind::Binary(binary) => {
+                // A sign would bind looser than `^` and become a node of its own.
+                let is_infinite_base = binary.op == BinaryOp::Pow && matches!(binary.lhs.kind, ExprKind::Number(NumberLiteral { value: f64::INFINITY, .. }));
+                if is_infinite_base {
+                    f.write_str("Inf")?;
+                } else {
+                    write!(f, "{}", binary.lhs)?;
+                }
+                write!(f, " {} {}", operator_text(binary), binary.rhs)
+            }
             ExprKind::Unary(unary) => write!(f, "{}{}", sign(unary.op), unary.expr),
             ExprKind::Paren(inner) => write!(f, "({inner})"),
         }

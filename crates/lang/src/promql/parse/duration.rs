@@ -50,36 +50,28 @@ impl Parser<'_> {
         }
     }
 
-    /// After `offset` operators belong to the expression around it: `a offset 5m - 8` is `(a offset 5m) - 8`. Only after a
-    /// parenthesis without a sign the duration goes on, as long as what follows can be one.
+    /// After `offset` operators belong to the expression around it: `a offset 5m - 8` is `(a offset 5m) - 8`, and
+    /// arithmetic needs parentheses, as Prometheus documents it. (Its grammar goes on after `offset (5m)`, which makes
+    /// `a offset (5m) - b` an error there.)
     pub(super) fn offset_duration(&mut self) -> Parsed<DurationValue> {
-        let is_sign = matches!(self.kind(), TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub));
-        let sign_again = is_sign && matches!(self.next_kind(), TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub));
-        let built = if sign_again {
-            self.duration(Precedence::Sum)?
-        } else if is_sign {
-            let sign = self.bump();
-            let operand = self.duration_primary()?;
-            signed(operand, sign.kind == TokenKind::Operator(BinaryOp::Sub), sign.span)?
-        } else if self.kind() == TokenKind::LeftParen {
-            let first = self.duration_primary()?;
-            self.duration_rest(first, Precedence::Sum, Self::duration_follows)?
-        } else {
-            self.duration_primary()?
-        };
-        Ok(value(built.expr))
+        Ok(value(self.signed_primary()?.expr))
+    }
+
+    /// A duration without operators but signs.
+    fn signed_primary(&mut self) -> Parsed<Built> {
+        match self.kind() {
+            TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub) => {
+                let sign = self.bump();
+                let operand = self.nested(Self::signed_primary)?;
+                signed(operand, sign.kind == TokenKind::Operator(BinaryOp::Sub), sign.span)
+            }
+            _ => self.duration_primary(),
+        }
     }
 
     fn duration(&mut self, loosest: Precedence) -> Parsed<Built> {
-        let first = self.nested(Self::duration_operand)?;
-        self.duration_rest(first, loosest, |_| true)
-    }
-
-    fn duration_rest(&mut self, mut lhs: Built, loosest: Precedence, goes_on: impl Fn(&Self) -> bool) -> Parsed<Built> {
+        let mut lhs = self.nested(Self::duration_operand)?;
         while let Some((op, precedence)) = operator(self.kind()).filter(|(_, precedence)| *precedence >= loosest) {
-            if !goes_on(self) {
-                break;
-            }
             let sign = self.bump();
             let tighter = if precedence == Precedence::Sum { Precedence::Product } else { Precedence::Power };
             let rhs = self.nested(|parser| parser.duration(tighter))?;
@@ -93,17 +85,6 @@ impl Parser<'_> {
             lhs = binary(op, lhs, rhs, None)?;
         }
         Ok(lhs)
-    }
-
-    /// Whether after the operator there is a duration and not an operand of the expression around.
-    fn duration_follows(&self) -> bool {
-        let opens = |kind| matches!(kind, TokenKind::LeftParen | TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub));
-        let first = (1..).find(|distance| !opens(self.kind_after(*distance))).unwrap_or(1);
-        match self.kind_after(first) {
-            TokenKind::Number | TokenKind::Duration => true,
-            TokenKind::Keyword(Keyword::Step | Keyword::Range | Keyword::MinOf | Keyword::MaxOf) => self.kind_after(first + 1) == TokenKind::LeftParen,
-            _ => false,
-        }
     }
 
     fn duration_operand(&mut self) -> Parsed<Built> {

@@ -98,11 +98,7 @@ impl<'a> Parser<'a> {
     }
 
     fn next_kind(&self) -> TokenKind {
-        self.kind_after(1)
-    }
-
-    fn kind_after(&self, distance: usize) -> TokenKind {
-        self.tokens.get(self.at + distance).map_or(TokenKind::End, |token| token.kind)
+        self.tokens.get(self.at + 1).map_or(TokenKind::End, |token| token.kind)
     }
 
     /// Takes the token. Unreadable ones and the end stay.
