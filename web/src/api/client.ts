@@ -1,0 +1,97 @@
+/** One way to ask the server: same origin, JSON, an error that says what the caller can do. */
+
+/** A refusal of the server, or no answer at all (`status` 0). */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+  /** Kind as the API spells it (`bad_data`, `timeout`), the empty text when it gave none. */
+  readonly kind: string;
+
+  constructor(message: string, status: number, kind: string) {
+    super(message);
+    this.status = status;
+    this.kind = kind;
+  }
+}
+
+export type Query = readonly (readonly [string, string])[];
+
+/** Answer of a GET as JSON. */
+export function getJson(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+  const search = new URLSearchParams(query.map(([name, value]) => [name, value]));
+  const text = search.toString();
+  return request(text === "" ? path : `${path}?${text}`, { signal, headers: { accept: "application/json" } });
+}
+
+/** Answer of a POST of a form: for queries that may be longer than a URL. */
+export function postForm(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+  const body = new URLSearchParams(query.map(([name, value]) => [name, value]));
+  return request(path, { method: "POST", body, signal, headers: { accept: "application/json" } });
+}
+
+/** Answer of a POST of JSON. */
+export function postJson(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+  return request(path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    signal,
+    headers: { accept: "application/json", "content-type": "application/json" },
+  });
+}
+
+async function request(url: string, init: RequestInit): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Is Signalbox running, and is the network up?", 0, "network");
+  }
+  const text = await response.text();
+  const body = parse(text);
+  if (!response.ok) throw refusal(response.status, body, text);
+  if (body === undefined) throw new ApiError(`The server answered ${url.split("?")[0] ?? url} with something that is not JSON.`, response.status, "format");
+  return body;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error of an answer, whichever dialect it speaks: Prometheus, Jaeger, Loki's plain text, our own. */
+export function refusal(status: number, body: unknown, text: string): ApiError {
+  if (isObject(body)) {
+    const { error, errorType, errors, message } = body;
+    if (typeof error === "string") return new ApiError(error, status, typeof errorType === "string" ? errorType : "");
+    if (isObject(error) && typeof error["message"] === "string") return new ApiError(error["message"], status, typeof error["kind"] === "string" ? error["kind"] : "");
+    if (Array.isArray(errors) && isObject(errors[0]) && typeof errors[0]["msg"] === "string") return new ApiError(errors[0]["msg"], status, "");
+    if (typeof message === "string") return new ApiError(message, status, "");
+  }
+  const plain = text.trim();
+  const readable = plain !== "" && plain.length < 2_000 && !plain.startsWith("<");
+  return new ApiError(readable ? plain : `The server answered with status ${status}.`, status, "");
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value as a list; anything else is the empty one. */
+export function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The value as text; anything else is the empty one. */
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The texts of an object, as labels. */
+export function texts(value: unknown): Record<string, string> {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, typeof each === "string" ? each : JSON.stringify(each)]));
+}

@@ -1,0 +1,127 @@
+/**
+ * The editor itself; loaded only where a query is written. It lives in a shadow tree: there CodeMirror
+ * uses constructed style sheets, which a strict Content-Security-Policy allows, instead of style elements.
+ */
+
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { lintKeymap } from "@codemirror/lint";
+import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
+import { EditorView, keymap, placeholder as placeholderText } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { useEffect, useRef, type ReactNode } from "react";
+import { STAGES, contextAt, type LogqlLookup } from "./logql.ts";
+import { promql, type PromqlLookup } from "./promql.ts";
+import { THEME } from "./theme.ts";
+
+export type Language = { name: "promql"; lookup: PromqlLookup } | { name: "logql"; lookup: LogqlLookup };
+
+export interface EditorProps {
+  /** Accessible name. */
+  label: string;
+  language: Language;
+  value: string;
+  placeholder: string;
+  onChange: (value: string) => void;
+  /** Enter was pressed. */
+  onRun: () => void;
+}
+
+const HIGHLIGHT = HighlightStyle.define([
+  { tag: [tags.keyword, tags.modifier, tags.operatorKeyword], color: "var(--signal-traces)" },
+  { tag: [tags.function(tags.variableName), tags.standard(tags.variableName)], color: "var(--signal-metrics)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--signal-logs)" },
+  { tag: [tags.number, tags.literal], color: "var(--series-4)" },
+  { tag: tags.labelName, color: "var(--accent)" },
+  { tag: tags.comment, color: "var(--text-3)", fontStyle: "italic" },
+  { tag: tags.invalid, color: "var(--bad)" },
+]);
+
+export function CodeEditor(props: EditorProps): ReactNode {
+  const host = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const language = useRef(new Compartment());
+  const latest = useRef(props);
+  latest.current = props;
+
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return;
+    const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
+    const editor = new EditorView({
+      root,
+      parent: root,
+      state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, language.current) }),
+    });
+    view.current = editor;
+    return () => {
+      editor.destroy();
+      view.current = null;
+    };
+  }, []);
+
+  useEffect(() => {
+    view.current?.dispatch({ effects: language.current.reconfigure(support(props.language)) });
+  }, [props.language]);
+
+  // The value comes from outside when it is not what was typed: the back button, a metric that was picked.
+  useEffect(() => {
+    const editor = view.current;
+    if (editor === null || editor.state.doc.toString() === props.value) return;
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value } });
+  }, [props.value]);
+
+  return <div ref={host} data-search="" data-editor={props.language.name} onFocus={() => view.current?.focus()} />;
+}
+
+function extensions(latest: { readonly current: EditorProps }, language: Compartment): Extension[] {
+  const run = (): boolean => {
+    latest.current.onRun();
+    return true;
+  };
+  return [
+    history(),
+    bracketMatching(),
+    closeBrackets(),
+    autocompletion({ icons: false, maxRenderedOptions: 60 }),
+    syntaxHighlighting(HIGHLIGHT),
+    THEME,
+    EditorView.lineWrapping,
+    EditorView.contentAttributes.of({ "aria-label": latest.current.label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
+    placeholderText(latest.current.placeholder),
+    language.of(support(latest.current.language)),
+    // The completion's own Enter comes first; it does nothing when no list is open.
+    Prec.highest(keymap.of(completionKeymap)),
+    Prec.high(keymap.of([
+      { key: "Enter", run, shift: () => false },
+      { key: "Mod-Enter", run },
+      { key: "Escape", run: (editor) => { editor.contentDOM.blur(); return true; } },
+    ])),
+    keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+    }),
+  ];
+}
+
+function support(language: Language): Extension {
+  if (language.name === "promql") return promql(language.lookup);
+  const { lookup } = language;
+  return EditorState.languageData.of(() => [{ autocomplete: (context: CompletionContext) => completeLogql(context, lookup) }]);
+}
+
+async function completeLogql(context: CompletionContext, lookup: LogqlLookup): Promise<CompletionResult | null> {
+  const found = contextAt(context.state.sliceDoc(0, context.pos));
+  const options = (names: readonly string[], type: string): Completion[] => names.map((label) => ({ label, type }));
+  switch (found.kind) {
+    case "label":
+      return { from: found.from, options: options(await lookup.labels(), "label").map((each) => ({ ...each, apply: `${each.label}=""` })), validFor: /^\w*$/ };
+    case "value":
+      return { from: found.from, options: options(await lookup.values(found.label), "value"), validFor: /^[^"`]*$/ };
+    case "stage":
+      return { from: found.from, options: STAGES.map((stage) => ({ label: stage.text, detail: stage.info, type: "keyword" })) };
+    case "none":
+      return null;
+  }
+}

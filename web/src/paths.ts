@@ -1,0 +1,56 @@
+/**
+ * The only place that spells the URLs of pages. Everything that a page shows follows from its URL,
+ * so a link to a view is made here and read by the `url.ts` of its feature, with the same names.
+ *
+ * Pages live below `/ui/`, apart from the APIs (`/metrics` is the server's own exposition).
+ */
+
+import { DEFAULT_RANGE, type TimeRange } from "./time/range.ts";
+
+export const ROUTES = {
+  home: "/",
+  metrics: "/ui/metrics",
+  logs: "/ui/logs",
+  traces: "/ui/traces",
+  trace: "/ui/traces/:id",
+  alerts: "/ui/alerts",
+} as const;
+
+/** Names of the parameters that every page shares. */
+export const TIME_PARAMS = { from: "from", to: "to", refresh: "refresh" } as const;
+
+/** Parameters of one view, in the order in which they appear in the URL. Empty values are left out. */
+export type Params = readonly (readonly [name: string, value: string | undefined])[];
+
+/** A URL of a path, parameters and a time range; the default range is left out. */
+export function join(path: string, params: Params, range: TimeRange | null): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of params) if (value !== undefined && value !== "") search.append(name, value);
+  if (range !== null && (range.from !== DEFAULT_RANGE.from || range.to !== DEFAULT_RANGE.to)) {
+    search.set(TIME_PARAMS.from, range.from);
+    search.set(TIME_PARAMS.to, range.to);
+  }
+  const text = search.toString();
+  return text === "" ? path : `${path}?${text}`;
+}
+
+export const paths = {
+  home: (range: TimeRange | null): string => join(ROUTES.home, [], range),
+  /** The editor with one query. */
+  metrics: (query: string, range: TimeRange | null): string => join(ROUTES.metrics, [["q", query]], range),
+  /** A query evaluated at the end of the range. */
+  metricsInstant: (query: string, range: TimeRange | null): string => join(ROUTES.metrics, [["q", query], ["mode", "instant"]], range),
+  /** All metrics of one service, each with a fitting query. */
+  serviceMetrics: (service: string, range: TimeRange | null): string => join(ROUTES.metrics, [["service", service]], range),
+  logs: (view: { query?: string; service?: string; severity?: string }, range: TimeRange | null): string =>
+    join(ROUTES.logs, [["q", view.query], ["service", view.service], ["severity", view.severity]], range),
+  /** The logs that carry one trace id. */
+  traceLogs: (trace: string, span: string | null, range: TimeRange | null): string =>
+    join(ROUTES.logs, [["trace", trace], ["span", span ?? undefined]], range),
+  traces: (view: { service?: string; operation?: string; tags?: string; min?: string }, range: TimeRange | null): string =>
+    join(ROUTES.traces, [["service", view.service], ["operation", view.operation], ["tags", view.tags], ["min", view.min]], range),
+  /** One trace, with one of its spans chosen. */
+  trace: (id: string, span: string | null, range: TimeRange | null): string =>
+    join(ROUTES.trace.replace(":id", encodeURIComponent(id)), [["span", span ?? undefined]], range),
+  alerts: (range: TimeRange | null): string => join(ROUTES.alerts, [], range),
+};

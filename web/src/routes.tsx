@@ -1,0 +1,22 @@
+/** Every page in one list: where it is, what it is called, which key goes there. Pages load on demand. */
+
+import { lazy, type ComponentType, type LazyExoticComponent } from "react";
+import { ROUTES } from "./paths.ts";
+import type { IconName } from "./ui/Icon.tsx";
+
+export interface Page {
+  route: string;
+  title: string;
+  /** In the navigation: the icon, and the key after `g`. Pages without are reached by links only. */
+  nav: { icon: IconName; key: string } | null;
+  component: LazyExoticComponent<ComponentType>;
+}
+
+export const PAGES: readonly Page[] = [
+  { route: ROUTES.home, title: "Home", nav: { icon: "home", key: "h" }, component: lazy(async () => ({ default: (await import("./features/home/HomePage.tsx")).HomePage })) },
+  { route: ROUTES.metrics, title: "Metrics", nav: { icon: "metrics", key: "m" }, component: lazy(async () => ({ default: (await import("./features/metrics/MetricsPage.tsx")).MetricsPage })) },
+  { route: ROUTES.logs, title: "Logs", nav: { icon: "logs", key: "l" }, component: lazy(async () => ({ default: (await import("./features/logs/LogsPage.tsx")).LogsPage })) },
+  { route: ROUTES.traces, title: "Traces", nav: { icon: "traces", key: "t" }, component: lazy(async () => ({ default: (await import("./features/traces/TracesPage.tsx")).TracesPage })) },
+  { route: ROUTES.trace, title: "Trace", nav: null, component: lazy(async () => ({ default: (await import("./features/traces/TracePage.tsx")).TracePage })) },
+  { route: ROUTES.alerts, title: "Alerts", nav: { icon: "alerts", key: "a" }, component: lazy(async () => ({ default: (await import("./features/alerts/AlertsPage.tsx")).AlertsPage })) },
+];
