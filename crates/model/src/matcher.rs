@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, Labels, Result};
+use crate::{Error, Labels, Result, re2};
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ impl Matcher {
                         Self::PATTERN_BYTES_MAX
                     )));
                 }
-                let anchored = format!("^(?s:{value})$");
+                let anchored = format!("^(?s:{})$", re2::translate(&value));
                 let compiled = regex::RegexBuilder::new(&anchored).size_limit(Self::REGEX_BYTES_MAX).build();
                 Some(compiled.map_err(|error| Error::invalid(format!("cannot compile regular expression {value:?}: {}", reason(&error))))?)
             }
