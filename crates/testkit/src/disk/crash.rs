@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::model::{Change, Inode, Model, to_usize, write};
+use super::model::{Change, Fate, Inode, Model, to_usize, write};
 
 /// What of the unsynced changes survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +71,9 @@ pub(super) fn survivors(model: Model, survival: Survival, seed: u64) -> Model {
 
 fn content_after(inode: &Inode, survival: Survival, random: &mut StdRng) -> Vec<u8> {
     let mut content = inode.durable.clone();
-    for (change, _) in &inode.pending {
+    for (change, fate) in &inode.pending {
         match (survival, change) {
+            _ if *fate == Fate::Synced => change.apply(&mut content),
             (Survival::Nothing | Survival::NamesOnly, _) => {}
             (Survival::Everything | Survival::ContentOnly, _) => change.apply(&mut content),
             (Survival::LengthsOnly, Change::Write { offset, data }) => {

@@ -82,8 +82,26 @@ impl NameChange {
 pub(super) struct Inode {
     pub(super) content: Vec<u8>,
     pub(super) durable: Vec<u8>,
-    /// Unsynced changes in order; those that a failed sync has given up are marked: no later sync makes them durable.
-    pub(super) pending: Vec<(Change, bool)>,
+    /// Changes in order that are not in `durable` yet.
+    pub(super) pending: Vec<(Change, Fate)>,
+}
+
+/// What is known about a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is in the cache; the next sync makes it durable.
+    Dirty,
+    /// A failed sync gave it up: no sync makes it durable any more, and it may have reached the disk all the same.
+    GivenUp,
+    /// It is durable, but follows one that was given up, over which it must win.
+    Synced,
+}
+
+impl Inode {
+    /// Decides the fate of what is in the cache.
+    fn settle(&mut self, fate: Fate) {
+        self.pending.iter_mut().filter(|(_, known)| *known == Fate::Dirty).for_each(|(_, known)| *known = fate);
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -165,10 +183,11 @@ impl Model {
             Operation::Sync { inode, is_done } => {
                 let Some(inode) = self.inodes.get_mut(inode) else { return };
                 if *is_done {
-                    inode.pending.iter().filter(|(_, given_up)| !given_up).for_each(|(change, _)| change.apply(&mut inode.durable));
-                    inode.pending.retain(|(_, given_up)| *given_up);
+                    inode.settle(Fate::Synced);
+                    let folded = inode.pending.iter().take_while(|(_, fate)| *fate == Fate::Synced).count();
+                    inode.pending.drain(..folded).for_each(|(change, _)| change.apply(&mut inode.durable));
                 } else {
-                    inode.pending.iter_mut().for_each(|(_, given_up)| *given_up = true);
+                    inode.settle(Fate::GivenUp);
                 }
             }
         }
@@ -177,7 +196,7 @@ impl Model {
     fn change(&mut self, inode: u64, change: Change) {
         if let Some(inode) = self.inodes.get_mut(&inode) {
             change.apply(&mut inode.content);
-            inode.pending.push((change, false));
+            inode.pending.push((change, Fate::Dirty));
         }
     }
 

@@ -50,6 +50,20 @@ fn a_failed_sync_gives_up_what_it_did_not_write() {
 }
 
 #[test]
+fn what_was_given_up_never_wins_over_what_was_synced_later() {
+    let disk = disk();
+    let file = disk.open(&path("a"), OpenMode::CreateNew).unwrap();
+    disk.sync_dir(Path::new(DIR)).unwrap();
+    write_all_at(file.as_ref(), b"old", 0).unwrap();
+    disk.fail(Fault { call: Call::Sync, nth: 1, outcome: Outcome::Error(EIO), is_sticky: false });
+    assert!(file.sync_data().is_err());
+    write_all_at(file.as_ref(), b"ne", 0).unwrap();
+    file.sync_data().unwrap();
+    assert_eq!(content(&disk.crash(disk.operations(), Survival::Everything, 0), "a"), Some(b"ned".to_vec()));
+    assert_eq!(content(&disk.crash(disk.operations(), Survival::Nothing, 0), "a"), Some(b"ne".to_vec()));
+}
+
+#[test]
 fn a_torn_write_keeps_whole_sectors_and_the_seed_decides() {
     let disk = disk();
     let file = disk.open(&path("a"), OpenMode::CreateNew).unwrap();

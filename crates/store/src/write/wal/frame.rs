@@ -121,20 +121,21 @@ pub(super) struct FrameHeader {
     pub(super) durable_before: u64,
     /// Checksum of the header before this one in the file.
     pub(super) chain: u32,
-    /// Checksum of this header and the tenant.
+    /// Checksum of this header, the tenant, and the offset of the frame in its file.
     pub(super) crc: u32,
 }
 
 impl FrameHeader {
-    /// Parses a header from the front of `bytes`, which must reach past the tenant. `None` if it is none, or one of another version.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Parses the header that stands at `offset` of a file from the front of `bytes`, which must reach past the tenant. `None` if
+    /// it is none, or one of another place or version.
+    pub(super) fn parse(bytes: &[u8], offset: u64) -> Option<Self> {
         let fixed: &[u8; FRAME_HEADER_BYTES] = bytes.get(..FRAME_HEADER_BYTES)?.try_into().ok()?;
         if fixed[..4] != FRAME_MAGIC || fixed[4] != VERSION {
             return None;
         }
         let tenant_len = fixed[6];
         let tenant = bytes.get(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + usize::from(tenant_len))?;
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&fixed[..CRC_AT]), tenant);
+        let crc = header_crc(fixed, tenant, offset);
         if crc != get_u32(fixed, CRC_AT) {
             return None;
         }
@@ -170,6 +171,8 @@ pub(super) struct FrameStart<'a> {
     pub(super) kind: u8,
     pub(super) tenant: Option<&'a Tenant>,
     pub(super) file: &'a FileHeader,
+    /// Offset in the file of the first byte of the buffer that the frame is appended to.
+    pub(super) buffer_offset: u64,
     pub(super) sequence: u64,
     pub(super) durable_before: u64,
     pub(super) chain: u32,
@@ -202,9 +205,15 @@ pub(super) fn write_frame<E>(out: &mut Vec<u8>, start: FrameStart<'_>, payload: 
         put_u64(header, at, value);
     }
     header[56..CRC_AT].copy_from_slice(&start.chain.to_le_bytes());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&header[..CRC_AT]), tenant.as_bytes());
+    let crc = header_crc(header, tenant.as_bytes(), start.buffer_offset + at as u64);
     header[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
     Ok(crc)
+}
+
+/// The offset is part of it, so that a frame which the disk put in the wrong place is none.
+fn header_crc(header: &[u8], tenant: &[u8], offset: u64) -> u32 {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&header[..CRC_AT]), tenant);
+    crc32c::crc32c_append(crc, &offset.to_le_bytes())
 }
 
 fn put_u64(bytes: &mut [u8], at: usize, value: u64) {

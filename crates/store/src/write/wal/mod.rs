@@ -24,13 +24,16 @@ mod writer;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
-use signalbox_model::{Clock, Result, Tenant};
+use signalbox_model::{Clock, Error, Result, Tenant};
+use tokio::sync::oneshot;
 
 use self::committer::{Queue, Request, SharedQueue};
 use self::directory::Directory;
@@ -88,6 +91,33 @@ pub struct Place(pub u64);
 
 /// What to do with a durable frame, given its sequence. Runs on the applier's thread: MUST be short and MUST NOT wait for appends.
 pub type Apply = Box<dyn FnOnce(u64) + Send>;
+
+/// The answer to an append or a barrier, to be awaited.
+#[derive(Debug)]
+pub struct Answer(Waiting);
+
+#[derive(Debug)]
+enum Waiting {
+    Refused(Option<Error>),
+    Queued(oneshot::Receiver<Result<u64>>),
+}
+
+impl Answer {
+    fn of(queued: Result<oneshot::Receiver<Result<u64>>>) -> Self {
+        Self(queued.map_or_else(|error| Waiting::Refused(Some(error)), Waiting::Queued))
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<u64>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Waiting::Refused(error) => Poll::Ready(Err(error.take().unwrap_or_else(committer::stopped))),
+            Waiting::Queued(answer) => Pin::new(answer).poll(context).map(|answer| answer.unwrap_or_else(|_| Err(committer::stopped()))),
+        }
+    }
+}
 
 /// The log of one store.
 #[derive(Debug)]
@@ -156,9 +186,8 @@ impl Wal {
     /// # Errors
     /// [`signalbox_model::ErrorKind::Unavailable`], with a time after which to retry, if the disk fails, is nearly full, or is
     /// too slow for what is queued; [`signalbox_model::ErrorKind::TooLarge`] above [`PAYLOAD_BYTES_MAX`].
-    pub fn append(&self, record: Record, apply: Apply) -> impl Future<Output = Result<u64>> + Send + use<> {
-        let answer = self.queue.push(Some(record), apply);
-        async move { answer?.await.map_err(|_| committer::stopped())? }
+    pub fn append(&self, record: Record, apply: Apply) -> Answer {
+        Answer::of(self.queue.push(Some(record), apply))
     }
 
     /// Runs a closure on the applier's thread when all earlier appends have been applied and no later one has; it is given the
@@ -166,9 +195,8 @@ impl Wal {
     ///
     /// # Errors
     /// [`signalbox_model::ErrorKind::Unavailable`] if the log is closed. A failing disk does not fail it.
-    pub fn barrier(&self, cut: Apply) -> impl Future<Output = Result<u64>> + Send + use<> {
-        let answer = self.queue.push(None, cut);
-        async move { answer?.await.map_err(|_| committer::stopped())? }
+    pub fn barrier(&self, cut: Apply) -> Answer {
+        Answer::of(self.queue.push(None, cut))
     }
 
     /// The position before which every frame is durable and applied.

@@ -66,7 +66,7 @@ impl FileReader {
     /// The frame header at an offset, if one of this file is there and its frame ends within the file.
     pub(super) fn frame_at(&mut self, offset: u64, log_id: Option<u64>) -> Option<FrameHeader> {
         let room = self.len.checked_sub(offset)?.min(FRAME_HEADER_BYTES as u64 + TENANT_BYTES_MAX);
-        let header = FrameHeader::parse(self.bytes(offset, usize::try_from(room).ok()?)?)?;
+        let header = FrameHeader::parse(self.bytes(offset, usize::try_from(room).ok()?)?, offset)?;
         let belongs = header.file == self.index && log_id.is_none_or(|log_id| header.log_id == log_id);
         let fits = header.payload_len as usize <= PAYLOAD_BYTES_MAX && offset + header.header_len() + u64::from(header.payload_len) <= self.len;
         (belongs && fits).then_some(header)

@@ -241,7 +241,7 @@ impl Writer {
     }
 
     fn frame_start<'a>(&self, current: &'a Current, kind: u8, sequence: u64, chain: u32) -> FrameStart<'a> {
-        FrameStart { kind, tenant: None, file: &current.header, sequence, durable_before: self.identity.durable_before, chain }
+        FrameStart { kind, tenant: None, file: &current.header, buffer_offset: current.offset, sequence, durable_before: self.identity.durable_before, chain }
     }
 
     fn write_and_sync(&mut self, mut current: Current, encoded: &Encoded) -> Result<(), Error> {
