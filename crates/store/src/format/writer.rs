@@ -7,11 +7,15 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
+use bytes::Bytes;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, add_encoded_arrow_schema_to_metadata};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnDescPtr;
 use signalbox_model::disk::{Disk, DiskFile, OpenMode, write_all_at};
 use signalbox_model::{Error, Result, TimeRange};
 use xxhash_rust::xxh3::Xxh3;
@@ -31,7 +35,7 @@ const WRITE_BYTES: usize = 1 << 20;
 /// Writes one segment. A segment that is dropped unfinished leaves an orphan, which [`SegmentWriter::abandon`] removes and
 /// else the next start.
 pub(crate) struct SegmentWriter {
-    arrow: ArrowWriter<SegmentSink>,
+    file: ParquetFile,
     disk: Arc<dyn Disk>,
     dir: std::path::PathBuf,
     segment: Segment,
@@ -46,15 +50,49 @@ impl SegmentWriter {
     /// # Errors
     /// Of the disk.
     pub(crate) fn create(disk: &Arc<dyn Disk>, dir: &Path, segment: Segment, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
-        let path = segment.path(dir);
-        let failed = |error: io::Error| Error::unavailable(format!("cannot create segment {}", segment.url)).with_source(error);
-        let parent = path.parent().unwrap_or(dir);
-        disk.create_dir_all(parent).map_err(failed)?;
-        let file = disk.open(&path, OpenMode::CreateNew).map_err(failed)?;
-        let sink = SegmentSink::new(file);
+        let sink = SegmentSink::create(disk, dir, &segment)?;
         let options = ArrowWriterOptions::new().with_properties(properties);
         let arrow = ArrowWriter::try_new_with_options(sink, schema, options).map_err(|error| write_error(&segment, error))?;
-        Ok(Self { arrow, disk: Arc::clone(disk), dir: dir.to_owned(), segment, blobs: BTreeMap::new(), written: 0 })
+        Ok(Self { file: ParquetFile::Batches(arrow), disk: Arc::clone(disk), dir: dir.to_owned(), segment, blobs: BTreeMap::new(), written: 0 })
+    }
+
+    /// As [`SegmentWriter::create`], for whoever encodes columns itself and uses [`SegmentWriter::write_row_group`].
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub(crate) fn create_columns(disk: &Arc<dyn Disk>, dir: &Path, segment: Segment, schema: &SchemaRef, mut properties: WriterProperties) -> Result<Self> {
+        let sink = SegmentSink::create(disk, dir, &segment)?;
+        let failed = |error: ParquetError| write_error(&segment, error);
+        let columns = ArrowSchemaConverter::new().convert(schema).map_err(failed)?;
+        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+        let columns = SerializedFileWriter::new(sink, columns.root_schema_ptr(), Arc::new(properties)).map_err(failed)?;
+        Ok(Self { file: ParquetFile::Columns(columns), disk: Arc::clone(disk), dir: dir.to_owned(), segment, blobs: BTreeMap::new(), written: 0 })
+    }
+
+    /// The description of a column, for a writer by columns.
+    pub(crate) fn column(&self, at: usize) -> Option<ColumnDescPtr> {
+        match &self.file {
+            ParquetFile::Columns(columns) => Some(columns.schema_descr().column(at)),
+            ParquetFile::Batches(_) => None,
+        }
+    }
+
+    /// Appends encoded columns as one row group of so many rows.
+    ///
+    /// # Errors
+    /// Of the disk; `Internal` if this is not a writer by columns.
+    pub(crate) fn write_row_group(&mut self, rows: u64, columns: Vec<(Bytes, ColumnCloseResult)>) -> Result<()> {
+        let failed = |error: ParquetError| write_error(&self.segment, error);
+        let ParquetFile::Columns(file) = &mut self.file else {
+            return Err(Error::internal("cannot write columns: the segment is written in batches"));
+        };
+        let mut group = file.next_row_group().map_err(failed)?;
+        for (bytes, close) in columns {
+            group.append_column(&bytes, close).map_err(failed)?;
+        }
+        group.close().map_err(failed)?;
+        self.written += rows;
+        Ok(())
     }
 
     /// Appends rows, in the order of the table.
@@ -63,7 +101,10 @@ impl SegmentWriter {
     /// Of the disk.
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         self.written += rows.num_rows() as u64;
-        self.arrow.write(rows).map_err(|error| write_error(&self.segment, error))
+        match &mut self.file {
+            ParquetFile::Batches(arrow) => arrow.write(rows).map_err(|error| write_error(&self.segment, error)),
+            ParquetFile::Columns(_) => Err(Error::internal("cannot write a batch: the segment is written by columns")),
+        }
     }
 
     /// Closes the row group.
@@ -71,7 +112,10 @@ impl SegmentWriter {
     /// # Errors
     /// Of the disk.
     pub(crate) fn close_row_group(&mut self) -> Result<()> {
-        self.arrow.flush().map_err(|error| write_error(&self.segment, error))
+        match &mut self.file {
+            ParquetFile::Batches(arrow) => arrow.flush().map_err(|error| write_error(&self.segment, error)),
+            ParquetFile::Columns(_) => Ok(()),
+        }
     }
 
     /// Rows so far.
@@ -81,7 +125,7 @@ impl SegmentWriter {
 
     /// Estimated bytes of the file so far.
     pub(crate) fn bytes(&self) -> u64 {
-        (self.arrow.bytes_written() + self.arrow.in_progress_size()) as u64
+        (self.file.bytes_written() + self.file.in_progress_bytes()) as u64
     }
 
     /// Embeds an index under a name; closes the row group. Other readers of Parquet skip it.
@@ -90,8 +134,8 @@ impl SegmentWriter {
     /// Of the disk.
     pub(crate) fn embed(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.close_row_group()?;
-        let offset = self.arrow.bytes_written() as u64;
-        self.arrow.write_all(bytes).map_err(|error| write_error(&self.segment, error.into()))?;
+        let offset = self.file.bytes_written() as u64;
+        self.file.write_all(bytes).map_err(|error| write_error(&self.segment, error.into()))?;
         self.blobs.insert(name.to_owned(), (offset, bytes.len() as u64));
         Ok(())
     }
@@ -116,16 +160,16 @@ impl SegmentWriter {
         segment.range = range;
         segment.rows = self.written;
         let io_error = |error: io::Error| write_error(&segment, error.into());
-        self.arrow.sync().map_err(io_error)?;
-        segment.body_bytes = self.arrow.bytes_written() as u64;
-        let sums = self.arrow.inner_mut().end_body();
-        self.arrow.write_all(&sums).map_err(|error| write_error(&segment, error.into()))?;
+        self.file.sync().map_err(io_error)?;
+        segment.body_bytes = self.file.bytes_written() as u64;
+        let sums = self.file.inner_mut().end_body();
+        self.file.write_all(&sums).map_err(|error| write_error(&segment, error.into()))?;
         let entry = |key: &str, value: String| KeyValue { key: key.into(), value: Some(value) };
-        self.arrow.append_key_value_metadata(entry(RECORD_KEY, segment.to_manifest()));
+        self.file.append_key_value_metadata(entry(RECORD_KEY, segment.to_manifest()));
         let blobs = serde_json::to_string(&self.blobs).expect("names and numbers always have a JSON form");
-        self.arrow.append_key_value_metadata(entry(BLOBS_KEY, blobs));
-        self.arrow.finish().map_err(|error| write_error(&segment, error))?;
-        let sink = self.arrow.inner_mut();
+        self.file.append_key_value_metadata(entry(BLOBS_KEY, blobs));
+        self.file.finish().map_err(|error| write_error(&segment, error))?;
+        let sink = self.file.inner_mut();
         let failed = |error: io::Error| Error::unavailable(format!("cannot make segment {} durable", segment.url)).with_source(error);
         sink.drain().map_err(failed)?;
         sink.file.sync_data().map_err(failed)?;
@@ -154,6 +198,63 @@ fn write_error(segment: &Segment, error: ParquetError) -> Error {
     Error::unavailable(format!("cannot write segment {}", segment.url)).with_source(error)
 }
 
+/// The two ways to write Parquet.
+enum ParquetFile {
+    Batches(ArrowWriter<SegmentSink>),
+    Columns(SerializedFileWriter<SegmentSink>),
+}
+
+impl ParquetFile {
+    fn bytes_written(&self) -> usize {
+        match self {
+            Self::Batches(arrow) => arrow.bytes_written(),
+            Self::Columns(columns) => columns.bytes_written(),
+        }
+    }
+
+    fn in_progress_bytes(&self) -> usize {
+        match self {
+            Self::Batches(arrow) => arrow.in_progress_size(),
+            Self::Columns(_) => 0,
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Batches(arrow) => arrow.write_all(bytes),
+            Self::Columns(columns) => columns.write_all(bytes),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        match self {
+            Self::Batches(arrow) => arrow.sync(),
+            Self::Columns(columns) => columns.flush(),
+        }
+    }
+
+    fn inner_mut(&mut self) -> &mut SegmentSink {
+        match self {
+            Self::Batches(arrow) => arrow.inner_mut(),
+            Self::Columns(columns) => columns.inner_mut(),
+        }
+    }
+
+    fn append_key_value_metadata(&mut self, entry: KeyValue) {
+        match self {
+            Self::Batches(arrow) => arrow.append_key_value_metadata(entry),
+            Self::Columns(columns) => columns.append_key_value_metadata(entry),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), ParquetError> {
+        match self {
+            Self::Batches(arrow) => arrow.finish().map(drop),
+            Self::Columns(columns) => columns.finish().map(drop),
+        }
+    }
+}
+
 /// A file that sums what is written to it.
 struct SegmentSink {
     file: Box<dyn DiskFile>,
@@ -168,6 +269,13 @@ struct SegmentSink {
 }
 
 impl SegmentSink {
+    fn create(disk: &Arc<dyn Disk>, dir: &Path, segment: &Segment) -> Result<Self> {
+        let path = segment.path(dir);
+        let failed = |error: io::Error| Error::unavailable(format!("cannot create segment {}", segment.url)).with_source(error);
+        disk.create_dir_all(path.parent().unwrap_or(dir)).map_err(failed)?;
+        Ok(Self::new(disk.open(&path, OpenMode::CreateNew).map_err(failed)?))
+    }
+
     fn new(file: Box<dyn DiskFile>) -> Self {
         let buffer = Vec::with_capacity(WRITE_BYTES);
         Self { file, buffer, position: 0, drained: 0, sums: Vec::new(), block_crc: 0, block_len: 0, in_tail: false, tail: Xxh3::new() }
