@@ -63,9 +63,10 @@ impl Matcher {
                         Self::PATTERN_BYTES_MAX
                     )));
                 }
-                let anchored = format!("^(?s:{})$", re2::translate(&value));
+                let cannot = |why: &str| Error::invalid(format!("cannot compile regular expression {value:?}: {why}"));
+                let anchored = format!("^(?s:{})$", re2::translate(&value).map_err(cannot)?);
                 let compiled = regex::RegexBuilder::new(&anchored).size_limit(Self::REGEX_BYTES_MAX).build();
-                Some(compiled.map_err(|error| Error::invalid(format!("cannot compile regular expression {value:?}: {}", reason(&error))))?)
+                Some(compiled.map_err(|error| cannot(&reason(&error)))?)
             }
         };
         Ok(Self { name, op, value, regex })

@@ -8,17 +8,28 @@ use std::str::Chars;
 
 /// Rewrites a pattern so that the `regex` crate means by it what Go does. What neither reads stays as it is: compiling
 /// complains about it.
-pub fn translate(pattern: &str) -> String {
+///
+/// # Errors
+/// A parenthesis closes what the pattern did not open: `a)|(b` would escape from the anchors around it.
+pub fn translate(pattern: &str) -> Result<String, &'static str> {
+    let mut open_groups = 0usize;
     let mut translator = Translator { rest: pattern.chars().peekable(), out: String::with_capacity(pattern.len() + 8) };
     while let Some(character) = translator.rest.next() {
         match character {
             '\\' => translator.escape(),
             '[' => translator.class(),
             '{' if !translator.repeats() => translator.out.push_str("\\{"),
-            _ => translator.out.push(character),
+            _ => {
+                match character {
+                    '(' => open_groups += 1,
+                    ')' => open_groups = open_groups.checked_sub(1).ok_or("unopened group")?,
+                    _ => {}
+                }
+                translator.out.push(character);
+            }
         }
     }
-    translator.out
+    Ok(translator.out)
 }
 
 struct Translator<'a> {
@@ -106,7 +117,7 @@ impl Translator<'_> {
         self.out.push_str(if (letter == 'P') == is_negated { "\\p" } else { "\\P" });
         if is_negated {
             self.out.push('{');
-            self.to_brace();
+            self.copy_to_brace();
         } else {
             self.braces();
         }
@@ -115,11 +126,11 @@ impl Translator<'_> {
     /// Copies what stands in braces, if a brace comes next.
     fn braces(&mut self) {
         if self.rest.peek() == Some(&'{') {
-            self.to_brace();
+            self.copy_to_brace();
         }
     }
 
-    fn to_brace(&mut self) {
+    fn copy_to_brace(&mut self) {
         for character in self.rest.by_ref() {
             self.out.push(character);
             if character == '}' {
@@ -229,7 +240,7 @@ mod tests {
             ("(?i)abc", "ABC", "abd"),
             ("(?P<n>a)(?:b)", "ab", "a"),
         ] {
-            let translated = format!("^(?s:{})$", translate(pattern));
+            let translated = format!("^(?s:{})$", translate(pattern).unwrap());
             let regex = regex::Regex::new(&translated).unwrap_or_else(|error| panic!("{pattern}: {error}"));
             assert!(regex.is_match(matching), "{pattern} as {translated} should match {matching:?}");
             assert!(!regex.is_match(other), "{pattern} as {translated} should not match {other:?}");
@@ -238,8 +249,8 @@ mod tests {
 
     #[test]
     fn what_go_refuses_stays_refused() {
-        for pattern in ["(", ")", "[a", "*", r"\", r"\1", r"\z1\y", "[b-a]", "(?<n", r"[\", "{2}x{1}{2}**"] {
-            assert!(regex::Regex::new(&format!("^(?s:{})$", translate(pattern))).is_err(), "{pattern}");
+        for pattern in ["(", ")", "a)|(b", "(a))(", "[a", "*", r"\", r"\1", r"\z1\y", "[b-a]", "(?<n", r"[\", "{2}x{1}{2}**"] {
+            assert!(translate(pattern).is_err() || regex::Regex::new(&format!("^(?s:{})$", translate(pattern).unwrap())).is_err(), "{pattern}");
         }
     }
 }
