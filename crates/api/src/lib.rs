@@ -8,6 +8,10 @@ use std::sync::Arc;
 use signalbox_query::Engine;
 
 pub mod http;
+pub mod jaeger;
+pub mod loki;
+pub mod native;
+pub mod tempo;
 
 /// What every dialect needs. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -21,4 +25,13 @@ impl ApiState {
     pub fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
     }
+}
+
+/// All dialects under their prefixes.
+pub fn router(state: &ApiState) -> axum::Router {
+    axum::Router::new()
+        .nest("/loki", loki::router(state.clone()))
+        .nest("/jaeger", jaeger::router(state.clone()))
+        .nest("/tempo", tempo::router(state.clone()))
+        .merge(native::router(state.clone()))
 }

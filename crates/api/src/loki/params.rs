@@ -1,0 +1,118 @@
+//! Parameters as Loki reads them.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use signalbox_lang::logql::{self, Expr, LogExpr};
+use signalbox_model::{Error, ErrorKind, Result, TimeRange};
+use signalbox_query::logql::Direction;
+
+use crate::http::{Params, status};
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// A refusal: plain text, as Loki's.
+pub(super) struct Refusal(pub(super) Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = match self.0.kind() {
+            ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Limit => StatusCode::BAD_REQUEST,
+            _ => status(&self.0),
+        };
+        if matches!(self.0.kind(), ErrorKind::Internal | ErrorKind::Corrupt) {
+            tracing::error!(error = ?self.0, "cannot answer a log query: {}", self.0);
+        }
+        (code, self.0.message().to_owned()).into_response()
+    }
+}
+
+/// An instant: nanoseconds, seconds (up to ten digits, or with a point), or RFC 3339.
+pub(super) fn instant_ns(text: &str) -> Result<i64> {
+    let invalid = || Error::invalid(format!("cannot parse {text:?} to a valid timestamp"));
+    if text.contains('.') && !text.contains(':') {
+        let seconds: f64 = text.parse().map_err(|_| invalid())?;
+        let nanoseconds = seconds * NANOS_PER_SECOND as f64;
+        return if nanoseconds.is_finite() { Ok(nanoseconds as i64) } else { Err(invalid()) };
+    }
+    if let Ok(count) = text.parse::<i64>() {
+        return if text.len() <= 10 { count.checked_mul(NANOS_PER_SECOND).ok_or_else(invalid) } else { Ok(count) };
+    }
+    let timestamp: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
+    i64::try_from(timestamp.as_nanosecond()).map_err(|_| invalid())
+}
+
+/// `start` (included), `end` (excluded) or `since` before the end; the default is so long before now.
+pub(super) fn range(params: &Params, now_ns: i64, default_ns: i64) -> Result<TimeRange> {
+    let end_ns = params.get("end").map(instant_ns).transpose()?.unwrap_or(now_ns);
+    let since_ns = params.get("since").map(duration_ns).transpose()?.unwrap_or(default_ns);
+    let start_ns = params.get("start").map(instant_ns).transpose()?.unwrap_or_else(|| end_ns.min(now_ns).saturating_sub(since_ns));
+    if start_ns > end_ns {
+        return Err(Error::invalid("end timestamp must not be before or equal to start time"));
+    }
+    // What arrives right now carries the time of now: an end of now includes it.
+    let is_open = params.get("end").is_none();
+    Ok(TimeRange::from_ns(start_ns, if is_open { end_ns } else { end_ns.saturating_sub(1) }))
+}
+
+fn duration_ns(text: &str) -> Result<i64> {
+    let invalid = || Error::invalid(format!("cannot parse {text:?} to a valid duration"));
+    if let Ok(seconds) = text.parse::<f64>() {
+        return if seconds.is_finite() && seconds >= 0.0 { Ok((seconds * NANOS_PER_SECOND as f64) as i64) } else { Err(invalid()) };
+    }
+    signalbox_lang::duration::parse_ns(text).ok().or_else(|| signalbox_lang::go_duration::parse(text)).ok_or_else(invalid)
+}
+
+/// `step`: seconds or a duration, in nanoseconds; at least a second.
+pub(super) fn step_ns(params: &Params) -> Result<i64> {
+    let step_ns = params.get("step").map(duration_ns).transpose()?.unwrap_or(NANOS_PER_SECOND);
+    if step_ns < 1_000_000 {
+        Err(Error::invalid("zero or negative query resolution step widths are not accepted. Try a positive integer"))
+    } else {
+        Ok(step_ns)
+    }
+}
+
+/// `limit`, 100 when there is none.
+pub(super) fn limit(params: &Params, limit_max: u64) -> Result<usize> {
+    const LIMIT_DEFAULT: usize = 100;
+    let Some(text) = params.get("limit") else { return Ok(LIMIT_DEFAULT) };
+    let limit: u64 = text.parse().map_err(|_| Error::invalid(format!("cannot parse limit {text:?}: want a positive integer")))?;
+    if limit == 0 {
+        return Err(Error::invalid("limit must be a positive value"));
+    }
+    if limit > limit_max {
+        return Err(Error::invalid(format!("max entries limit per query exceeded, limit > max_entries_limit ({limit} > {limit_max})")));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// `direction`, backward when there is none.
+pub(super) fn direction(params: &Params) -> Result<Direction> {
+    match params.get("direction").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("backward") => Ok(Direction::Backward),
+        Some("forward") => Ok(Direction::Forward),
+        Some(other) => Err(Error::invalid(format!("invalid direction {other:?}: want forward or backward"))),
+    }
+}
+
+/// `query`, which must be there.
+pub(super) fn query(params: &Params) -> Result<Expr> {
+    logql::parse(params.get("query").unwrap_or(""))
+}
+
+/// Selectors under one of some names; `{}` selects all.
+pub(super) fn selectors(params: &Params, names: &[&str]) -> Result<Vec<LogExpr>> {
+    let texts = names.iter().flat_map(|name| params.all(name)).filter(|text| !text.is_empty() && text.replace(' ', "") != "{}");
+    let parse = |text: &str| match logql::parse(text)? {
+        Expr::Logs(logs) if logs.filters.is_empty() => Ok(logs),
+        _ => Err(Error::invalid(format!("cannot use {text:?} here: want a selector without filters"))),
+    };
+    texts.map(parse).collect()
+}

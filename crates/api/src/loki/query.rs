@@ -1,0 +1,50 @@
+//! `query_range` and `query`.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use signalbox_lang::logql::{Expr, LogExpr};
+use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_query::logql::{LogRequest, evaluate_vector};
+
+use super::params::{self, Refusal};
+use super::render::{self, Encoding};
+use crate::ApiState;
+use crate::http::{Asker, Params};
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+/// Points of a range of constants, as many as Prometheus allows.
+const POINTS_MAX: i64 = 11_000;
+
+/// `GET|POST /query_range`
+pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
+    match params::query(&params)? {
+        Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, range).await?),
+        Expr::Vector(vector) => {
+            let step_ns = params::step_ns(&params)?;
+            if range.end_ns.saturating_sub(range.start_ns) / step_ns > POINTS_MAX {
+                return Err(Error::invalid(format!("exceeded maximum resolution of {POINTS_MAX} points per time series")).into());
+            }
+            Ok(render::matrix(evaluate_vector(&vector), range, step_ns))
+        }
+    }
+}
+
+/// `GET|POST /query`: constants at an instant; records of the hour before it.
+pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    let time_ns = params.get("time").map(params::instant_ns).transpose()?.unwrap_or_else(|| state.engine.clock().now_ns());
+    match params::query(&params)? {
+        Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, TimeRange::from_ns(time_ns.saturating_sub(HOUR_NS), time_ns)).await?),
+        Expr::Vector(vector) => Ok(render::vector(evaluate_vector(&vector), time_ns)),
+    }
+}
+
+async fn logs(state: &ApiState, tenant: &Tenant, headers: &HeaderMap, params: &Params, expr: LogExpr, range: TimeRange) -> Result<Response> {
+    let limit = params::limit(params, state.engine.settings().results_max)?;
+    let direction = params::direction(params)?;
+    let started = state.engine.clock().monotonic();
+    let answer = state.engine.logs(tenant, LogRequest { expr, range, limit, direction }).await?;
+    let took = state.engine.clock().monotonic().saturating_sub(started);
+    Ok(render::streams(&answer, Encoding::of(headers), took))
+}
