@@ -7,3 +7,6 @@ pub const QUERY_BYTES_MAX: usize = 64 << 10;
 pub const NESTING_MAX: usize = 150;
 /// Highest tree, chains of operators (`a + b + c`, one level each) included: everything that walks a tree recurses this deep.
 pub const HEIGHT_MAX: usize = 512;
+/// Most regular expressions in a query: compiled they may take a megabyte and milliseconds each. The largest real query that
+/// we test with has 90.
+pub const REGEXES_MAX: usize = 200;

@@ -156,5 +156,9 @@ fn refuses_invalid_escapes() {
 #[test]
 fn refuses_regular_expressions_that_are_wrong_or_too_large() {
     refused("x{a=~\"(\"}", "1:3: parse error: cannot compile regular expression");
+    let many = |count: usize| format!("x{{{}}}", vec!["a=~\"b|c\""; count].join(","));
+    parse(&many(limits::REGEXES_MAX)).unwrap();
+    refused(&many(limits::REGEXES_MAX + 1), "more than 200 regular expressions");
+    refused("x{a=~\"b)|(c\"}", "unopened group");
     refused("x{a=~\"((a{1000}){1000}){1000}\"}", "cannot compile regular expression");
 }

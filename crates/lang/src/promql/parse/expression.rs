@@ -1,5 +1,6 @@
 //! Operators, parentheses, calls, aggregations and literals.
 
+use super::selector::is_metric_name;
 use super::{Built, Parser, height_above};
 use crate::Span;
 use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, ExprKind, NumberLiteral, Unary, UnaryOp};
@@ -168,7 +169,7 @@ impl Parser<'_> {
         loop {
             args.push(self.expression()?);
             let Some(comma) = self.accept(TokenKind::Comma) else { break };
-            if matches!(self.kind(), TokenKind::RightParen | TokenKind::Comma) {
+            if !starts_expression(self.kind()) && self.kind() != TokenKind::Unreadable {
                 return Err(Failure::new(comma.span, "trailing commas not allowed in function call args"));
             }
         }
@@ -216,5 +217,13 @@ impl Parser<'_> {
         };
         self.bump();
         Ok(Some((without, self.grouping_labels()?)))
+    }
+}
+
+fn starts_expression(kind: TokenKind) -> bool {
+    match kind {
+        TokenKind::Number | TokenKind::Duration | TokenKind::String | TokenKind::LeftParen | TokenKind::LeftBrace => true,
+        TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub) => true,
+        _ => is_metric_name(kind),
     }
 }

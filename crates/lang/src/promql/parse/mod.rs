@@ -53,6 +53,7 @@ struct Parser<'a> {
     unreadable: Option<String>,
     at: usize,
     nesting: usize,
+    regexes: usize,
     /// The constructs that are open and name themselves in errors; the innermost counts.
     contexts: Vec<Context>,
 }
@@ -63,7 +64,7 @@ impl<'a> Parser<'a> {
             return Err(Error::invalid(format!("cannot parse query of {} bytes: want at most {QUERY_BYTES_MAX}", text.len())));
         }
         let lexed = lex(text);
-        Ok(Self { text, tokens: lexed.tokens, unreadable: lexed.failure, at: 0, nesting: 0, contexts: Vec::new() })
+        Ok(Self { text, tokens: lexed.tokens, unreadable: lexed.failure, at: 0, nesting: 0, regexes: 0, contexts: Vec::new() })
     }
 
     fn query(&mut self) -> Parsed<Expr> {

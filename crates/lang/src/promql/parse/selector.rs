@@ -8,6 +8,7 @@ use crate::Span;
 use crate::promql::ast::{BinaryOp, Expr, ExprKind, RangeEdges, VectorSelector};
 use crate::promql::duration_expr::DurationValue;
 use crate::promql::failure::{Failure, Parsed};
+use crate::promql::limits::REGEXES_MAX;
 use crate::promql::print::matcher_text;
 use crate::promql::token::{Keyword, TokenKind};
 
@@ -77,6 +78,12 @@ impl Parser<'_> {
         }
         let value = self.bump();
         let text = self.unquote(value.span)?;
+        if matches!(op, MatchOp::Regex | MatchOp::NotRegex) {
+            self.regexes += 1;
+            if self.regexes > REGEXES_MAX {
+                return Err(Failure::new(label.span, format!("query has more than {REGEXES_MAX} regular expressions")));
+            }
+        }
         Matcher::new(name, op, text).map_err(|error| Failure::new(label.span.to(value.span), error.message()))
     }
 
@@ -108,7 +115,7 @@ impl Parser<'_> {
 }
 
 /// Whether a token can be a metric name where an operand is due. Words that only make sense after an operator cannot.
-fn is_metric_name(kind: TokenKind) -> bool {
+pub(super) fn is_metric_name(kind: TokenKind) -> bool {
     match kind {
         TokenKind::Identifier | TokenKind::MetricIdentifier | TokenKind::Aggregate(_) => true,
         TokenKind::Operator(op) => op.is_set(),
