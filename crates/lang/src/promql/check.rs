@@ -54,7 +54,8 @@ fn short_name(value_type: ValueType) -> &'static str {
 
 fn check_name(selector: &VectorSelector, span: Span) -> Parsed<()> {
     let Some(name) = &selector.name else { return Ok(()) };
-    let (_own, written) = selector.matchers.split_last().map_or((None, &[][..]), |(own, written)| (Some(own), written));
+    // The last matcher is the name itself.
+    let written = selector.matchers.split_last().map_or(&[][..], |(_, written)| written);
     match written.iter().find(|matcher| matcher.name == METRIC_NAME) {
         Some(second) => Err(Failure::new(span, format!("metric name must not be set twice: {} or {}", quote(name), quote(&second.value)))),
         None => Ok(()),

@@ -179,18 +179,12 @@ impl Parser<'_> {
 
     fn aggregate(&mut self, op: AggregateOp) -> Parsed<Built> {
         let name = self.bump();
-        let (mut grouping, mut args, mut end) = (self.aggregate_modifier()?, Vec::new(), name.span);
-        self.within(("aggregation", ""), |parser| {
-            (args, end) = parser.arguments()?;
-            Ok(())
-        })?;
+        let mut grouping = self.aggregate_modifier()?;
+        let (args, _) = self.within(("aggregation", ""), Self::arguments)?;
         if grouping.is_none() {
             grouping = self.aggregate_modifier()?;
-            if let (Some(_), Some(last)) = (&grouping, self.at.checked_sub(1).and_then(|last| self.tokens.get(last))) {
-                end = last.span;
-            }
         }
-        let span = name.span.to(end);
+        let span = name.span.to(self.last_span());
         if args.is_empty() {
             return Err(Failure::new(span, "no arguments for aggregate expression provided"));
         }

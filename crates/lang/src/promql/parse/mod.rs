@@ -111,6 +111,11 @@ impl<'a> Parser<'a> {
         token
     }
 
+    /// The place of the token that was taken last.
+    fn last_span(&self) -> Span {
+        self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(Span::default(), |token| token.span)
+    }
+
     fn accept(&mut self, kind: TokenKind) -> Option<Token> {
         (self.kind() == kind).then(|| self.bump())
     }

@@ -181,11 +181,6 @@ impl Parser<'_> {
         self.expect(TokenKind::RightParen)?;
         Ok(value)
     }
-
-    /// The place of the token that was taken last.
-    fn last_span(&self) -> Span {
-        self.at.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(Span::default(), |token| token.span)
-    }
 }
 
 fn matrix(operand: Built, range: DurationValue, brackets: Span) -> Parsed<Built> {
