@@ -1,5 +1,5 @@
 //! Tests of the LogQL parser: tables of texts, the corpus of Loki's own cases by path, and mutated texts.
-
+#![allow(clippy::disallowed_methods, reason = "tests read where the conformance data lies")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use super::parse;
