@@ -46,8 +46,8 @@ const ROUTES = [
   [/^\/api\/v1\/rules$/, () => ok({ groups: rules(Date.now()) })],
   [/^\/api\/v1\/alerts$/, () => ok({ alerts: rules(Date.now()).flatMap((group) => group.rules.flatMap((rule) => rule.alerts ?? [])) })],
   [/^\/api\/v1\/sql$/, (_params, _match, body) => sql(JSON.parse(body).query)],
-  [/^\/loki\/api\/v1\/labels$/, () => ok(["service_name", "severity"])],
-  [/^\/loki\/api\/v1\/label\/([^/]+)\/values$/, (_params, [, label]) => ok(label === "service_name" ? SERVICES : label === "severity" ? Object.keys(SEVERITY_NUMBERS) : [])],
+  [/^\/loki\/api\/v1\/labels$/, () => ok(["detected_level", "service_name", "service_namespace"])],
+  [/^\/loki\/api\/v1\/label\/([^/]+)\/values$/, (_params, [, label]) => ok(label === "service_name" ? SERVICES : label === "detected_level" ? Object.keys(SEVERITY_NUMBERS).map((name) => name.toLowerCase()) : [])],
   [/^\/loki\/api\/v1\/query_range$/, logs],
   [/^\/jaeger\/api\/services$/, () => [200, { data: SERVICES, total: SERVICES.length }]],
   [/^\/jaeger\/api\/services\/([^/]+)\/operations$/, (_params, [, service]) => [200, { data: operations(decodeURIComponent(service)) }]],
@@ -75,10 +75,10 @@ function logs(params) {
   for (let k = last; k >= first && count < limit && last - k < 20_000; k -= 1) {
     for (const record of logsOf(k).reverse()) {
       if (count >= limit || record.at / 1000 < startMs || record.at / 1000 >= Math.min(endMs, Date.now()) || !fits(record)) continue;
-      const stream = { service_name: record.service, severity: record.severity };
+      const stream = { service_name: record.service, service_namespace: "shop", detected_level: record.severity.toLowerCase() };
       const key = JSON.stringify(stream);
       if (!streams.has(key)) streams.set(key, { stream, values: [] });
-      const metadata = { ...record.attributes, "service.namespace": "shop", ...(record.trace === "" ? {} : { trace_id: record.trace, span_id: record.span }) };
+      const metadata = { ...labelled(record.attributes), severity_text: record.severity, ...(record.trace === "" ? {} : { trace_id: record.trace, span_id: record.span }) };
       streams.get(key).values.push([`${record.at}000`, record.line, metadata]);
       count += 1;
     }
@@ -92,7 +92,8 @@ function logFilter(query) {
   const lines = [...query.slice(end).matchAll(/(\|=|!=|\|~|!~)\s*("(?:[^"\\]|\\.)*"|`[^`]*`)/g)].map(([, operator, value]) => [operator, value.startsWith("`") ? value.slice(1, -1) : JSON.parse(value)]);
   const expression = (source) => (source.startsWith("(?i)") ? new RegExp(source.slice(4), "i") : new RegExp(source));
   return (record) => matchers.every(([, label, operator, raw]) => {
-    const value = { service_name: record.service, severity: record.severity, level: record.severity }[label] ?? record.attributes[label] ?? "";
+    const level = record.severity.toLowerCase();
+    const value = { service_name: record.service, detected_level: level, level, trace_id: record.trace, span_id: record.span, service_namespace: "shop" }[label] ?? labelled(record.attributes)[label] ?? "";
     const wanted = JSON.parse(`"${raw}"`);
     const insensitive = wanted.startsWith("(?i)");
     const yes = operator.includes("~") ? new RegExp(`^(?:${insensitive ? wanted.slice(4) : wanted})$`, insensitive ? "i" : "").test(value) : value === wanted;
@@ -103,6 +104,11 @@ function logFilter(query) {
   });
 }
 
+/** Attributes by names that labels may have. */
+function labelled(attributes) {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name.replace(/\W/g, "_"), value]));
+}
+
 function operations(service) {
   const found = new Set();
   for (let k = 1_000; k < 1_200; k += 1) for (const span of spansOf(k)) if (span.service === service) found.add(span.operation);
@@ -111,7 +117,6 @@ function operations(service) {
 
 function traces(params) {
   const service = params.get("service");
-  if (!service) return [400, { errors: [{ code: 400, msg: "parameter 'service' is required" }] }];
   const [startMs, endMs] = [Number(params.get("start")) / 1000, Number(params.get("end")) / 1000];
   const [operation, tags, limit] = [params.get("operation"), Object.entries(JSON.parse(params.get("tags") ?? "{}")), Number(params.get("limit") ?? 20)];
   const [least, most] = [micros(params.get("minDuration")) ?? 0, micros(params.get("maxDuration")) ?? Infinity];
@@ -119,7 +124,7 @@ function traces(params) {
   const found = [];
   for (let k = last; k >= first && found.length < limit && last - k < 20_000; k -= 1) {
     const spans = spansOf(k);
-    const fits = (span) => span.service === service && (!operation || span.operation === operation) && span.duration >= least && span.duration <= most
+    const fits = (span) => (!service || span.service === service) && (!operation || span.operation === operation) && span.duration >= least && span.duration <= most
       && tags.every(([key, value]) => (key === "error" ? String(span.failed) === value : String(span.tags[key]) === value));
     if (spans.some(fits)) found.push(jaeger(spans));
   }
@@ -151,12 +156,6 @@ function sql(query) {
   const [startMs, endMs] = [between[0] ?? 0, Math.min(between[1] ?? Date.now(), Date.now())];
   const step = Number(/INTERVAL '(\d+) seconds'/.exec(query)?.[1] ?? 60);
   const columns = (...names) => names.map((name) => ({ name, type: "Utf8" }));
-  if (/CAST\(CAST\(timestamp/.test(query)) {
-    const k = slotOf(/trace_id = '(\w+)'/.exec(query)?.[1] ?? "");
-    const span = /span_id = '(\w+)'/.exec(query)?.[1];
-    const records = (k === null ? [] : logsOf(k)).filter((record) => record.trace !== "" && (!span || record.span === span)).reverse();
-    return [200, { columns: columns("nanos", "service", "severity_text", "severity_number", "body", "trace_id", "span_id", "attributes", "resource"), rows: records.map((record) => [`${record.at}000`, record.service, record.severity, SEVERITY_NUMBERS[record.severity], record.line, record.trace, record.span, record.attributes, JSON.stringify({ "service.namespace": "shop" })]) }];
-  }
   const fits = sqlFilter(query);
   const cells = new Map();
   const add = (key, values) => {
@@ -189,10 +188,11 @@ function sql(query) {
 }
 
 function sqlFilter(query) {
+  const trace = /trace_id = '(\w+)'/.exec(query)?.[1];
   const service = /service = '([^']*)'/.exec(query)?.[1];
   const contains = [...query.matchAll(/strpos\(coalesce\(body, ''\), '((?:[^']|'')*)'\) > 0/g)].map(([, value]) => value.replaceAll("''", "'"));
   const severities = [...query.matchAll(/severity_number BETWEEN (\d+) AND (\d+)/g)].map(([, low, high]) => [Number(low), Number(high)]);
-  return (record) => (!service || record.service === service) && contains.every((value) => record.line.includes(value))
+  return (record) => (!trace || record.trace === trace) && (!service || record.service === service) && contains.every((value) => record.line.includes(value))
     && (severities.length === 0 || severities.some(([low, high]) => SEVERITY_NUMBERS[record.severity] >= low && SEVERITY_NUMBERS[record.severity] <= high));
 }
 

@@ -12,6 +12,8 @@ export interface Rows {
 export async function sql(query: string, signal: AbortSignal): Promise<Rows> {
   const body = await postJson("/api/v1/sql", { query }, signal);
   if (!isObject(body) || !Array.isArray(body["rows"])) throw new ApiError("The answer is not one of the SQL API.", 200, "format");
+  // Rows come as they are found: an error after the first ones stands at the end.
+  if (isObject(body["error"])) throw new ApiError(text(body["error"]["message"]), 200, text(body["error"]["kind"]));
   const columns = list(body["columns"]).map((column) => (isObject(column) ? text(column["name"]) : text(column)));
   return { columns, rows: body["rows"].map(list) };
 }

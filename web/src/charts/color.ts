@@ -8,11 +8,30 @@ export function seriesColor(index: number): string {
   return `var(--series-${index % SERIES_COLORS})`;
 }
 
-/** The token of a name: services keep their colour on every page. */
+/** The token of a name: the same name has the same colour wherever nothing else claims it. */
 export function nameColor(name: string): string {
+  return seriesColor(preferred(name));
+}
+
+/** Tokens for names that are seen together: each its own where possible, else the next free one. */
+export function distinctColors(names: readonly string[]): ReadonlyMap<string, string> {
+  const taken = new Set<number>();
+  const found = new Map<string, string>();
+  for (const name of [...new Set(names)].sort()) {
+    let index = preferred(name);
+    // With more names than colours they repeat.
+    if (taken.size === SERIES_COLORS) taken.clear();
+    while (taken.has(index)) index = (index + 1) % SERIES_COLORS;
+    taken.add(index);
+    found.set(name, seriesColor(index));
+  }
+  return found;
+}
+
+function preferred(name: string): number {
   let hash = 2_166_136_261;
   for (let index = 0; index < name.length; index += 1) hash = Math.imul(hash ^ name.charCodeAt(index), 16_777_619);
-  return seriesColor((hash >>> 0) % SERIES_COLORS);
+  return ((hash ^ (hash >>> 15)) >>> 0) % SERIES_COLORS;
 }
 
 /** The colour itself, for a canvas, which cannot read tokens. */

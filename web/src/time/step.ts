@@ -18,6 +18,16 @@ export function grid(window: TimeWindow, stepSeconds: number): { start: number; 
   return { start, end, count: Math.round((end - start) / stepSeconds) + 1 };
 }
 
+/** Round instants in the window for the labels of an axis, at most `most`, as milliseconds. `offsetMinutes` is that of the time zone. */
+export function axisTicks(window: TimeWindow, most: number, offsetMinutes: number): number[] {
+  const step = niceStep(window, most) * 1_000;
+  // Days and hours are round in the zone of the reader.
+  const offset = offsetMinutes * 60_000;
+  const ticks: number[] = [];
+  for (let at = Math.ceil((window.startMs - offset) / step) * step + offset; at <= window.endMs; at += step) ticks.push(at);
+  return ticks;
+}
+
 /** A window for `rate()` that always holds several samples: four steps, at least a minute. */
 export function rateWindow(stepSeconds: number): number {
   return Math.max(60, stepSeconds * 4);

@@ -50,8 +50,8 @@ export function Pairs({ pairs, action }: { pairs: readonly (readonly [string, st
         <div key={`${name} ${index}`} style={{ display: "contents" }}>
           <dt>{name}</dt>
           <dd>
-            {value}
-            {action?.(name, value)}
+            <span className={styles.value}>{value}</span>
+            {action !== undefined && <span className={styles.pairAction}>{action(name, value)}</span>}
           </dd>
         </div>
       ))}

@@ -3,11 +3,12 @@
 import { memo, useRef, useState, type PointerEvent, type ReactNode } from "react";
 import { formatDateTime, formatTick } from "../../time/format.ts";
 import type { TimeWindow } from "../../time/range.ts";
+import { axisTicks } from "../../time/step.ts";
 import { count, formatNumber } from "../../ui/number.ts";
 import { bucketCount, bucketWindow, highest, total, totalAt, type Stack } from "./model.ts";
 import styles from "./bars.module.css";
 
-const TICKS = 6;
+const TICKS = 12;
 
 export const Bars = memo(function Bars({ label, stacked, colors, height, noun, onZoom }: {
   label: string;
@@ -105,11 +106,9 @@ function Axis({ stacked }: { stacked: Stack }): ReactNode {
   const window = { startMs: stacked.startMs, endMs: stacked.startMs + buckets * stacked.stepMs };
   return (
     <div className={styles.axis} aria-hidden="true">
-      {Array.from({ length: TICKS }, (_, tick) => {
-        const share = tick / TICKS;
-        const ms = window.startMs + Math.round((share * (window.endMs - window.startMs)) / stacked.stepMs) * stacked.stepMs;
-        return <span key={tick} style={{ left: `${share * 100}%` }}>{formatTick(ms, window)}</span>;
-      })}
+      {axisTicks(window, TICKS, new Date(window.endMs).getTimezoneOffset()).map((tick) => (
+        <span key={tick} style={{ left: `${((tick - window.startMs) / (window.endMs - window.startMs)) * 100}%` }}>{formatTick(tick, window)}</span>
+      ))}
     </div>
   );
 }

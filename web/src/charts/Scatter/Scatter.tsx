@@ -4,10 +4,11 @@ import { memo, type ReactNode } from "react";
 import { formatMicros } from "../../time/duration.ts";
 import { formatTick } from "../../time/format.ts";
 import type { TimeWindow } from "../../time/range.ts";
+import { axisTicks } from "../../time/step.ts";
 import { decadeLines, decades, place, type Dot } from "./model.ts";
 import styles from "./scatter.module.css";
 
-const TICKS = 6;
+const TICKS = 10;
 
 export const Scatter = memo(function Scatter({ label, dots, window, height, onOpen }: {
   label: string;
@@ -37,8 +38,8 @@ export const Scatter = memo(function Scatter({ label, dots, window, height, onOp
         </div>
       </div>
       <div className={styles.axis} aria-hidden="true">
-        {Array.from({ length: TICKS }, (_, tick) => (
-          <span key={tick} style={{ left: `${(tick / TICKS) * 100}%` }}>{formatTick(window.startMs + (tick / TICKS) * (window.endMs - window.startMs), window)}</span>
+        {axisTicks(window, TICKS, new Date(window.endMs).getTimezoneOffset()).map((tick) => (
+          <span key={tick} style={{ left: `${((tick - window.startMs) / (window.endMs - window.startMs)) * 100}%` }}>{formatTick(tick, window)}</span>
         ))}
       </div>
     </div>

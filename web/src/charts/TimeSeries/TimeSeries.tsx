@@ -34,6 +34,8 @@ interface Props {
   onZoom?: (window: TimeWindow) => void;
 }
 
+/** Steps of an axis of bytes: whole KiB, MiB and so on. */
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const NONE: ReadonlySet<number> = new Set();
 
 export function TimeSeries(props: Props): ReactNode {
@@ -107,7 +109,7 @@ function build(element: HTMLElement, latest: { readonly current: Props }): uPlot
         font,
         gap: 6,
         size: 26,
-        space: 90,
+        space: 64,
         values: (_, splits) => splits.map((split) => formatTick(split * 1_000, latest.current.window)),
       },
       {
@@ -116,6 +118,7 @@ function build(element: HTMLElement, latest: { readonly current: Props }): uPlot
         ticks: { show: false },
         font,
         gap: 6,
+        ...(unit === "bytes" || unit === "bytes-per-second" ? { incrs: BINARY_STEPS } : {}),
         size: (_, values) => 14 + Math.max(24, ...(values ?? []).map((value) => value.length * 6.4)),
         values: (_, splits) => splits.map((split) => formatUnit(split, unit)),
       },

@@ -1,7 +1,8 @@
 /** Home: what arrives now, which services there are and how they do, what is on fire. */
 
-import type { ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import { Link } from "wouter";
+import { distinctColors } from "../../charts/color.ts";
 import { Sparkline } from "../../charts/Sparkline/Sparkline.tsx";
 import { useTime, type Time } from "../../location.tsx";
 import { paths } from "../../paths.ts";
@@ -10,9 +11,10 @@ import { Panel } from "../../ui/layout.tsx";
 import { count, formatNumber } from "../../ui/number.ts";
 import { Failure, Progress, Skeleton } from "../../ui/states.tsx";
 import type { Signal } from "./model.ts";
+import { LatestErrors } from "./parts/LatestErrors.tsx";
 import { Start } from "./parts/Start.tsx";
 import { ServiceTable } from "./parts/ServiceTable.tsx";
-import { useAlerts, useArrivals, useServices } from "./queries.ts";
+import { useAlerts, useArrivals, useLatestErrors, useServices } from "./queries.ts";
 import styles from "./home.module.css";
 
 const SIGNAL_TILES: readonly { signal: Signal; title: string; unit: string; icon: IconName; href: (time: Time) => string }[] = [
@@ -26,6 +28,9 @@ export function HomePage(): ReactNode {
   const arriving = useArrivals(time);
   const services = useServices(time);
   const alerts = useAlerts(time);
+  const errors = useLatestErrors(time);
+  const rows = services.data?.rows;
+  const colors = useMemo(() => distinctColors((rows ?? []).map((row) => row.service)), [rows]);
   const firing = (alerts.data ?? []).filter((alert) => alert.state === "firing").length;
   const pending = (alerts.data ?? []).length - firing;
   return (
@@ -52,8 +57,15 @@ export function HomePage(): ReactNode {
       {services.data?.failure !== null && services.data?.failure !== undefined && <Failure title="The services could not be counted" error={services.data.failure} retry={services.reload} />}
       <Panel title="Services" note={services.data === undefined ? undefined : `${count(services.data.rows.length, "service")} in this range`}>
         <Progress on={services.loading} label="Loading the services" />
-        {services.data === undefined ? (services.loading && <Skeleton lines={8} />) : services.data.rows.length === 0 ? <Start /> : <ServiceTable rows={services.data.rows} time={time} />}
+        {services.data === undefined ? (services.loading && <Skeleton lines={8} />) : services.data.rows.length === 0 ? <Start /> : <ServiceTable rows={services.data.rows} colors={colors} time={time} />}
       </Panel>
+      {errors.error !== null && !errors.loading && <Failure title="The errors could not be loaded" error={errors.error} retry={errors.reload} />}
+      {rows !== undefined && rows.length > 0 && (
+        <Panel title="Latest errors" note="from all logs">
+          <Progress on={errors.loading} label="Loading the errors" />
+          {errors.data === undefined ? (errors.loading && <Skeleton lines={5} />) : <LatestErrors rows={errors.data} colors={colors} time={time} />}
+        </Panel>
+      )}
     </div>
   );
 }

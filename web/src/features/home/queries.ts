@@ -1,7 +1,8 @@
 /** What Home loads: nothing that a user had to configure, only what the server knows by itself. */
 
 import { services } from "../../api/jaeger.ts";
-import { logLabelValues } from "../../api/loki.ts";
+import { logLabelValues, logs, type LogRow } from "../../api/loki.ts";
+import { msToNanos } from "../../time/format.ts";
 import { alerts, labelValues, queryRange, type ActiveAlert } from "../../api/prometheus.ts";
 import { bucket, sql, within, type Rows } from "../../api/sql.ts";
 import { useResource, type Resource } from "../../api/use_resource.ts";
@@ -67,8 +68,19 @@ export function useServices(time: Time): Resource<Services> {
 }
 
 function bucketGrid(startMs: number, endMs: number, step: number): { start: number; count: number } {
-  const start = Math.floor(startMs / 1_000 / step) * step;
-  return { start, count: Math.max(1, Math.ceil((endMs / 1_000 - start) / step)) };
+  // Whole buckets only: one that is half in the range looks like a drop.
+  const start = Math.ceil(startMs / 1_000 / step) * step;
+  return { start, count: Math.max(1, Math.floor((endMs / 1_000 - start) / step)) };
+}
+
+/** How many error records Home shows. */
+const ERRORS_SHOWN = 10;
+
+/** The newest records that tell of an error. */
+export function useLatestErrors(time: Time): Resource<LogRow[]> {
+  const { window, version } = time;
+  return useResource(`errors ${window.startMs} ${window.endMs} ${version}`, (signal) =>
+    logs('{level=~"(?i)(err|fatal|crit).*"}', { startNanos: msToNanos(window.startMs), endNanos: msToNanos(window.endMs), limit: ERRORS_SHOWN }, signal));
 }
 
 export function useAlerts(time: Time): Resource<ActiveAlert[]> {

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useState, type ReactNode } from "react
 import { logLabelValues } from "../../api/loki.ts";
 import { Bars } from "../../charts/Bars/Bars.tsx";
 import { total } from "../../charts/Bars/model.ts";
+import { distinctColors, nameColor } from "../../charts/color.ts";
 import { QueryEditor, type Language } from "../../editor/QueryEditor.tsx";
 import { useTime, useUrlState } from "../../location.tsx";
 import { Button, Field, Select, classes } from "../../ui/controls.tsx";
@@ -24,7 +25,7 @@ export function LogsPage(): ReactNode {
   const time = useTime();
   const { state: view, update, replace } = useUrlState(LOGS_URL);
   const known = useLogLabels(time);
-  const pages = useLogPages(view, time, known.severityLabel, known.ready);
+  const pages = useLogPages(view, time);
   const histogram = useHistogram(view, time, pages.rows);
   const entries = useMemo(() => toEntries(pages.rows ?? []), [pages.rows]);
 
@@ -46,7 +47,7 @@ export function LogsPage(): ReactNode {
         <Progress on={pages.loading} label="Loading records" />
         {pages.rows === undefined ? (pages.loading && <Skeleton lines={14} />) : entries.length === 0
           ? <NoRows view={view} onClear={() => update({ query: "", service: "", severities: [], trace: "", span: "", row: "" })} />
-          : <Rows entries={entries} view={view} pages={pages} onOpen={replace} onNarrow={update} />}
+          : <Rows entries={entries} services={known.services} view={view} pages={pages} onOpen={replace} onNarrow={update} />}
       </Panel>
     </div>
   );
@@ -107,13 +108,15 @@ function SeverityFilter({ view, onChange }: { view: LogsView; onChange: (view: L
   );
 }
 
-function Rows({ entries, view, pages, onOpen, onNarrow }: {
+function Rows({ entries, services, view, pages, onOpen, onNarrow }: {
   entries: readonly Entry[];
+  services: readonly string[];
   view: LogsView;
   pages: ReturnType<typeof useLogPages>;
   onOpen: (view: LogsView) => void;
   onNarrow: (view: LogsView) => void;
 }): ReactNode {
+  const colors = useMemo(() => distinctColors(services), [services]);
   // Bring the open row into view when the page is opened with one, and not again when rows are added.
   const [reveal] = useState(() => entries.findIndex((entry) => entry.key === view.row));
   return (
@@ -129,6 +132,7 @@ function Rows({ entries, view, pages, onOpen, onNarrow }: {
         return entry === undefined ? null : (
           <LogRowView
             entry={entry}
+            color={colors.get(entry.service) ?? nameColor(entry.service)}
             open={entry.key === view.row}
             onToggle={() => onOpen({ ...view, row: entry.key === view.row ? "" : entry.key })}
             onNarrow={(label, value, wanted) => onNarrow(narrowed(view, label, value, wanted))}

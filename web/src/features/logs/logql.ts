@@ -75,7 +75,12 @@ export function conditions({ matchers, filters }: Selection): string[] | null {
   for (const { label, operator, value } of matchers) {
     const column = { service_name: "service", severity_text: "severity_text", trace_id: "trace_id", span_id: "span_id" }[label];
     if (column === undefined) return null;
-    if (operator === "=~" && value === ".*") continue;
+    // The API calls a record without a service so; its column is empty.
+    if (label === "service_name" && value === "unknown_service" && (operator === "=" || operator === "!=")) {
+      found.push(`${column} ${operator === "=" ? "=" : "<>"} ''`);
+      continue;
+    }
+    if (operator === "=~" && (value === ".*" || (label === "service_name" && value === ".+"))) continue;
     if (operator === "=~" && value === ".+") found.push(`${column} <> ''`);
     else if (operator === "=") found.push(`${column} = ${literal(value)}`);
     else if (operator === "!=") found.push(`${column} <> ${literal(value)}`);

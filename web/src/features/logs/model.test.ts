@@ -39,9 +39,10 @@ describe("logql", () => {
     ["text", { query: 'say "hi"' }, '{service_name=~".+"} |= "say \\"hi\\""'],
     ["a service", { query: '{level="x"}', service: "cart" }, '{service_name="cart", level="x"}'],
     ["severities", { service: "cart", severities: ["warn", "error"] }, '{service_name="cart", level=~"(?i)(warn|err).*"}'],
+    ["a span of a trace", { trace: "ab", span: "cd" }, '{trace_id="ab", span_id="cd"}'],
     ["what only the server understands", { query: '{a="b"} | json', service: "cart" }, '{a="b"} | json'],
   ])("asks for %s", (_, view, want) => {
-    expect(logqlOf({ ...VIEW, ...view }, "level")).toBe(want);
+    expect(logqlOf({ ...VIEW, ...view })).toBe(want);
   });
 });
 

@@ -2,14 +2,14 @@
 
 import { compareNanos, type LogRow } from "../../api/loki.ts";
 import { nanosToMs } from "../../time/format.ts";
-import { conditions, parseSelection, printSelection, type Selection } from "./logql.ts";
+import { conditions, parseSelection, printSelection, type Matcher, type Selection } from "./logql.ts";
 import type { LogsView } from "./url.ts";
 
 export const SEVERITIES = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /** How sources spell each severity; the first letters decide. */
-const SPELLINGS: Record<Severity, string> = { trace: "trace", debug: "debug", info: "info|notice", warn: "warn", error: "err", fatal: "fatal|crit|emerg|alert|panic" };
+const SPELLINGS: Record<Severity, string> = { trace: "trace", debug: "debug", info: "info|notice|unknown", warn: "warn", error: "err", fatal: "fatal|crit|emerg|alert|panic" };
 
 /** Where a severity lies among OpenTelemetry's numbers. */
 const NUMBERS: Record<Severity, readonly [number, number]> = { trace: [1, 4], debug: [5, 8], info: [9, 12], warn: [13, 16], error: [17, 20], fatal: [21, 24] };
@@ -39,7 +39,10 @@ export interface Entry {
   attributes: [string, string][];
 }
 
-const SEVERITY_LABELS = ["severity", "level", "severity_text", "detected_level"];
+/** By what names a record may tell its severity; the first is the label of streams. */
+const SEVERITY_LABELS = ["detected_level", "level", "severity", "severity_text"];
+/** The name of the severity in selectors. */
+const LEVEL = "level";
 
 /** Records as entries in their order, each with a key that stays the same when older ones are added. */
 export function toEntries(rows: readonly LogRow[]): Entry[] {
@@ -71,13 +74,15 @@ function selectionOf(view: LogsView): Selection | null {
   return { ...selection, matchers: [{ label: "service_name", operator: "=", value: view.service }, ...selection.matchers] };
 }
 
-/** The LogQL of a view. `severityLabel` is the label by which streams tell their severity, null when there is none. */
-export function logqlOf(view: LogsView, severityLabel: string | null): string {
+/** The LogQL of a view. */
+export function logqlOf(view: LogsView): string {
   const selection = selectionOf(view);
   if (selection === null) return view.query.trim();
-  if (view.severities.length === 0 || severityLabel === null) return printSelection(selection);
-  const spelled = view.severities.map((severity) => SPELLINGS[severity]).join("|");
-  return printSelection({ ...selection, matchers: [...selection.matchers, { label: severityLabel, operator: "=~", value: `(?i)(${spelled}).*` }] });
+  const matchers: Matcher[] = [...selection.matchers];
+  if (view.trace !== "") matchers.push({ label: "trace_id", operator: "=", value: view.trace });
+  if (view.span !== "") matchers.push({ label: "span_id", operator: "=", value: view.span });
+  if (view.severities.length > 0) matchers.push({ label: LEVEL, operator: "=~", value: `(?i)(${view.severities.map((severity) => SPELLINGS[severity]).join("|")}).*` });
+  return printSelection({ ...selection, matchers });
 }
 
 /** The conditions of a view on the table `logs`; null when it cannot be said in SQL. */

@@ -3,6 +3,7 @@
 import { useMemo, type ReactNode } from "react";
 import { Link, useParams } from "wouter";
 import type { Trace } from "../../api/jaeger.ts";
+import { distinctColors } from "../../charts/color.ts";
 import { useTime, useUrlState } from "../../location.tsx";
 import { paths } from "../../paths.ts";
 import { formatMicros } from "../../time/duration.ts";
@@ -15,7 +16,7 @@ import { count } from "../../ui/number.ts";
 import { Empty, Failure, Skeleton } from "../../ui/states.tsx";
 import { ApiError } from "../../api/client.ts";
 import { marginMs, matchesText, summarize, toTree, type Summary } from "./model.ts";
-import { ServiceDot } from "./parts/ServiceDot.tsx";
+import { ServiceColors, ServiceDot } from "./parts/ServiceDot.tsx";
 import { SpanDetails } from "./parts/SpanDetails.tsx";
 import { Waterfall } from "./parts/Waterfall.tsx";
 import { useTrace } from "./queries.ts";
@@ -44,17 +45,20 @@ function Loaded({ trace }: { trace: Trace }): ReactNode {
   const tree = useMemo(() => toTree(trace.spans), [trace]);
   const summary = useMemo(() => summarize(trace), [trace]);
   const marked = useMemo(() => new Set(view.find === "" ? [] : trace.spans.filter((span) => matchesText(span, view.find)).map((span) => span.spanId)), [trace, view.find]);
+  const colors = useMemo(() => distinctColors(summary.services.map(([service]) => service)), [summary]);
   const chosen = trace.spans.find((span) => span.spanId === view.span);
   return (
-    <div className={styles.page}>
-      <Head summary={summary} view={view} found={marked.size} onFind={(find) => replace({ ...view, find })} />
-      <div className={styles.split} data-details={chosen !== undefined}>
-        <Panel label="Spans over time" className={styles.waterfall}>
-          <Waterfall tree={tree} view={view} marked={marked} onChange={replace} onChoose={(span) => update({ ...view, span })} />
-        </Panel>
-        {chosen !== undefined && <SpanDetails span={chosen} tree={tree} onClose={() => update({ ...view, span: "" })} />}
+    <ServiceColors value={colors}>
+      <div className={styles.page}>
+        <Head summary={summary} view={view} found={marked.size} onFind={(find) => replace({ ...view, find })} />
+        <div className={styles.split} data-details={chosen !== undefined}>
+          <Panel label="Spans over time" className={styles.waterfall}>
+            <Waterfall tree={tree} view={view} marked={marked} onChange={replace} onChoose={(span) => update({ ...view, span })} />
+          </Panel>
+          {chosen !== undefined && <SpanDetails span={chosen} tree={tree} onClose={() => update({ ...view, span: "" })} />}
+        </div>
       </div>
-    </div>
+    </ServiceColors>
   );
 }
 

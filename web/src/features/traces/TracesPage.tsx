@@ -2,6 +2,7 @@
 
 import { useMemo, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
+import { distinctColors } from "../../charts/color.ts";
 import { Scatter } from "../../charts/Scatter/Scatter.tsx";
 import { useTime, useUrlState } from "../../location.tsx";
 import { paths } from "../../paths.ts";
@@ -14,7 +15,7 @@ import { Empty, Failure, Progress, Skeleton } from "../../ui/states.tsx";
 import { VirtualList } from "../../ui/VirtualList.tsx";
 import { sorted, summarize, type Summary } from "./model.ts";
 import { SearchForm } from "./parts/SearchForm.tsx";
-import { ServiceDot } from "./parts/ServiceDot.tsx";
+import { ServiceColors, ServiceDot } from "./parts/ServiceDot.tsx";
 import { useSearch, useServices } from "./queries.ts";
 import styles from "./traces.module.css";
 import { SEARCH_URL, SORTS, type Sort } from "./url.ts";
@@ -27,7 +28,7 @@ export function TracesPage(): ReactNode {
   const [, navigate] = useLocation();
   const { state: view, update } = useUrlState(SEARCH_URL);
   const services = useServices();
-  const search = useSearch(view, time, services.data);
+  const search = useSearch(view, time);
   const summaries = useMemo(() => sorted((search.data ?? []).map(summarize), view.sort), [search.data, view.sort]);
   const dots = useMemo(() => summaries.map((summary) => ({
     id: summary.id,
@@ -36,8 +37,11 @@ export function TracesPage(): ReactNode {
     failed: summary.errors > 0,
     title: `${summary.service}: ${summary.operation}, ${formatMicros(summary.durationMicros)}`,
   })), [summaries]);
+  const colors = useMemo(() => distinctColors([...(services.data ?? []), ...summaries.flatMap((summary) => summary.services.map(([service]) => service))]), [services.data, summaries]);
+  // A full page of results is only the newest part of the range: the dots show that part.
+  const shown = summaries.length < view.limit ? time.window : { startMs: Math.min(...summaries.map((summary) => summary.startMs)), endMs: time.window.endMs };
   const error = search.error ?? services.error;
-  const loading = search.loading || services.loading;
+  const { loading } = search;
   return (
     <div className={styles.page}>
       <SearchForm key={JSON.stringify(SEARCH_URL.print(view))} view={view} services={services.data ?? []} onChange={update} />
@@ -59,8 +63,8 @@ export function TracesPage(): ReactNode {
           ? <Empty icon="traces" title="No traces match"><p>Choose a longer range or fewer conditions. Traces arrive by OTLP on port 4317 (gRPC) or 4318 (HTTP).</p></Empty>
           : (
             <>
-              <Scatter label="Traces by time and duration" dots={dots} window={time.window} height={120} onOpen={(id) => navigate(paths.trace(id, null, time.range))} />
-              <Found summaries={summaries} />
+              <Scatter label="Traces by time and duration" dots={dots} window={shown} height={120} onOpen={(id) => navigate(paths.trace(id, null, time.range))} />
+              <ServiceColors value={colors}><Found summaries={summaries} /></ServiceColors>
             </>
           )}
       </Panel>

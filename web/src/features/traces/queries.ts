@@ -6,9 +6,6 @@ import type { Time } from "../../location.tsx";
 import { parseTags } from "./model.ts";
 import type { SearchView } from "./url.ts";
 
-/** Services asked at once when none is chosen: the API wants one for each search. */
-const SERVICES_MAX = 24;
-
 export function useServices(): Resource<string[]> {
   return useResource("services", services);
 }
@@ -18,20 +15,13 @@ export function useOperations(service: string): string[] {
   return resource.data ?? [];
 }
 
-/** Traces that fit the view, each once. */
-export function useSearch(view: SearchView, time: Time, known: readonly string[] | undefined): Resource<Trace[]> {
+/** Traces that fit the view, newest first. */
+export function useSearch(view: SearchView, time: Time): Resource<Trace[]> {
   const { window } = time;
   const { tags, error } = parseTags(view.tags);
-  const asked = view.service === "" ? known?.slice(0, SERVICES_MAX) : [view.service];
-  const key = asked === undefined || error !== null ? null
-    : [asked.join(), view.operation, view.tags, view.min, view.max, view.limit, window.startMs, window.endMs, time.version].join(" ");
-  return useResource(key, async (signal) => {
-    const bounds = { tags, minDuration: view.min, maxDuration: view.max, limit: view.limit };
-    const answers = await Promise.all((asked ?? []).map((service) => searchTraces({ ...bounds, service, operation: view.service === "" ? "" : view.operation }, window, signal)));
-    const found = new Map<string, Trace>();
-    for (const each of answers.flat()) if (!found.has(each.id)) found.set(each.id, each);
-    return [...found.values()].sort((left, right) => (right.spans[0]?.startMicros ?? 0) - (left.spans[0]?.startMicros ?? 0)).slice(0, view.limit);
-  });
+  const key = error !== null ? null
+    : [view.service, view.operation, view.tags, view.min, view.max, view.limit, window.startMs, window.endMs, time.version].join(" ");
+  return useResource(key, (signal) => searchTraces({ ...view, tags, minDuration: view.min, maxDuration: view.max }, window, signal));
 }
 
 export function useTrace(id: string, version: number): Resource<Trace | null> {

@@ -2,7 +2,6 @@
 
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { nameColor } from "../../../charts/color.ts";
 import { Sparkline } from "../../../charts/Sparkline/Sparkline.tsx";
 import type { Time } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
@@ -15,7 +14,7 @@ import styles from "../home.module.css";
 /** A share of failed requests from which a service stands out. */
 const ERROR_SHARE_BAD = 0.01;
 
-export function ServiceTable({ rows, time }: { rows: readonly ServiceRow[]; time: Time }): ReactNode {
+export function ServiceTable({ rows, colors, time }: { rows: readonly ServiceRow[]; colors: ReadonlyMap<string, string>; time: Time }): ReactNode {
   return (
     <div className={styles.tableScroll}>
       <table className={styles.table} aria-label="Services">
@@ -32,13 +31,13 @@ export function ServiceTable({ rows, time }: { rows: readonly ServiceRow[]; time
             <th>Go to</th>
           </tr>
         </thead>
-        <tbody>{rows.map((row) => <Row key={row.service} row={row} time={time} />)}</tbody>
+        <tbody>{rows.map((row) => <Row key={row.service} row={row} color={colors.get(row.service) ?? ""} time={time} />)}</tbody>
       </table>
     </div>
   );
 }
 
-function Row({ row, time }: { row: ServiceRow; time: Time }): ReactNode {
+function Row({ row, color, time }: { row: ServiceRow; color: string; time: Time }): ReactNode {
   const { service } = row;
   const traced = !Number.isNaN(row.requestRate);
   const known = (value: number, format: (value: number) => string): string => (Number.isNaN(value) ? "–" : format(value));
@@ -46,10 +45,10 @@ function Row({ row, time }: { row: ServiceRow; time: Time }): ReactNode {
     <tr data-testid="service-row">
       <td>
         <Link href={paths.serviceMetrics(service, time.range)} className={styles.service}>
-          <span className={styles.dot} style={{ background: nameColor(service) }} />{service}
+          <span className={styles.dot} style={{ background: color }} />{service}
         </Link>
       </td>
-      <td className={styles.wide}>{traced && <Sparkline values={row.requests} color={nameColor(service)} width={180} height={20} />}</td>
+      <td className={styles.wide}>{traced && <Sparkline values={row.requests} color={color} width={180} height={20} />}</td>
       <td className={styles.number}>{known(row.requestRate, formatNumber)}</td>
       <td className={styles.number}>
         {traced && row.errorShare > 0

@@ -2,7 +2,6 @@
 
 import type { ReactNode } from "react";
 import { Link } from "wouter";
-import { nameColor } from "../../../charts/color.ts";
 import { useTime } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
 import { formatDate, formatNanos, formatClockMillis } from "../../../time/format.ts";
@@ -18,12 +17,14 @@ const MARGIN_MS = 15 * 60_000;
 
 interface Props {
   entry: Entry;
+  /** Colour of its service. */
+  color: string;
   open: boolean;
   onToggle: () => void;
   onNarrow: (label: string, value: string, wanted: boolean) => void;
 }
 
-export function LogRowView({ entry, open, onToggle, onNarrow }: Props): ReactNode {
+export function LogRowView({ entry, color, open, onToggle, onNarrow }: Props): ReactNode {
   const { range } = useTime();
   return (
     <div className={styles.record} data-open={open} data-testid="log-row">
@@ -32,7 +33,7 @@ export function LogRowView({ entry, open, onToggle, onNarrow }: Props): ReactNod
           <span className={styles.bar} style={{ background: `var(--severity-${entry.severity})` }} />
           <time className={styles.time} title={formatDate(entry.ms)}>{formatClockMillis(entry.ms)}</time>
           <span className={styles.level} data-severity={entry.severity}>{entry.severity}</span>
-          <span className={styles.service} style={{ color: nameColor(entry.service) }}>{entry.service}</span>
+          <span className={styles.service} style={{ color }}>{entry.service}</span>
           <span className={styles.message}>{entry.line === "" ? <i>no body</i> : entry.line}</span>
         </button>
         {entry.trace !== "" && (
@@ -61,11 +62,11 @@ function Details({ entry, onNarrow }: { entry: Entry; onNarrow: Props["onNarrow"
       <Pairs
         pairs={[["time", `${formatDate(entry.ms)} ${formatNanos(entry.nanos)}`], ...entry.attributes]}
         action={(name, value) => name === "time" || name === "trace_id" || name === "span_id" ? <CopyButton value={value} label={`Copy ${name}`} /> : (
-          <span className={styles.narrow}>
+          <>
             <IconButton small icon="plus" label={`Only ${name} = ${value}`} onClick={() => onNarrow(name, value, true)} />
             <IconButton small icon="minus" label={`Without ${name} = ${value}`} onClick={() => onNarrow(name, value, false)} />
             <CopyButton value={value} label={`Copy ${name}`} />
-          </span>
+          </>
         )}
       />
     </div>

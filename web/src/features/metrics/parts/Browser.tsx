@@ -65,7 +65,7 @@ function List({ found, catalog, time }: { found: readonly Family[]; catalog: Cat
         return family === undefined ? null : (
           <Link href={paths.metrics(suggestedQuery(family, catalog.matcher, window), time.range)} className={styles.family} data-row="">
             <code>{family.name}</code>
-            <Badge>{family.kind.replace("-", " ")}</Badge>
+            <span className={styles.kind}><Badge>{family.kind.replace("-", " ")}</Badge></span>
             <span className={styles.help}>{family.help}</span>
           </Link>
         );

@@ -59,9 +59,7 @@ function Attributes({ title, attributes, service }: { title: string; attributes:
         <Pairs
           pairs={attributes.map((each) => [each.key, each.value] as const)}
           action={service === null ? undefined : (name, value) => (
-            <span className={styles.pairAction}>
-              <Link href={paths.traces({ service, tags: withTag("", name, value) }, range)} className={buttonClass("quiet", true)} aria-label={`Traces with ${name} = ${value}`} title="Traces with this attribute"><Icon name="search" size={12} /></Link>
-            </span>
+            <Link href={paths.traces({ service, tags: withTag("", name, value) }, range)} className={buttonClass("quiet", true)} aria-label={`Traces with ${name} = ${value}`} title="Traces with this attribute"><Icon name="search" size={12} /></Link>
           )}
         />
       )}

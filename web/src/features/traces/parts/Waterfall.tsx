@@ -1,13 +1,13 @@
 /** Spans as bars over time, one a row; only the rows in view exist. */
 
-import { useMemo, useState, type KeyboardEvent, type ReactNode } from "react";
-import { nameColor } from "../../../charts/color.ts";
+import { useMemo, useState, type CSSProperties, type KeyboardEvent, type ReactNode } from "react";
 import { formatMicros } from "../../../time/duration.ts";
 import { Icon } from "../../../ui/Icon.tsx";
 import { VirtualList } from "../../../ui/VirtualList.tsx";
 import { visibleRows, type Node, type Tree } from "../model.ts";
 import styles from "../traces.module.css";
 import type { TraceView } from "../url.ts";
+import { useServiceColor } from "./ServiceDot.tsx";
 
 const ROW_HEIGHT = 26;
 const TICKS = 5;
@@ -77,6 +77,13 @@ export function Waterfall({ tree, view, marked, onChange, onChoose }: Props): Re
   );
 }
 
+/** Where the duration of a span stands: behind its bar, before it, or where both sides are full, on it. */
+const PLACES: Record<"after" | "before" | "inside", (left: number, width: number) => CSSProperties> = {
+  after: (left, width) => ({ left: `${left + width}%`, paddingLeft: 6 }),
+  before: (left) => ({ right: `${100 - left}%`, paddingRight: 6 }),
+  inside: (left, width) => ({ right: `${100 - left - width}%`, paddingRight: 6 }),
+};
+
 function SpanRow({ node, start, total, folded, chosen, marked, onFold, onChoose, onKey }: {
   node: Node;
   start: number;
@@ -90,8 +97,10 @@ function SpanRow({ node, start, total, folded, chosen, marked, onFold, onChoose,
   onKey: (event: KeyboardEvent) => void;
 }): ReactNode {
   const { span, depth, children, descendants } = node;
+  const color = useServiceColor(span.service);
   const left = ((span.startMicros - start) / total) * 100;
   const width = Math.max(0.15, (span.durationMicros / total) * 100);
+  const place = left + width < 85 ? "after" : left > 15 ? "before" : "inside";
   const failed = span.failed || (folded && node.failedBelow);
   return (
     <div className={styles.span} data-chosen={chosen} data-faded={marked === false} data-testid="span-row">
@@ -118,15 +127,15 @@ function SpanRow({ node, start, total, folded, chosen, marked, onFold, onChoose,
               <Icon name={folded ? "chevronRight" : "chevronDown"} size={11} />
             </span>
           ) : <span className={styles.fold} />}
-          <span className={styles.tint} style={{ background: nameColor(span.service) }} />
+          <span className={styles.tint} style={{ background: color }} />
           <span className={styles.spanService}>{span.service}</span>
           <span className={styles.spanOperation}>{span.operation}</span>
           {folded && <span className={styles.more}>+{descendants}</span>}
           {failed && <span className={styles.failed}><Icon name="warning" size={13} /></span>}
         </span>
         <span className={styles.track}>
-          <span className={styles.spanBar} data-failed={span.failed} style={{ left: `${left}%`, width: `${width}%`, background: nameColor(span.service) }} />
-          <span className={styles.spanTime} style={left + width > 82 ? { right: `${100 - left}%`, paddingRight: 6 } : { left: `${left + width}%`, paddingLeft: 6 }}>{formatMicros(span.durationMicros)}</span>
+          <span className={styles.spanBar} data-failed={span.failed} style={{ left: `${left}%`, width: `${width}%`, background: color }} />
+          <span className={styles.spanTime} data-inside={place === "inside"} style={PLACES[place](left, width)}>{formatMicros(span.durationMicros)}</span>
         </span>
       </div>
     </div>
