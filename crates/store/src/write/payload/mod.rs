@@ -3,8 +3,8 @@
 //! Metrics are columns that refer to series by the number the head gave them. Those numbers mean nothing to the next process,
 //! so the labels are written too: in the first [`DEFINITIONS_PER_PLACE`] frames of each WAL file that name the series. Two,
 //! because one frame may be lost to damage, and a series should not be lost with it. Which frames are the first is known only
-//! when the committer has put them in order, hence [`Payload::Late`]. Logs and spans are Arrow IPC. The bytes are specified in
-//! `FORMAT.md`.
+//! when the committer has put them in order, hence [`Payload::Late`]. Logs and spans are their Arrow columns. The bytes are
+//! specified in `FORMAT.md`.
 
 mod bytes;
 mod decode;
@@ -44,7 +44,7 @@ impl Encoder {
     /// `New` are written out.
     ///
     /// # Errors
-    /// [`signalbox_model::ErrorKind::Internal`] for deltas, for columns of unequal length and for rows that Arrow cannot write;
+    /// [`signalbox_model::ErrorKind::Internal`] for deltas, for columns of unequal length and for columns of unknown types;
     /// [`signalbox_model::ErrorKind::TooLarge`] above the size of a frame.
     pub fn encode(&self, tenant: &Tenant, batch: &Batch, labels: &Arc<dyn SeriesLabels>) -> Result<Record> {
         let payload = match batch {
