@@ -38,12 +38,14 @@ fn keep_samples(columns: &SampleColumns, keep: &[bool]) -> SampleColumns {
     }
 }
 
-/// Drops series that no sample, histogram or increment names, and the exemplars of such series; numbers the rest anew.
+/// Drops series that nothing names, and numbers the rest anew. Exemplars name a series too: Prometheus sends them apart
+/// from the samples.
 pub(crate) fn drop_unnamed_series(batch: &mut MetricBatch) {
     const GONE: u32 = u32::MAX;
     let mut place = vec![GONE; batch.series.len()];
-    let named = batch.samples.series.iter().chain(&batch.deltas.series).copied().chain(batch.histograms.iter().map(|sample| sample.series));
-    for index in named {
+    let numbers = batch.samples.series.iter().chain(&batch.deltas.series).copied();
+    let others = batch.histograms.iter().map(|sample| sample.series).chain(batch.exemplars.iter().map(|exemplar| exemplar.series));
+    for index in numbers.chain(others) {
         if let Some(place) = place.get_mut(index as usize) {
             *place = 0;
         }
@@ -59,7 +61,6 @@ pub(crate) fn drop_unnamed_series(batch: &mut MetricBatch) {
         index += 1;
         at(index - 1) != GONE
     });
-    batch.exemplars.retain(|exemplar| at(exemplar.series) != GONE);
     batch.samples.series.iter_mut().chain(&mut batch.deltas.series).for_each(|index| *index = at(*index));
     batch.histograms.iter_mut().for_each(|sample| sample.series = at(sample.series));
     batch.exemplars.iter_mut().for_each(|exemplar| exemplar.series = at(exemplar.series));

@@ -1,7 +1,8 @@
 //! OTLP/JSON: transcoded to the binary form in one pass, so that one decoder per signal decides what a request means.
 //!
-//! The differences to ProtoJSON are the specification's: identifiers are hexadecimal, enums are integers only, keys are
-//! lowerCamelCase only, unknown keys are ignored. 64-bit integers may be numbers or strings, `null` means absent.
+//! The differences to ProtoJSON are the specification's: identifiers are hexadecimal, enums are integers only, unknown keys
+//! are ignored. 64-bit integers may be numbers or strings, `null` means absent. Keys are lowerCamelCase; the names of the
+//! protobuf fields are understood too, as the OpenTelemetry collector does: who sends them would lose data in silence.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -54,7 +55,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match self.schema.fields().iter().find(|field| field.key == key) {
+            match self.schema.fields().iter().find(|field| is_key(field.key, &key)) {
                 Some(field) => map.next_value_seed(FieldSeed { field, out: self.out, is_item: false })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -232,6 +233,25 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         self.out.splice(start..start, length);
         Ok(())
     }
+}
+
+/// Whether a key is this one in lowerCamelCase, or with underscores.
+fn is_key(camel: &str, key: &str) -> bool {
+    if camel.len() == key.len() {
+        return camel == key;
+    }
+    let mut rest = camel.bytes();
+    let mut after_underscore = false;
+    for byte in key.bytes() {
+        if byte == b'_' {
+            after_underscore = true;
+        } else if rest.next() == Some(if after_underscore { byte.to_ascii_uppercase() } else { byte }) {
+            after_underscore = false;
+        } else {
+            return false;
+        }
+    }
+    rest.next().is_none() && !after_underscore
 }
 
 fn varint(out: &mut Vec<u8>, mut value: u64) {

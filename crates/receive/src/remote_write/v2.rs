@@ -162,6 +162,10 @@ impl<'a> Series<'a> {
         if !self.samples.is_empty() && !self.histograms.is_empty() {
             return Err(("mixed_series", "a series has both samples and histograms".into()));
         }
+        // Exemplars alone are taken: Prometheus sends those of a series apart from its samples.
+        if self.samples.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() {
+            return Err(("no_samples", "a series has neither samples nor histograms".into()));
+        }
         self.key.clear();
         self.key.extend_from_slice(KEY);
         self.key.extend_from_slice(&self.kind.to_le_bytes());

@@ -18,9 +18,17 @@ fn log(record: &str) -> Result<signalbox_proto::otlp::logs::v1::LogRecord> {
 // OTLP-056
 #[test]
 fn unknown_fields_are_ignored_at_every_depth() {
-    let record = log(r#"{"severityText":"WARN","novelty":{"deep":[1,{"x":null}]},"severity_number":9,"body":{"stringValue":"b","other":1}}"#).unwrap();
+    let record = log(r#"{"severityText":"WARN","novelty":{"deep":[1,{"x":null}]},"severitynumber":9,"body":{"stringValue":"b","other":1}}"#).unwrap();
     assert_eq!((record.severity_text.as_str(), record.severity_number), ("WARN", 0));
     assert_eq!(record.body.unwrap().value, Some(signalbox_proto::otlp::common::v1::any_value::Value::StringValue("b".into())));
+}
+
+#[test]
+fn names_of_protobuf_fields_are_keys_too() {
+    assert_eq!(log(r#"{"severity_number":9}"#).unwrap().severity_number, 9);
+    for unknown in ["severity__Number_", "_severityNumberX", "severity_numbe", "SeverityNumber", "severity_number_"] {
+        assert_eq!(log(&format!(r#"{{"{unknown}":9}}"#)).unwrap().severity_number, 0, "{unknown}");
+    }
 }
 
 // OTLP-054, OTLP-055

@@ -66,7 +66,7 @@ async fn a_client_sends_all_signals_and_sees_full_success() {
     assert_eq!(MetricsServiceClient::new(channel.clone()).export(request).await.unwrap().into_inner().partial_success, None);
     assert_eq!(sink.rows(), 3);
 
-    // OTLP-029, OTLP-030, OTLP-034 (the answer that a client must not retry)
+    // OTLP-029, OTLP-030
     *sink.reject.lock() = vec![Rejected { rows: 2, reason: "too_old", message: "old".into() }];
     let request = ExportLogsServiceRequest::decode(&*logs(vec![record("x")])).unwrap();
     let partial = LogsServiceClient::new(channel.clone()).export(request.clone()).await.unwrap().into_inner().partial_success.unwrap();
@@ -107,7 +107,7 @@ async fn messages_may_be_compressed() {
     assert_eq!(code, 12);
 }
 
-// OTLP-002, OTLP-005, OTLP-025: RESOURCE_EXHAUSTED without RetryInfo, before and after decompression.
+// OTLP-002, OTLP-005: RESOURCE_EXHAUSTED without RetryInfo, before and after decompression.
 #[tokio::test]
 async fn a_message_past_the_limit_is_resource_exhausted_for_good() {
     let limits = BodyLimits { bytes_max: 1000, wire_bytes_max: 1000, ..BodyLimits::default() };

@@ -132,7 +132,7 @@ async fn a_body_past_the_limit_is_413() {
     assert_eq!(sink.rows(), 0);
 }
 
-// OTLP-088, OTLP-089, OTLP-090, OTLP-094 (the answer that a client must not retry)
+// OTLP-088, OTLP-089, OTLP-090
 #[tokio::test]
 async fn what_was_rejected_is_counted_in_partial_success() {
     let (sink, router) = door(Settings::default());

@@ -368,6 +368,18 @@ async fn symbols_and_references_are_checked() {
     assert_eq!(write(&router, V2, &request_v2(&[(&[("__name__", "m")], bad_help)])).await.status, 400);
 }
 
+// PRW2-068
+#[tokio::test]
+async fn a_series_without_samples_is_refused_unless_it_has_exemplars() {
+    let (_, router) = door();
+    let exemplar = v2::Exemplar { labels_refs: vec![], value: 1.0, timestamp: NOW_MS };
+    let only_metadata = v2::TimeSeries { metadata: Some(v2::Metadata { r#type: 1, help_ref: 1, unit_ref: 0 }), ..v2::TimeSeries::default() };
+    assert_eq!(write(&router, V2, &request_v2(&[(&[("__name__", "m")], only_metadata)])).await.status, 400);
+    let only_exemplar = v2::TimeSeries { exemplars: vec![exemplar], ..v2::TimeSeries::default() };
+    let answer = write(&router, V2, &request_v2(&[(&[("__name__", "m")], only_exemplar)])).await;
+    assert_eq!((answer.status.as_u16(), written(&answer)), (204, ["0", "0", "1"]));
+}
+
 // PRW2-099, PRW2-102
 #[test]
 fn exemplars_keep_value_time_and_labels() {

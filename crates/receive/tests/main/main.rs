@@ -2,15 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail by panicking and say aloud that their data is missing")]
 
 mod conformance;
-// mod differential;
-// mod golden;
-// mod hostile;
+mod differential;
+mod golden;
+mod hostile;
 mod messages;
 mod otlp_grpc;
 mod otlp_http;
 mod otlp_metrics;
-// mod random;
+mod random;
 mod remote_write;
-// mod requirements;
+mod requirements;
 mod rows;
 mod support;
