@@ -360,6 +360,42 @@ describe("frame", () => {
     await page.waitForURL((url) => url.pathname === "/ui/logs");
   });
 
+  it("zooms by dragging over a chart and over a histogram", async () => {
+    const drag = async (page, area) => {
+      const box = await area.boundingBox();
+      await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2, { steps: 4 });
+      await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 4 });
+      await page.mouse.up();
+    };
+    const page = await visit(`/ui/metrics?q=${encodeURIComponent("sum by (signal) (rate(signalbox_ingest_rows_total[5m]))")}`);
+    const plot = page.locator("[data-chart=time-series] .u-over");
+    await plot.waitFor();
+    await drag(page, plot);
+    await until(() => /^\d+$/.test(parameters(page).get("from") ?? ""), "an exact range");
+    const width = Number(parameters(page).get("to")) - Number(parameters(page).get("from"));
+    assert.ok(width > 8 * 60_000 && width < 16 * 60_000, `a fifth of an hour, found ${width} ms`);
+    await page.goto(`${session.base}/ui/logs`);
+    const bars = page.locator("[data-chart=bars]");
+    await bars.locator("rect").first().waitFor({ state: "attached" });
+    await drag(page, bars);
+    await until(() => /^\d+$/.test(parameters(page).get("from") ?? ""), "an exact range");
+  });
+
+  it("says so when the server does not answer, and recovers", async () => {
+    expected = /ERR_FAILED/;
+    const page = await visit("/ui/nowhere");
+    const apis = /\/(api|loki|jaeger)\//;
+    await page.route(apis, (route) => route.abort());
+    await page.getByRole("link", { name: "Alerts", exact: true }).click();
+    await page.getByRole("alert").waitFor();
+    assert.match(await page.getByRole("alert").innerText(), /does not answer/);
+    await page.unroute(apis);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("alert").waitFor({ state: "detached" });
+  });
+
   it("takes an exact range, and refuses one that is upside down", async () => {
     const page = await visit("/ui/metrics");
     await page.getByRole("button", { name: "Time range" }).click();

@@ -1,6 +1,6 @@
 /** Home: what arrives now, which services there are and how they do, what is on fire. */
 
-import { useMemo, type ReactNode } from "react";
+import { useEffect, useMemo, type ReactNode } from "react";
 import { Link } from "wouter";
 import { distinctColors } from "../../charts/color.ts";
 import { Sparkline } from "../../charts/Sparkline/Sparkline.tsx";
@@ -23,6 +23,9 @@ const SIGNAL_TILES: readonly { signal: Signal; title: string; unit: string; icon
   { signal: "traces", title: "Traces", unit: "spans/s", icon: "traces", href: (time) => paths.traces({}, time.range) },
 ];
 
+/** Pause between looks for the first data. */
+const FIRST_DATA_MS = 3_000;
+
 export function HomePage(): ReactNode {
   const time = useTime();
   const arriving = useArrivals(time);
@@ -31,6 +34,14 @@ export function HomePage(): ReactNode {
   const errors = useLatestErrors(time);
   const rows = services.data?.rows;
   const colors = useMemo(() => distinctColors((rows ?? []).map((row) => row.service)), [rows]);
+  // A server that has just started knows nothing yet: look again soon, until there is something to see.
+  const waiting = (rows !== undefined && rows.length === 0) || (arriving.data?.signals.every((arrival) => Number.isNaN(arrival.now)) ?? false);
+  const { reload } = time;
+  useEffect(() => {
+    if (!waiting) return;
+    const timer = setInterval(reload, FIRST_DATA_MS);
+    return () => clearInterval(timer);
+  }, [waiting, reload]);
   const firing = (alerts.data ?? []).filter((alert) => alert.state === "firing").length;
   const pending = (alerts.data ?? []).length - firing;
   return (
@@ -42,7 +53,7 @@ export function HomePage(): ReactNode {
           return (
             <Link key={tile.signal} href={tile.href(time)} className={styles.tile} aria-label={`${tile.title}: ${arrival === undefined ? "loading" : `${formatNumber(arrival.now)} ${tile.unit}`}`} data-testid={`tile-${tile.signal}`}>
               <span className={styles.tileTitle} style={{ color: `var(--signal-${tile.signal})` }}><Icon name={tile.icon} size={14} />{tile.title}</span>
-              <span className={styles.tileValue}>{arrival === undefined ? "…" : formatNumber(arrival.now)}<i>{tile.unit}</i></span>
+              <span className={styles.tileValue}>{arrival !== undefined ? formatNumber(arrival.now) : arriving.loading ? "…" : "–"}<i>{tile.unit}</i></span>
               <span className={styles.spark}>{arrival !== undefined && <Sparkline values={arrival.rates} color={`var(--signal-${tile.signal})`} width={300} height={38} fill />}</span>
             </Link>
           );
@@ -59,7 +70,7 @@ export function HomePage(): ReactNode {
         <Progress on={services.loading} label="Loading the services" />
         {services.data === undefined ? (services.loading && <Skeleton lines={8} />) : services.data.rows.length === 0 ? <Start /> : <ServiceTable rows={services.data.rows} colors={colors} time={time} />}
       </Panel>
-      {errors.error !== null && !errors.loading && <Failure title="The errors could not be loaded" error={errors.error} retry={errors.reload} />}
+      {rows !== undefined && errors.error !== null && !errors.loading && <Failure title="The errors could not be loaded" error={errors.error} retry={errors.reload} />}
       {rows !== undefined && rows.length > 0 && (
         <Panel title="Latest errors" note="from all logs">
           <Progress on={errors.loading} label="Loading the errors" />

@@ -13,8 +13,8 @@ describe("arrivals", () => {
         { labels: { signal: "spans" }, values: Float64Array.of(7, 8, 9) },
       ],
       warnings: [],
-    });
-    expect(found.map(({ signal, now }) => [signal, now])).toEqual([["metrics", N], ["logs", 5], ["traces", 9]]);
+    }, { type: "vector", samples: [{ labels: { signal: "spans" }, value: 9.5, histogram: null }], text: "", warnings: [] });
+    expect(found.map(({ signal, now }) => [signal, now])).toEqual([["metrics", N], ["logs", 5], ["traces", 9.5]]);
     expect([...(found[1]?.rates ?? [])]).toEqual([1, 5, N]);
   });
 });

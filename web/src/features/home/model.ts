@@ -1,6 +1,6 @@
 /** The pure half of Home: what each signal brings, how each service does. */
 
-import type { Matrix } from "../../api/prometheus.ts";
+import type { Instant, Matrix } from "../../api/prometheus.ts";
 import type { Rows } from "../../api/sql.ts";
 
 export const SIGNALS = ["metrics", "logs", "traces"] as const;
@@ -18,9 +18,10 @@ export interface Arrival {
 /** How the server and others call a signal. */
 const NAMES: Record<Signal, readonly string[]> = { metrics: ["metrics", "samples"], logs: ["logs"], traces: ["traces", "spans"] };
 
-/** Lines by signal, whatever order they came in. */
-export function arrivals(matrix: Matrix): Arrival[] {
+/** Lines by signal, whatever order they came in. The rate now is of `newest`, which is no step old, where it knows one. */
+export function arrivals(matrix: Matrix, newest: Instant): Arrival[] {
   return SIGNALS.map((signal) => {
+    const present = newest.samples.filter((sample) => NAMES[signal].includes(sample.labels["signal"] ?? "") && !Number.isNaN(sample.value));
     const rates = new Float64Array(matrix.times.length).fill(Number.NaN);
     for (const series of matrix.series) {
       if (!NAMES[signal].includes(series.labels["signal"] ?? "")) continue;
@@ -30,7 +31,7 @@ export function arrivals(matrix: Matrix): Arrival[] {
         rates[index] = Number.isNaN(sum) ? value : sum + value;
       });
     }
-    return { signal, rates, now: lastOf(rates) };
+    return { signal, rates, now: present.length > 0 ? present.reduce((sum, sample) => sum + sample.value, 0) : lastOf(rates) };
   });
 }
 

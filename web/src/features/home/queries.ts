@@ -3,7 +3,7 @@
 import { services } from "../../api/jaeger.ts";
 import { logLabelValues, logs, type LogRow } from "../../api/loki.ts";
 import { msToNanos } from "../../time/format.ts";
-import { alerts, labelValues, queryRange, type ActiveAlert } from "../../api/prometheus.ts";
+import { alerts, labelValues, queryInstant, queryRange, type ActiveAlert } from "../../api/prometheus.ts";
 import { bucket, sql, within, type Rows } from "../../api/sql.ts";
 import { useResource, type Resource } from "../../api/use_resource.ts";
 import type { Time } from "../../location.tsx";
@@ -26,9 +26,12 @@ export function useArrivals(time: Time): Resource<Arrivals> {
   const step = niceStep(time.window, POINTS);
   const { start, end } = grid(time.window, step);
   return useResource(`arrivals ${start} ${end} ${step} ${time.version}`, async (signal) => {
-    const query = `sum by (signal) (rate(signalbox_ingest_rows_total[${printSeconds(rateWindow(step))}]))`;
-    const matrix = await queryRange(query, { start, end, step }, signal);
-    return { times: matrix.times, signals: arrivals(matrix) };
+    const query = (window: number): string => `sum by (signal) (rate(signalbox_ingest_rows_total[${printSeconds(window)}]))`;
+    const [matrix, newest] = await Promise.all([
+      queryRange(query(rateWindow(step)), { start, end, step }, signal),
+      queryInstant(query(rateWindow(1)), time.window.endMs, signal),
+    ]);
+    return { times: matrix.times, signals: arrivals(matrix, newest) };
   });
 }
 
@@ -45,11 +48,17 @@ export function useServices(time: Time): Resource<Services> {
     const step = niceStep(window, BUCKETS);
     const { start, count } = bucketGrid(window.startMs, window.endMs, step);
     let failure: Error | null = null;
-    const optional = (query: string): Promise<Rows | undefined> => sql(query, signal).catch((error: unknown) => {
+    const failed = (error: unknown): void => {
       failure = error instanceof Error ? error : new Error(String(error));
+    };
+    const optional = (query: string): Promise<Rows | undefined> => sql(query, signal).catch((error: unknown) => {
+      failed(error);
       return undefined;
     });
-    const names = (list: Promise<string[]>): Promise<string[]> => list.catch(() => []);
+    const names = (list: Promise<string[]>): Promise<string[]> => list.catch((error: unknown) => {
+      failed(error);
+      return [];
+    });
     const where = within(window);
     const [traced, logging, jobs, spans, overTime, logs] = await Promise.all([
       names(services(signal)),
@@ -63,7 +72,10 @@ export function useServices(time: Time): Resource<Services> {
     ]);
     const known = [...new Set([...traced, ...logging, ...jobs.map((job) => job.slice(job.lastIndexOf("/") + 1))])];
     const seconds = (window.endMs - window.startMs) / 1_000;
-    return { rows: serviceRows(known, spans, overTime, logs, seconds, { start, step, count }), failure };
+    const rows = serviceRows(known, spans, overTime, logs, seconds, { start, step, count });
+    // Nothing found and something failed is no empty list.
+    if (rows.length === 0 && failure !== null) throw failure;
+    return { rows, failure };
   });
 }
 

@@ -12,7 +12,7 @@ import { absolute, around } from "../../time/range.ts";
 import { Button, CopyButton, Input, buttonClass } from "../../ui/controls.tsx";
 import { Icon } from "../../ui/Icon.tsx";
 import { Badge, Panel } from "../../ui/layout.tsx";
-import { count } from "../../ui/number.ts";
+import { count, formatExact } from "../../ui/number.ts";
 import { Empty, Failure, Skeleton } from "../../ui/states.tsx";
 import { ApiError } from "../../api/client.ts";
 import { marginMs, matchesText, summarize, toTree, type Summary } from "./model.ts";
@@ -75,7 +75,7 @@ function Head({ summary, view, found, onFind }: { summary: Summary; view: TraceV
       <dl className={styles.facts}>
         <div><dt>Duration</dt><dd>{formatMicros(summary.durationMicros)}</dd></div>
         <div><dt>Start</dt><dd>{formatDate(summary.startMs)} {formatClockMillis(summary.startMs)}</dd></div>
-        <div><dt>Spans</dt><dd>{summary.spans}</dd></div>
+        <div><dt>Spans</dt><dd>{formatExact(summary.spans)}</dd></div>
         <div><dt>Services</dt><dd>{summary.services.length}</dd></div>
         <div><dt>Trace id</dt><dd><code>{summary.id}</code><CopyButton value={summary.id} label="Copy the trace id" /></dd></div>
       </dl>
