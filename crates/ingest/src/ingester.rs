@@ -68,6 +68,10 @@ impl Sink for Ingester {
         task.await.map_err(|source| Error::internal("cannot write deltas: the task stopped").with_source(source))?
     }
 
+    fn accepted_time(&self, now_ns: i64) -> TimeRange {
+        Window::new(&self.inner.settings, now_ns).range()
+    }
+
     fn known_series(&self, tenant: &Tenant) -> Arc<dyn KnownSeries> {
         self.inner.store.known_series(tenant)
     }

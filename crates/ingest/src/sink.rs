@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signalbox_model::{Batch, KnownSeries, Rejected, Result, Tenant};
+use signalbox_model::{Batch, KnownSeries, Rejected, Result, Tenant, TimeRange};
 
 /// What became of a write that succeeded: everything not listed as rejected is on stable storage and readable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +61,12 @@ impl Written {
 pub trait Sink: Send + Sync + fmt::Debug {
     /// Writes the batches of one request together.
     async fn write(&self, tenant: &Tenant, batches: Vec<Batch>) -> Result<Accepted>;
+
+    /// The time that rows may have when they arrive now; rows outside are rejected by [`Sink::write`]. For decoders that make
+    /// several rows of what their protocol counts as one.
+    fn accepted_time(&self, _now_ns: i64) -> TimeRange {
+        TimeRange::ALL
+    }
 
     /// The tenant's series that a decoder need not parse again. Cheap; ask once a request.
     fn known_series(&self, tenant: &Tenant) -> Arc<dyn KnownSeries>;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use signalbox_ingest::Sink;
 pub use signalbox_ingest::budget::{Budget, RETRY_AFTER, Share};
-use signalbox_model::{Batch, Clock, KnownSeries, Rejected};
+use signalbox_model::{Batch, Clock, KnownSeries, Rejected, TimeRange};
 
 /// What a decoder may know besides the bytes.
 #[derive(Clone, Copy)]
@@ -13,6 +13,9 @@ pub struct Context<'a> {
     pub now_ns: i64,
     /// Series that need not be parsed again.
     pub known: &'a dyn KnownSeries,
+    /// The time that rows may have. What does not keep to it is rejected on the way to the store anyway; a decoder that makes
+    /// several rows of one point looks at it first, to reject the point as one.
+    pub accepted_time: TimeRange,
     /// Deepest nesting of attribute values; a row with deeper ones is rejected.
     pub attribute_depth_max: usize,
 }
@@ -31,6 +34,8 @@ pub struct Decoded {
     pub batches: Vec<Batch>,
     /// Rows that were not understood.
     pub rejected: Vec<Rejected>,
+    /// How many things the protocol counts in the request, if that may be fewer than the rows they became.
+    pub points: Option<u64>,
 }
 
 /// Counts rejected rows by reason; the first message of each reason is kept.

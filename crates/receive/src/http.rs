@@ -65,12 +65,15 @@ pub struct Outcome {
     pub rejected: Vec<Rejected>,
     /// What is durable now.
     pub written: Written,
+    /// See [`Decoded::points`].
+    pub points: Option<u64>,
 }
 
 impl Outcome {
-    /// Number of rows that were refused.
+    /// Number of rows that were refused, as the protocol counts.
     pub fn rejected_rows(&self) -> u64 {
-        self.rejected.iter().map(|rejected| rejected.rows).sum()
+        let rows: u64 = self.rejected.iter().map(|rejected| rejected.rows).sum();
+        rows.min(self.points.unwrap_or(u64::MAX))
     }
 
     /// One line for the client: how many rows were refused and why.
@@ -220,10 +223,11 @@ where
     let Raw { tenant, body, encoding, mut share } = raw;
     let known = entry.sink.known_series(&tenant);
     let (now_ns, bytes_max, attribute_depth_max) = (entry.clock.now_ns(), limits.bytes_max, limits.attribute_depth_max);
+    let accepted_time = entry.sink.accepted_time(now_ns);
     let is_small = body.len() <= INLINE_BYTES_MAX;
     let work = move || {
         let plain = decompress(encoding, body, bytes_max, &mut share)?;
-        let decoded = decode(&plain, &Context { now_ns, known: &*known, attribute_depth_max })?;
+        let decoded = decode(&plain, &Context { now_ns, known: &*known, accepted_time, attribute_depth_max })?;
         Ok::<_, Error>((decoded, share))
     };
     let (decoded, share) = if is_small {
@@ -231,7 +235,7 @@ where
     } else {
         tokio::task::spawn_blocking(work).await.map_err(|source| Error::internal("cannot decode request: the decoder stopped").with_source(source))??
     };
-    let Decoded { batches, mut rejected } = decoded;
+    let Decoded { batches, mut rejected, points } = decoded;
     let mut written = Written::default();
     if !batches.is_empty() {
         let accepted = entry.sink.write(&tenant, batches).await?;
@@ -239,7 +243,7 @@ where
         rejected.extend(accepted.rejected);
     }
     drop(share);
-    Ok(Outcome { rejected, written })
+    Ok(Outcome { rejected, written, points })
 }
 
 fn count(protocol: Protocol, bytes: usize, result: &Result<Outcome, Refusal>) {
@@ -252,7 +256,16 @@ fn count(protocol: Protocol, bytes: usize, result: &Result<Outcome, Refusal>) {
     };
     metrics.counter(names::RECEIVE_REQUESTS_TOTAL, &[("protocol", protocol), ("outcome", outcome)]).add(1);
     metrics.counter(names::RECEIVE_BYTES_TOTAL, &[("protocol", protocol)]).add(bytes as u64);
-    let Ok(outcome) = result else { return };
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(refusal) => {
+            if matches!(refusal.error.kind(), ErrorKind::Corrupt | ErrorKind::Internal) {
+                // The client is told to retry; what is wrong is here.
+                tracing::error!(protocol, error = ?refusal.error, "cannot take request: {}", refusal.error);
+            }
+            return;
+        }
+    };
     let Written { samples, histograms, logs, spans, .. } = outcome.written;
     for (signal, rows) in [("metrics", samples + histograms), ("logs", logs), ("traces", spans)] {
         if rows > 0 {

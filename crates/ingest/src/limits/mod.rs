@@ -4,8 +4,8 @@ mod metrics;
 mod rows;
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::Rejected;
 use signalbox_model::time::NANOS_PER_MILLI;
+use signalbox_model::{Rejected, TimeRange};
 
 pub(crate) use metrics::{NewSeries, Verdicts, judge_metrics};
 pub(crate) use rows::{admit_logs, admit_spans};
@@ -76,6 +76,11 @@ impl Window {
             oldest_ns: now_ns.saturating_sub(nanoseconds(settings.age_seconds_max)),
             newest_ns: now_ns.saturating_add(nanoseconds(settings.future_seconds_max)),
         }
+    }
+
+    /// The window as a range.
+    pub(crate) fn range(&self) -> TimeRange {
+        TimeRange::from_ns(self.oldest_ns, self.newest_ns)
     }
 
     /// Why an instant is refused.

@@ -39,7 +39,7 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
 
     fn finish(self) -> Decoded {
         let batches = if self.builder.is_empty() { Vec::new() } else { vec![Batch::Logs(self.builder.finish())] };
-        Decoded { batches, rejected: self.rejections.finish() }
+        Decoded { batches, rejected: self.rejections.finish(), points: None }
     }
 
     fn resource_logs(&mut self, message: &'a [u8]) -> Result<()> {

@@ -23,7 +23,7 @@ pub fn decode(bytes: &[u8], context: &Context<'_>) -> Result<Decoded> {
         }
     }
     let batches = if decoder.builder.is_empty() { Vec::new() } else { vec![Batch::Traces(decoder.builder.finish())] };
-    Ok(Decoded { batches, rejected: decoder.rejections.finish() })
+    Ok(Decoded { batches, rejected: decoder.rejections.finish(), points: None })
 }
 
 struct SpanDecoder<'c, 'a> {

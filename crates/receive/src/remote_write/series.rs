@@ -41,7 +41,11 @@ impl<'c> Writer<'c> {
 
     pub(super) fn finish(self) -> Decoded {
         let is_empty = self.batch.series.is_empty() && self.batch.metadata.is_empty();
-        Decoded { batches: if is_empty { Vec::new() } else { vec![signalbox_model::Batch::Metrics(self.batch)] }, rejected: self.rejections.finish() }
+        Decoded {
+            batches: if is_empty { Vec::new() } else { vec![signalbox_model::Batch::Metrics(self.batch)] },
+            rejected: self.rejections.finish(),
+            points: None,
+        }
     }
 }
 

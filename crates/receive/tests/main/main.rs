@@ -14,3 +14,4 @@ mod remote_write;
 mod requirements;
 mod rows;
 mod support;
+mod through_the_store;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use signalbox_ingest::{Accepted, Sink, Written};
 use signalbox_model::series::NoKnownSeries;
-use signalbox_model::{Batch, Clock, Error, ErrorKind, KnownSeries, Rejected, Result, Tenant};
+use signalbox_model::{Batch, Clock, Error, ErrorKind, KnownSeries, Rejected, Result, Tenant, TimeRange};
 use signalbox_receive::{Budget, Context, Entry};
 use tower::ServiceExt as _;
 
@@ -76,7 +76,7 @@ pub fn entry(sink: &Arc<Memory>) -> Entry {
 }
 
 pub fn context() -> Context<'static> {
-    Context { now_ns: NOW_NS, known: &NoKnownSeries, attribute_depth_max: 32 }
+    Context { now_ns: NOW_NS, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
 }
 
 pub struct Answer {

@@ -36,6 +36,7 @@ pub fn decode(bytes: &[u8], context: &Context<'_>, translation: &Translation) ->
         targets: HashSet::new(),
         latest_ms: i64::MIN,
         is_new: false,
+        points: 0,
     };
     let mut request = Reader::new(bytes);
     while let Some(field) = request.next_field()? {
@@ -43,10 +44,10 @@ pub fn decode(bytes: &[u8], context: &Context<'_>, translation: &Translation) ->
             decoder.resource_metrics(field.bytes()?)?;
         }
     }
-    let MetricDecoder { mut batch, series, rejections, .. } = decoder;
+    let MetricDecoder { mut batch, series, rejections, points, .. } = decoder;
     batch.series = series.finish();
     let is_empty = batch.series.is_empty() && batch.metadata.is_empty();
-    Ok(Decoded { batches: if is_empty { Vec::new() } else { vec![Batch::Metrics(batch)] }, rejected: rejections.finish() })
+    Ok(Decoded { batches: if is_empty { Vec::new() } else { vec![Batch::Metrics(batch)] }, rejected: rejections.finish(), points: Some(points) })
 }
 
 struct MetricDecoder<'c, 'a> {
@@ -60,6 +61,8 @@ struct MetricDecoder<'c, 'a> {
     latest_ms: i64,
     /// Whether a series of the metric at hand was not known.
     is_new: bool,
+    /// Data points met so far.
+    points: u64,
 }
 
 /// What a metric says about itself, before its points are read.
@@ -170,6 +173,7 @@ impl<'a> MetricDecoder<'_, 'a> {
         let mut reader = Reader::new(data);
         while let Some(field) = reader.next_field()? {
             if field.number == 1 {
+                self.points += 1;
                 let taken = self.point(&header, &field)?;
                 if let Err(fault) = taken {
                     self.rejections.add(1, fault.reason, || format!("metric {:?}: {}", header.name, fault.message));

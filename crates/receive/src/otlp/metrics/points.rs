@@ -1,7 +1,7 @@
 //! The data points: numbers, histograms with explicit bounds, summaries, and their exemplars.
 
 use signalbox_model::time::NANOS_PER_MILLI;
-use signalbox_model::{Exemplar, Labels, SpanId, TraceId};
+use signalbox_model::{Exemplar, Labels, SpanId, TimeRange, TraceId};
 
 use super::series::{Identity, Part};
 use super::{Header, MetricDecoder, NO_RECORDED_VALUE, PointFault, PointResult, STALE, point};
@@ -73,6 +73,15 @@ impl<'a> MetricDecoder<'_, 'a> {
     /// Judges what all kinds of points have, and makes the identity complete.
     pub(super) fn begin(&mut self, point: &mut Point<'a>) -> PointResult<When> {
         let when = point!(point.when());
+        let TimeRange { start_ns, end_ns } = self.context.accepted_time;
+        // In nanoseconds of whole milliseconds, as the store sees it.
+        let at_ns = when.ts_ms.saturating_mul(NANOS_PER_MILLI);
+        if at_ns < start_ns {
+            return Ok(Err(PointFault::new("too_old", "it is older than the server accepts")));
+        }
+        if at_ns > end_ns {
+            return Ok(Err(PointFault::new("too_far_in_future", "it is further in the future than the server accepts")));
+        }
         for wire in &point.identity.attributes {
             let (key, value) = attribute(wire)?;
             if !value.fits_depth(self.context.attribute_depth_max)? {
