@@ -16,6 +16,7 @@ pub mod sql;
 pub mod traceql;
 
 mod leash;
+mod pattern;
 mod session;
 mod table;
 

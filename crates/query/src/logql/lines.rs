@@ -1,14 +1,12 @@
 //! Line filters: what a line must hold and what it must not.
 
 use memchr::memmem::Finder;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use signalbox_lang::logql::LineFilter;
-use signalbox_model::{Error, Result};
+use signalbox_model::Result;
 
+use crate::pattern;
 use crate::rows::LogColumns;
-
-/// Bytes of one compiled expression.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// All line filters of a query, compiled.
 pub(super) struct LineFilters(Vec<Filter>);
@@ -26,7 +24,9 @@ enum Needle {
 impl LineFilters {
     pub(super) fn new(filters: &[LineFilter]) -> Result<Self> {
         let compile = |filter: &LineFilter| {
-            let needle = |text: &String| if filter.op.is_regex() { regex(text) } else { Ok(Needle::Text(Finder::new(text).into_owned())) };
+            let needle = |text: &String| {
+                if filter.op.is_regex() { pattern::anywhere(text).map(Needle::Regex) } else { Ok(Needle::Text(Finder::new(text).into_owned())) }
+            };
             let alternatives = filter.alternatives.iter().map(needle).collect::<Result<_>>()?;
             Ok(Filter { is_negative: filter.op.is_negative(), alternatives })
         };
@@ -53,9 +53,4 @@ impl Filter {
         });
         has_one != self.is_negative
     }
-}
-
-fn regex(pattern: &str) -> Result<Needle> {
-    let compiled = RegexBuilder::new(pattern).size_limit(REGEX_BYTES_MAX).build();
-    compiled.map(Needle::Regex).map_err(|error| Error::invalid(format!("cannot compile regular expression {pattern:?}: {error}")))
 }

@@ -103,6 +103,7 @@ fn read(snapshot: &Snapshot, request: &LogRequest, leash: &Leash) -> Result<LogA
             answer.bytes_read += filters.retain(&columns, &mut candidates);
             best.take(&columns, candidates, &mut shared)?;
         }
+        best.sort_out();
     }
     answer.records = best.finish();
     Ok(answer)
@@ -156,8 +157,9 @@ impl Best {
             self.bytes += weight(&record);
             self.records.push(record);
         }
-        // Twice the limit, so that sorting out costs little per record.
-        if self.records.len() >= 2 * self.limit || self.bytes > ANSWER_BYTES_MAX {
+        // As soon as there are enough, so that reading can stop; then at twice the limit, so that it costs little a record.
+        let is_first = self.worst.is_none() && self.records.len() >= self.limit;
+        if is_first || self.records.len() >= 2 * self.limit || self.bytes > ANSWER_BYTES_MAX {
             self.sort_out();
         }
         if self.bytes > ANSWER_BYTES_MAX {

@@ -13,6 +13,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
@@ -87,8 +88,10 @@ impl Engine {
         let started = self.clock.monotonic();
         let plan = async {
             let frame = frame(&session, text).await?;
-            // One row more than allowed shows that there was more.
-            frame.limit(0, Some(rows_max.saturating_add(1))).map_err(to_error)?.execute_stream().await.map_err(to_error)
+            // One row more than allowed shows that there was more. An explanation must stay the root of its plan.
+            let is_explanation = matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
+            let frame = if is_explanation { frame } else { frame.limit(0, Some(rows_max.saturating_add(1))).map_err(to_error)? };
+            frame.execute_stream().await.map_err(to_error)
         };
         let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
         let left = timeout.saturating_sub(self.clock.monotonic().saturating_sub(started));

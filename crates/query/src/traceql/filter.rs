@@ -6,15 +6,14 @@
 use std::cmp::Ordering;
 
 use arrow::array::Array;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use signalbox_lang::traceql::{AttributeScope, CompareOp, Comparison, Condition, Field, KIND_WORDS, STATUS_WORDS, SpanFilter, Value};
+use signalbox_model::Result;
 use signalbox_model::attributes::AttributeValue;
-use signalbox_model::{Error, Result};
 
+use crate::pattern;
 use crate::rows::{Resource, Span, SpanColumns};
 
-/// Bytes of one compiled expression.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 const SERVICE_NAME: &str = "service.name";
 
 /// An attribute that a span or its resource must have, compared as text. Some names mean fields, as tracing systems that
@@ -81,7 +80,7 @@ impl Node {
             Condition::Constant(value) => Self::Constant(*value),
             Condition::Compare(comparison) => {
                 let regex = match (&comparison.value, comparison.op.is_regex()) {
-                    (Value::Text(pattern), true) => Some(regex(pattern)?),
+                    (Value::Text(pattern), true) => Some(pattern::whole(pattern)?),
                     _ => None,
                 };
                 Self::Compare(Leaf { comparison: comparison.clone(), regex })
@@ -271,9 +270,4 @@ impl Verdicts {
     fn get(&mut self, code: usize, judge: impl FnOnce(usize) -> bool) -> bool {
         *self.0[code].get_or_insert_with(|| judge(code))
     }
-}
-
-fn regex(pattern: &str) -> Result<Regex> {
-    let compiled = RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build();
-    compiled.map_err(|error| Error::invalid(format!("cannot compile regular expression {pattern:?}: {error}")))
 }

@@ -1,0 +1,78 @@
+//! Hostile parameters: each has a refusal in the words of its dialect, none an internal error.
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_parameters_are_refused() {
+    let long = "a".repeat(100_000);
+    let cases = [
+        "/loki/api/v1/query_range".to_owned(),
+        "/loki/api/v1/query_range?query=%FF%00".to_owned(),
+        "/loki/api/v1/query_range?query=%7B%7D".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&limit=-1".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&limit=0".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&limit=99999999999999999999".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&limit=1000000000".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=yesterday".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=9999999999&end=1".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=NaN.0".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=99999-01-01T00:00:00Z".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&direction=sideways".to_owned(),
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&since=-5m".to_owned(),
+        "/loki/api/v1/query_range?query=vector(1)&step=0".to_owned(),
+        "/loki/api/v1/query_range?query=vector(1)&start=0&end=1700000000&step=1".to_owned(),
+        format!("/loki/api/v1/query_range?query=%7Ba%3D%22{}%22%7D", &long[..60_000]),
+        "/loki/api/v1/query_range?query=%7Ba%3D~%22(((a%7B1000%7D)%7B1000%7D)%7B1000%7D)%22%7D".to_owned(),
+        "/loki/api/v1/labels?start=x".to_owned(),
+        "/loki/api/v1/series?match[]=rate(%7Ba%3D%22b%22%7D[5m])".to_owned(),
+        "/jaeger/api/traces/zz".to_owned(),
+        "/jaeger/api/traces/00000000000000000000000000000000".to_owned(),
+        "/jaeger/api/traces?limit=-3".to_owned(),
+        "/jaeger/api/traces?limit=0".to_owned(),
+        "/jaeger/api/traces?limit=1000000000".to_owned(),
+        "/jaeger/api/traces?start=now".to_owned(),
+        "/jaeger/api/traces?minDuration=5".to_owned(),
+        "/jaeger/api/traces?minDuration=2s&maxDuration=1s".to_owned(),
+        "/jaeger/api/traces?tags=[1]".to_owned(),
+        "/jaeger/api/traces?traceID=xyz".to_owned(),
+        "/jaeger/api/operations".to_owned(),
+        "/jaeger/api/dependencies?endTs=x".to_owned(),
+        format!("/tempo/api/traces/{}", "a".repeat(33)),
+        "/tempo/api/search?q=%7B".to_owned(),
+        "/tempo/api/search?q=%7B.a%3D~%22(%22%7D".to_owned(),
+        "/tempo/api/search?limit=0".to_owned(),
+        "/tempo/api/search?limit=1000000000".to_owned(),
+        "/tempo/api/search?start=5&end=1".to_owned(),
+        "/tempo/api/search?start=x".to_owned(),
+        "/tempo/api/search?minDuration=abc".to_owned(),
+        "/tempo/api/search?spss=x".to_owned(),
+        "/tempo/api/search?tags=%3Dx".to_owned(),
+        "/tempo/api/search?tags=a%3D%22x".to_owned(),
+    ];
+    let world = World::head().await;
+    for path in cases {
+        let path = path.replace('[', "%5B").replace(']', "%5D").replace("(((", "%28%28%28");
+        let answer = world.get(&path).await;
+        let shown: String = path.chars().take(120).collect();
+        assert!((400..500).contains(&answer.status), "{shown}: {} {}", answer.status, answer.text());
+        assert!(!answer.body.is_empty(), "{shown}");
+        if path.starts_with("/jaeger") {
+            assert_eq!(answer.json()["errors"][0]["code"], answer.status, "{shown}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extreme_times_are_answered() {
+    let world = World::head().await;
+    for path in [
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=0&end=9223372036854775807",
+        "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&start=-9223372036854775808&end=9223372036854775807",
+        "/loki/api/v1/query?query=%7Ba%3D%22b%22%7D&time=-9223372036854775808",
+        "/jaeger/api/traces?start=-9223372036854775808&end=9223372036854775807",
+        "/jaeger/api/dependencies?endTs=-9223372036854775808&lookback=9223372036854775807",
+        "/tempo/api/search?start=0&end=9223372036854775807",
+    ] {
+        assert_eq!(world.get(path).await.status, 200, "{path}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Every dialect over a small world: answers against golden files, and hostile parameters.
+//!
+//! `BLESS=1 cargo test -p signalbox-api` rewrites the golden files; read the difference before it is committed.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod golden;
+mod hostile;
+mod sql;
+mod world;
