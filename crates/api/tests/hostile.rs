@@ -4,7 +4,6 @@ use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_parameters_are_refused() {
-    let long = "a".repeat(100_000);
     let cases = [
         "/loki/api/v1/query_range".to_owned(),
         "/loki/api/v1/query_range?query=%FF%00".to_owned(),
@@ -21,7 +20,6 @@ async fn hostile_parameters_are_refused() {
         "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&since=-5m".to_owned(),
         "/loki/api/v1/query_range?query=vector(1)&step=0".to_owned(),
         "/loki/api/v1/query_range?query=vector(1)&start=0&end=1700000000&step=1".to_owned(),
-        format!("/loki/api/v1/query_range?query=%7Ba%3D%22{}%22%7D", &long[..60_000]),
         "/loki/api/v1/query_range?query=%7Ba%3D~%22(((a%7B1000%7D)%7B1000%7D)%7B1000%7D)%22%7D".to_owned(),
         "/loki/api/v1/labels?start=x".to_owned(),
         "/loki/api/v1/series?match[]=rate(%7Ba%3D%22b%22%7D[5m])".to_owned(),
