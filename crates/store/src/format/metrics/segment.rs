@@ -1,25 +1,35 @@
-//! An open segment of metrics.
+//! An open segment of metrics, and cursors that read its series.
 
-use std::path::Path;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signalbox_model::disk::Disk;
-use signalbox_model::{Error, Result};
+use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, TimeRange};
 
-use crate::format::Segment;
-use crate::read::metrics::cache::PageCache;
+use super::index::{BLOB, Index};
+use super::units::{Opened, POINT_ROWS, VALUE_ROWS};
+use crate::format::{OpenSegment, Segment};
+use crate::read::metrics::cache::{Key, Kind, PageCache};
+use crate::read::metrics::matching::{Verdict, judge};
+use crate::snapshot::HistogramPoint;
 
-/// An open segment of metrics, shared by all readers.
+/// A segment of metrics, shared by all readers. What is read of it lies in the cache of the store, so that many cost little.
 #[derive(Debug)]
 pub(crate) struct MetricSegment {
     record: Segment,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    cache: Arc<PageCache>,
+    damaged: AtomicBool,
 }
 
 impl MetricSegment {
     /// A segment of the catalog. Cheap: the file is opened when it is first read, and verified as it is read.
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, record: &Segment, cache: &Arc<PageCache>) -> Arc<Self> {
-        let _ = (disk, dir, cache);
-        Arc::new(Self { record: record.clone() })
+        let (disk, cache) = (Arc::clone(disk), Arc::clone(cache));
+        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: AtomicBool::new(false) })
     }
 
     /// The record of the catalog.
@@ -29,14 +39,259 @@ impl MetricSegment {
 
     /// Whether a read has found the file damaged: whoever maintains the catalog quarantines it.
     pub(crate) fn is_damaged(&self) -> bool {
-        false
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Opens the file and reads all of it against its checksums.
     ///
     /// # Errors
-    /// [`signalbox_model::ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
+    /// [`ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
     pub(crate) fn verify(&self) -> Result<()> {
-        Err(Error::internal("cannot verify metric segments yet"))
+        self.note(self.load_opened().and_then(|opened| opened.segment.verify()))
     }
+
+    /// The open file.
+    pub(crate) fn opened(&self) -> Result<Arc<Opened>> {
+        let load = || {
+            let opened = self.load_opened()?;
+            let bytes = opened.bytes();
+            Ok((opened, bytes))
+        };
+        self.note(self.cache.get(Key::Opened { segment: self.key() }, load))
+    }
+
+    /// The index of its series; rebuilt from the columns if it is damaged.
+    pub(crate) fn index(&self) -> Result<Arc<Index>> {
+        let load = || {
+            let index = self.load_index()?;
+            let bytes = index.bytes();
+            Ok((index, bytes))
+        };
+        self.note(self.cache.get(Key::Index { segment: self.key() }, load))
+    }
+
+    /// What a matcher says about the series of the index.
+    pub(crate) fn verdict(&self, matcher: &Matcher, index: &Index) -> Result<Arc<Verdict>> {
+        let load = || {
+            let verdict = judge(matcher, index);
+            let (Verdict::Keep(series) | Verdict::Drop(series)) = &verdict;
+            let bytes = series.serialized_size() + 256;
+            Ok((verdict, bytes))
+        };
+        self.cache.get(Key::Verdict { segment: self.key(), matcher: matcher.clone() }, load)
+    }
+
+    /// A cursor for queries: what it decodes is cached, and series with the same times share them.
+    pub(crate) fn cursor(&self) -> Result<Cursor<'_>> {
+        Cursor::new(self, Reading::Shared)
+    }
+
+    /// A cursor that reads series one after the other and leaves the cache alone.
+    pub(crate) fn sequential_cursor(&self) -> Result<Cursor<'_>> {
+        Cursor::new(self, Reading::Sequential)
+    }
+
+    fn load_opened(&self) -> Result<Opened> {
+        let opened = Opened::new(OpenSegment::open(self.disk.as_ref(), &self.dir, &self.record)?);
+        if opened.rows() != self.record.rows {
+            return Err(Error::corrupt(format!("cannot open segment {}: it has {} rows, want {}", self.record.url, opened.rows(), self.record.rows)));
+        }
+        Ok(opened)
+    }
+
+    fn load_index(&self) -> Result<Index> {
+        let opened = self.opened()?;
+        let stored = opened.segment.blob(BLOB).and_then(|blob| match blob {
+            Some(blob) => Index::decode(&blob, self.record.rows),
+            None => Err(Error::corrupt("cannot read the index of a segment: there is none")),
+        });
+        match stored {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::warn!(%error, segment = %self.record.url, "cannot read the index of {}, rebuilding it from the columns", self.record.url);
+                opened.rebuild_index()
+            }
+            stored => stored,
+        }
+    }
+
+    fn key(&self) -> u64 {
+        u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
+    }
+
+    fn note<T>(&self, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Shared,
+    Sequential,
+}
+
+/// Part of a column: of a cached unit, or put together of several.
+#[derive(Debug)]
+pub(crate) enum Piece<T> {
+    Shared(Arc<Vec<T>>, Range<usize>),
+    Own(Vec<T>),
+}
+
+impl<T> Deref for Piece<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Shared(unit, range) => &unit[range.clone()],
+            Self::Own(values) => values,
+        }
+    }
+}
+
+/// Float samples of one series as a segment has them.
+#[derive(Debug)]
+pub(crate) struct SamplePiece {
+    times: Piece<i64>,
+    inside: Range<usize>,
+    pub(crate) values: Piece<f64>,
+    /// Empty if no start is known.
+    pub(crate) start_ms: Piece<i64>,
+}
+
+impl SamplePiece {
+    pub(crate) fn ts_ms(&self) -> &[i64] {
+        &self.times[self.inside.clone()]
+    }
+}
+
+/// The unit that a cursor read last, so that neighbours do not ask the cache.
+type Last<T> = Option<((usize, usize), Arc<Vec<T>>)>;
+
+/// Reads series of a segment. Made for one thread; neighbouring series are cheap one after the other.
+#[derive(Debug)]
+pub(crate) struct Cursor<'a> {
+    segment: &'a MetricSegment,
+    opened: Arc<Opened>,
+    pub(crate) index: Arc<Index>,
+    reading: Reading,
+    times: Last<i64>,
+    values: Last<f64>,
+    starts: Last<i64>,
+    histograms: Last<HistogramPoint>,
+    exemplars: Last<Exemplar>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(segment: &'a MetricSegment, reading: Reading) -> Result<Self> {
+        let (opened, index) = (segment.opened()?, segment.index()?);
+        Ok(Self { segment, opened, index, reading, times: None, values: None, starts: None, histograms: None, exemplars: None })
+    }
+
+    /// The samples of a series in a range, `None` if there is none.
+    pub(crate) fn samples(&mut self, ordinal: u32, range: TimeRange) -> Result<Option<SamplePiece>> {
+        let piece = self.read_samples(ordinal, range);
+        self.segment.note(piece)
+    }
+
+    fn read_samples(&mut self, ordinal: u32, range: TimeRange) -> Result<Option<SamplePiece>> {
+        let Some(rows) = self.index.rows(ordinal).copied().filter(|_| self.index.overlaps(ordinal, range)) else { return Ok(None) };
+        let timed = match self.reading {
+            Reading::Shared => self.index.rows(rows.leader).copied().unwrap_or(rows),
+            Reading::Sequential => rows,
+        };
+        let first = u64::from(timed.first_row);
+        let times = collect(&self.opened, first..first + u64::from(rows.rows), usize::MAX, &mut |group, _| {
+            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
+        })?;
+        let from = times.partition_point(|ts| *ts < range.start_ms());
+        let to = times.partition_point(|ts| *ts <= range.end_ms());
+        if from >= to {
+            return Ok(None);
+        }
+        let first = u64::from(rows.first_row);
+        let wanted = first + from as u64..first + to as u64;
+        let values = collect(&self.opened, wanted.clone(), VALUE_ROWS, &mut |group, at| {
+            unit(self.segment, self.reading, Kind::Values, (group, at), &mut self.values, &|| self.opened.values(group, at))
+        })?;
+        let start_ms = if rows.has_start {
+            collect(&self.opened, wanted, VALUE_ROWS, &mut |group, at| {
+                unit(self.segment, self.reading, Kind::Starts, (group, at), &mut self.starts, &|| self.opened.start_times(group, at))
+            })?
+        } else {
+            Piece::Own(Vec::new())
+        };
+        Ok(Some(SamplePiece { times, inside: from..to, values, start_ms }))
+    }
+
+    /// The histograms of a series in a range.
+    pub(crate) fn histograms(&mut self, ordinal: u32, range: TimeRange) -> Result<Vec<HistogramPoint>> {
+        let Some(rows) = self.rows(ordinal, range) else { return Ok(Vec::new()) };
+        let points = collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
+            unit(self.segment, self.reading, Kind::Histograms, (group, at), &mut self.histograms, &|| self.opened.histograms(group, at))
+        });
+        let points = self.segment.note(points)?;
+        Ok(points.iter().filter(|point| range.start_ms() <= point.ts_ms && point.ts_ms <= range.end_ms()).cloned().collect())
+    }
+
+    /// The exemplars of a series in a range.
+    pub(crate) fn exemplars(&mut self, ordinal: u32, range: TimeRange) -> Result<Vec<Exemplar>> {
+        let Some(rows) = self.rows(ordinal, range) else { return Ok(Vec::new()) };
+        let points = collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
+            unit(self.segment, self.reading, Kind::Exemplars, (group, at), &mut self.exemplars, &|| self.opened.exemplars(group, at))
+        });
+        let points = self.segment.note(points)?;
+        Ok(points.iter().filter(|point| range.start_ms() <= point.ts_ms && point.ts_ms <= range.end_ms()).cloned().collect())
+    }
+
+    fn rows(&self, ordinal: u32, range: TimeRange) -> Option<Range<u64>> {
+        let rows = self.index.rows(ordinal).filter(|_| self.index.overlaps(ordinal, range))?;
+        Some(u64::from(rows.first_row)..u64::from(rows.first_row) + u64::from(rows.rows))
+    }
+}
+
+/// A unit of rows: the one that was read last, a cached one, or a decoded one.
+fn unit<T: Send + Sync + 'static>(
+    segment: &MetricSegment,
+    reading: Reading,
+    kind: Kind,
+    place: (usize, usize),
+    last: &mut Last<T>,
+    decode: &dyn Fn() -> Result<Vec<T>>,
+) -> Result<Arc<Vec<T>>> {
+    if let Some((_, unit)) = last.as_ref().filter(|(last, _)| *last == place) {
+        return Ok(Arc::clone(unit));
+    }
+    // A histogram holds its buckets elsewhere.
+    let row_bytes = if matches!(kind, Kind::Histograms | Kind::Exemplars) { 600 } else { size_of::<T>() };
+    let decoded = match reading {
+        Reading::Sequential => Arc::new(decode()?),
+        Reading::Shared => {
+            let key = Key::Unit { segment: segment.key(), kind, group: place.0 as u32, unit: place.1 as u32 };
+            segment.cache.get(key, || decode().map(|rows| (rows.len() * row_bytes + 64, rows)).map(|(bytes, rows)| (rows, bytes)))?
+        }
+    };
+    *last = Some((place, Arc::clone(&decoded)));
+    Ok(decoded)
+}
+
+/// Rows of a file out of units of at most `unit_rows` rows, which do not cross row groups.
+fn collect<T: Clone>(opened: &Opened, rows: Range<u64>, unit_rows: usize, fetch: &mut dyn FnMut(usize, usize) -> Result<Arc<Vec<T>>>) -> Result<Piece<T>> {
+    let corrupt = || Error::corrupt("cannot read a segment: its index points outside");
+    let (mut row, mut own) = (rows.start, Vec::new());
+    while row < rows.end {
+        let (group, in_group, _) = opened.place(row).ok_or_else(corrupt)?;
+        let unit = fetch(group, in_group / unit_rows)?;
+        let from = in_group % unit_rows;
+        let to = unit.len().min(from.saturating_add((rows.end - row) as usize));
+        if from >= to {
+            return Err(corrupt());
+        }
+        row += (to - from) as u64;
+        if own.is_empty() && row == rows.end {
+            return Ok(Piece::Shared(unit, from..to));
+        }
+        own.extend_from_slice(&unit[from..to]);
+    }
+    Ok(Piece::Own(own))
 }

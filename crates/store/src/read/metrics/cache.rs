@@ -1,14 +1,140 @@
 //! A cache of what was decoded, bounded in bytes.
+//!
+//! Two generations: what is used moves to the young one, and when that holds half of the bound it becomes the old one, whose
+//! content goes. A page that is read in every refresh of a dashboard stays, one scan of everything does not need a list of
+//! recency, and both operations are one look-up.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use signalbox_model::{Matcher, Result};
+
+/// What is cached of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// Footer and page index.
+    Opened { segment: u64 },
+    /// The index of its series.
+    Index { segment: u64 },
+    /// A unit of decoded rows of a row group.
+    Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
+    /// The series that a matcher keeps or drops.
+    Verdict { segment: u64, matcher: Matcher },
+}
+
+/// Kind of decoded rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Times,
+    Values,
+    Starts,
+    Histograms,
+    Exemplars,
+}
+
+type Entry = (Arc<dyn Any + Send + Sync>, usize);
 
 /// A cache of decoded pages and indexes, one a store.
 #[derive(Debug)]
 pub(crate) struct PageCache {
     bytes_max: usize,
+    generations: Mutex<Generations>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<Key, Entry>,
+    young_bytes: usize,
+    old: HashMap<Key, Entry>,
+    old_bytes: usize,
 }
 
 impl PageCache {
     /// An empty cache of at most so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max }
+        Self { bytes_max, generations: Mutex::default(), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// What is cached under a key, else what `load` makes together with its bytes. Two threads may load the same at once.
+    ///
+    /// # Errors
+    /// Of `load`.
+    pub(crate) fn get<T: Any + Send + Sync>(&self, key: Key, load: impl FnOnce() -> Result<(T, usize)>) -> Result<Arc<T>> {
+        if let Some(found) = self.generations.lock().find(&key, self.bytes_max)
+            && let Ok(found) = found.downcast::<T>()
+        {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(found);
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let (loaded, bytes) = load()?;
+        let loaded = Arc::new(loaded);
+        self.generations.lock().insert(key, (Arc::clone(&loaded) as Arc<dyn Any + Send + Sync>, bytes), self.bytes_max);
+        Ok(loaded)
+    }
+
+    /// Bytes that are cached.
+    pub(crate) fn bytes(&self) -> usize {
+        let generations = self.generations.lock();
+        generations.young_bytes + generations.old_bytes
+    }
+
+    /// How often something was found, and how often not.
+    pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}
+
+impl Generations {
+    fn find(&mut self, key: &Key, bytes_max: usize) -> Option<Arc<dyn Any + Send + Sync>> {
+        if let Some((found, _)) = self.young.get(key) {
+            return Some(Arc::clone(found));
+        }
+        let (key, entry) = self.old.remove_entry(key)?;
+        self.old_bytes -= entry.1;
+        let found = Arc::clone(&entry.0);
+        self.insert(key, entry, bytes_max);
+        Some(found)
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry, bytes_max: usize) {
+        // What is larger than a generation would push everything else out.
+        if entry.1 > bytes_max / 2 {
+            return;
+        }
+        if self.young_bytes + entry.1 > bytes_max / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.old_bytes = std::mem::take(&mut self.young_bytes);
+        }
+        self.young_bytes += entry.1;
+        if let Some((_, replaced)) = self.young.insert(key, entry) {
+            self.young_bytes -= replaced;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn stays_within_its_bound_and_keeps_what_is_used() {
+        let cache = PageCache::new(1000);
+        let key = |unit| Key::Unit { segment: 1, kind: Kind::Values, group: 0, unit };
+        for unit in 0..100 {
+            cache.get(key(unit), || Ok((unit, 100))).unwrap();
+            assert_eq!(*cache.get(key(0), || Ok((7777, 100))).unwrap(), 0, "used after each other one, so never gone");
+            assert!(cache.bytes() <= 1000);
+        }
+        assert_eq!(*cache.get(key(1), || Ok((4321, 100))).unwrap(), 4321, "long gone");
+        cache.get(key(500), || Ok((1u32, 501))).unwrap();
+        assert!(cache.bytes() <= 1000);
     }
 }

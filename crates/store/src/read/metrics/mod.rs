@@ -3,6 +3,7 @@
 pub(crate) mod cache;
 pub(crate) mod matching;
 pub(crate) mod run;
+mod scan;
 mod view;
 
 pub(crate) use view::MetricView;

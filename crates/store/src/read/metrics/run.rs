@@ -1,5 +1,7 @@
 //! Samples of one series in order of time, and how pieces from several sources become one.
 
+use signalbox_model::Exemplar;
+
 use crate::snapshot::HistogramPoint;
 
 /// Float samples in order of time, no time twice.
@@ -101,4 +103,22 @@ pub(crate) fn sort_histograms(points: &mut Vec<HistogramPoint>) {
         }
     }
     *points = sorted;
+}
+
+/// Puts exemplars into order of time and drops what is there twice: a retried request sends them again.
+pub(crate) fn sort_exemplars(exemplars: &mut Vec<Exemplar>) {
+    exemplars.sort_by_key(|exemplar| exemplar.ts_ms);
+    let mut sorted: Vec<Exemplar> = Vec::with_capacity(exemplars.len());
+    for mut exemplar in exemplars.drain(..) {
+        exemplar.series = 0;
+        let same = |other: &Exemplar| {
+            let value = other.value.to_bits() == exemplar.value.to_bits();
+            value && (other.trace_id, other.span_id, &other.labels) == (exemplar.trace_id, exemplar.span_id, &exemplar.labels)
+        };
+        let twins = sorted.iter().rev().take_while(|other| other.ts_ms == exemplar.ts_ms);
+        if !twins.into_iter().any(same) {
+            sorted.push(exemplar);
+        }
+    }
+    *exemplars = sorted;
 }

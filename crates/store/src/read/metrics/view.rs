@@ -1,12 +1,15 @@
 //! What a snapshot shows of metrics: head and segments as one.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use signalbox_model::{Error, Exemplar, Labels, Matcher, Result, Table, TimeRange};
+use signalbox_model::{Error, Exemplar, Labels, Matcher, Result, SeriesId, SeriesRef, Table, TimeRange};
 
-use crate::format::metrics::MetricSegment;
+use super::matching::{judge, select};
+use super::run::{Run, sort_exemplars, sort_histograms};
+use crate::format::metrics::{Cursor, MetricSegment};
 use crate::scan::{ScanPart, ScanRequest};
-use crate::snapshot::{SeriesHandle, SeriesSamples};
+use crate::snapshot::{HistogramPoint, SeriesHandle, SeriesSamples};
 use crate::write::head::metrics::HeadView;
 
 /// Head and segments of the metrics of one tenant at one instant. Cheap to clone. Contracts as those of `Snapshot`.
@@ -17,21 +20,216 @@ pub(crate) struct MetricView {
     pub(crate) segments: Arc<[Arc<MetricSegment>]>,
 }
 
+/// Tables whose series a selection finds: a series that has exemplars has samples too.
+const SELECTED: &[Table] = &[Table::Samples, Table::Histograms];
+
 impl MetricView {
-    pub(crate) fn select(&self, _matchers: &[Matcher], _range: TimeRange, _series_max: usize) -> Result<Vec<SeriesHandle>> {
-        Err(Error::internal("cannot select series yet"))
+    pub(crate) fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
+        let mut found: HashMap<SeriesId, Labels> = HashMap::new();
+        self.find_in_head(matchers, range, &mut |id, labels| drop(found.insert(id, labels)));
+        check_count(found.len(), series_max)?;
+        for segment in self.segments(SELECTED, range) {
+            let index = segment.index()?;
+            for ordinal in ordinals(segment, matchers)? {
+                if let Some(id) = index.id(ordinal).filter(|_| index.overlaps(ordinal, range)) {
+                    found.entry(id).or_insert_with(|| index.labels(ordinal));
+                }
+            }
+            check_count(found.len(), series_max)?;
+        }
+        let mut found: Vec<SeriesHandle> = found.into_iter().map(|(id, labels)| SeriesHandle { id, labels }).collect();
+        found.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        Ok(found)
     }
 
-    pub(crate) fn read(&self, _series: &[SeriesHandle], _range: TimeRange, _visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
-        Err(Error::internal("cannot read samples yet"))
+    pub(crate) fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        let mut samples = self.cursors(Table::Samples, range)?;
+        let mut histograms = self.cursors(Table::Histograms, range)?;
+        let refs: Vec<Option<SeriesRef>> = {
+            let table = self.head.table.read();
+            series.iter().map(|handle| table.find_id(handle.id)).collect()
+        };
+        let (mut head, mut run) = (Run::default(), Run::default());
+        for (position, (handle, series)) in series.iter().zip(refs).enumerate() {
+            self.read_head(series, range, &mut head, &mut run);
+            let mut points = Vec::new();
+            for cursor in &mut histograms {
+                if let Some(ordinal) = cursor.index.find(handle.id) {
+                    points.extend(cursor.histograms(ordinal, range)?);
+                }
+            }
+            self.read_head_histograms(series, range, &mut points);
+            sort_histograms(&mut points);
+            let mut pieces = Vec::new();
+            for cursor in &mut samples {
+                if let Some(ordinal) = cursor.index.find(handle.id) {
+                    pieces.extend(cursor.samples(ordinal, range)?);
+                }
+            }
+            // One source alone is shown where it lies.
+            if let ([piece], true) = (pieces.as_slice(), head.is_empty()) {
+                visit(position, SeriesSamples { ts_ms: piece.ts_ms(), values: &piece.values, start_ms: &piece.start_ms, histograms: &points })?;
+                continue;
+            }
+            if !pieces.is_empty() {
+                run.clear();
+                pieces.iter().for_each(|piece| run.overlay(piece.ts_ms(), &piece.values, &piece.start_ms));
+                run.overlay(head.ts_ms(), head.values(), head.start_ms());
+                std::mem::swap(&mut run, &mut head);
+            }
+            if !head.is_empty() || !points.is_empty() {
+                visit(position, SeriesSamples { ts_ms: head.ts_ms(), values: head.values(), start_ms: head.start_ms(), histograms: &points })?;
+            }
+        }
+        Ok(())
     }
 
-    pub(crate) fn exemplars(&self, _matchers: &[Matcher], _range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
-        Err(Error::internal("cannot read exemplars yet"))
+    pub(crate) fn exemplars(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
+        let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
+        for segment in self.segments(&[Table::Exemplars], range) {
+            let mut cursor = segment.cursor()?;
+            for ordinal in ordinals(segment, matchers)? {
+                let exemplars = cursor.exemplars(ordinal, range)?;
+                if !exemplars.is_empty() {
+                    found.entry(cursor.index.labels(ordinal)).or_default().extend(exemplars);
+                }
+            }
+        }
+        for series in self.head_series(matchers) {
+            for buffers in &self.head.buffers {
+                let exemplars = buffers.slot(series).map(|slot| buffers.read_exemplars(slot, range)).unwrap_or_default();
+                if let Some(labels) = self.head.table.read().labels(series).filter(|_| !exemplars.is_empty()) {
+                    found.entry(labels).or_default().extend(exemplars);
+                }
+            }
+        }
+        found.values_mut().for_each(sort_exemplars);
+        Ok(found.into_iter().collect())
+    }
+
+    /// Names of labels of the series that match one of the sets, of all series if there is none.
+    pub(crate) fn label_names(&self, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        self.for_each_series(sets, range, &mut |labels| {
+            for (name, _) in labels {
+                if !names.contains(name) {
+                    names.insert(name.to_owned());
+                }
+            }
+        })?;
+        Ok(names)
+    }
+
+    /// Values of a label of the series that match one of the sets, of all series if there is none.
+    pub(crate) fn label_values(&self, name: &str, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        // Only series that have the label at all can add a value.
+        let has_label = Matcher::new(name, signalbox_model::MatchOp::NotEqual, "")?;
+        let everything = [Vec::new()];
+        let sets: Vec<Vec<Matcher>> =
+            (if sets.is_empty() { &everything } else { sets }).iter().map(|set| [set.as_slice(), std::slice::from_ref(&has_label)].concat()).collect();
+        let mut values = BTreeSet::new();
+        self.for_each_series(&sets, range, &mut |labels| {
+            if let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) {
+                values.insert(value.to_owned());
+            }
+        })?;
+        Ok(values)
     }
 
     /// `Samples`, `Histograms` and `Exemplars` only; other tables have no parts.
-    pub(crate) fn scan(&self, _table: Table, _request: &ScanRequest) -> Result<Vec<ScanPart>> {
-        Err(Error::internal("cannot scan metrics yet"))
+    pub(crate) fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        let mut parts = Vec::new();
+        for segment in self.segments(&[table], request.range) {
+            parts.push(super::scan::segment_part(segment, request));
+        }
+        for buffers in &self.head.buffers {
+            parts.extend(super::scan::head_part(&self.head.table, buffers, table, request)?);
+        }
+        Ok(parts)
     }
+
+    fn for_each_series(&self, sets: &[Vec<Matcher>], range: TimeRange, visit: &mut dyn FnMut(&Labels)) -> Result<()> {
+        let everything = [Vec::new()];
+        for matchers in if sets.is_empty() { &everything } else { sets } {
+            self.find_in_head(matchers, range, &mut |_, labels| visit(&labels));
+            for segment in self.segments(SELECTED, range) {
+                let index = segment.index()?;
+                for ordinal in ordinals(segment, matchers)? {
+                    if index.overlaps(ordinal, range) {
+                        visit(&index.labels(ordinal));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn segments<'a>(&'a self, tables: &'a [Table], range: TimeRange) -> impl Iterator<Item = &'a Arc<MetricSegment>> {
+        self.segments.iter().filter(move |segment| tables.contains(&segment.record().table) && segment.record().range.overlaps(&range))
+    }
+
+    fn cursors(&self, table: Table, range: TimeRange) -> Result<Vec<Cursor<'_>>> {
+        let segments = self.segments.iter().filter(|segment| segment.record().table == table && segment.record().range.overlaps(&range));
+        segments.map(|segment| segment.cursor()).collect()
+    }
+
+    fn head_series(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
+        let table = self.head.table.read();
+        select(matchers, &*table, &mut |matcher| judge(matcher, &*table).into()).iter().map(SeriesRef).collect()
+    }
+
+    fn find_in_head(&self, matchers: &[Matcher], range: TimeRange, found: &mut dyn FnMut(SeriesId, Labels)) {
+        let mut waiting = self.head_series(matchers);
+        for buffers in self.head.buffers.iter().rev() {
+            let mut candidates = std::mem::take(&mut waiting).into_iter();
+            let mut hits = Vec::new();
+            buffers.part(&mut candidates, range, &mut hits, &mut waiting);
+            let table = self.head.table.read();
+            for series in hits {
+                if let (Some(id), Some(labels)) = (table.id(series), table.labels(series)) {
+                    found(id, labels);
+                }
+            }
+        }
+    }
+
+    /// The float samples of the head into `head`; `run` is room to work in.
+    fn read_head(&self, series: Option<SeriesRef>, range: TimeRange, head: &mut Run, run: &mut Run) {
+        head.clear();
+        let Some(series) = series else { return };
+        for buffers in &self.head.buffers {
+            if let Some(slot) = buffers.slot(series) {
+                buffers.read_samples(slot, range, run);
+                head.overlay(run.ts_ms(), run.values(), run.start_ms());
+            }
+        }
+    }
+
+    fn read_head_histograms(&self, series: Option<SeriesRef>, range: TimeRange, points: &mut Vec<HistogramPoint>) {
+        let Some(series) = series else { return };
+        for buffers in &self.head.buffers {
+            if let Some(slot) = buffers.slot(series) {
+                points.extend(buffers.read_histograms(slot, range));
+            }
+        }
+    }
+}
+
+fn ordinals(segment: &MetricSegment, matchers: &[Matcher]) -> Result<roaring::RoaringBitmap> {
+    let index = segment.index()?;
+    let mut failed = None;
+    let found = select(matchers, index.as_ref(), &mut |matcher| {
+        segment.verdict(matcher, &index).unwrap_or_else(|error| {
+            failed = Some(error);
+            Arc::new(judge(matcher, index.as_ref()))
+        })
+    });
+    failed.map_or(Ok(found), Err)
+}
+
+fn check_count(found: usize, series_max: usize) -> Result<()> {
+    if found <= series_max {
+        return Ok(());
+    }
+    Err(Error::limit(format!("cannot select {found} series or more: want at most {series_max}")))
 }

@@ -7,7 +7,7 @@
 use parking_lot::RwLock;
 use signalbox_model::{Exemplar, MetricBatch, SeriesRef, TimeRange};
 
-use crate::read::metrics::run::{Run, sort_histograms};
+use crate::read::metrics::run::{Run, sort_exemplars, sort_histograms};
 use crate::snapshot::HistogramPoint;
 
 #[derive(Debug, Default)]
@@ -120,13 +120,12 @@ impl Buffers {
         self.state.read().slot(series)
     }
 
-    /// Whether each of some series has a sample in the range.
-    pub(crate) fn any_in(&self, series: &mut dyn FnMut() -> Option<SeriesRef>, range: TimeRange, found: &mut dyn FnMut(SeriesRef)) {
+    /// Parts series into those that have a sample in the range and the others.
+    pub(crate) fn part(&self, series: &mut dyn Iterator<Item = SeriesRef>, range: TimeRange, hits: &mut Vec<SeriesRef>, others: &mut Vec<SeriesRef>) {
         let state = self.state.read();
-        while let Some(series) = series() {
-            if state.slot(series).is_some_and(|slot| state.has_sample_in(slot, range)) {
-                found(series);
-            }
+        for series in series {
+            let has_sample = state.slot(series).is_some_and(|slot| state.has_sample_in(slot, range));
+            if has_sample { hits.push(series) } else { others.push(series) }
         }
     }
 
@@ -151,7 +150,7 @@ impl Buffers {
         let Some(extra) = state.series.get(slot).and_then(|buffer| buffer.extra.as_ref()) else { return Vec::new() };
         let mut exemplars: Vec<Exemplar> = extra.exemplars.iter().filter(|exemplar| in_range(exemplar.ts_ms, range)).cloned().collect();
         drop(state);
-        exemplars.sort_by_key(|exemplar| exemplar.ts_ms);
+        sort_exemplars(&mut exemplars);
         exemplars
     }
 }

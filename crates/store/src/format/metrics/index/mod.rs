@@ -1,0 +1,207 @@
+//! The index embedded in a segment of metrics: which series it holds, with which labels, in which rows, over which times.
+//!
+//! Postings (from a label to its series) are not stored: they follow from the labels of the series in one pass when the index
+//! is loaded, cannot disagree with them, and would double the bytes.
+
+mod build;
+mod decode;
+mod encode;
+
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
+use signalbox_model::{Labels, SeriesId, TimeRange};
+
+use super::varint;
+use crate::read::metrics::matching::LabelIndex;
+
+pub(crate) use build::IndexBuilder;
+
+/// Name of the embedded blob.
+pub(crate) const BLOB: &str = "series";
+
+/// What the index says of one series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SeriesRows {
+    /// First row in the file.
+    pub(crate) first_row: u32,
+    /// Number of rows.
+    pub(crate) rows: u32,
+    /// Time of the first and of the last row.
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
+    /// The first series of the file with the same column of times: itself if there is none before it.
+    pub(crate) leader: u32,
+    /// Whether a start is known of any row.
+    pub(crate) has_start: bool,
+}
+
+/// The index in memory. Series have ordinals in the order of the rows.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Index {
+    /// Names, sorted, each with its first pair; pairs are (name, value), sorted, and have numbers.
+    names: Vec<(Box<str>, u32)>,
+    /// Values of the pairs, one after the other, and where each ends.
+    values: String,
+    value_ends: Vec<u32>,
+    /// Numbers of the pairs of each series, one series after the other, and where each ends.
+    pairs: Vec<u32>,
+    pair_ends: Vec<u32>,
+    series: Vec<SeriesRows>,
+    found: Lookup,
+}
+
+/// What follows from the rest.
+#[derive(Debug, Default)]
+struct Lookup {
+    ids: Vec<SeriesId>,
+    by_id: HashTable<u32>,
+    /// Ordinals of the series of each pair, one pair after the other, and where each begins.
+    postings: Vec<u32>,
+    posting_starts: Vec<u32>,
+}
+
+impl PartialEq for Lookup {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Index {
+    pub(crate) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    pub(crate) fn rows(&self, ordinal: u32) -> Option<&SeriesRows> {
+        self.series.get(ordinal as usize)
+    }
+
+    pub(crate) fn id(&self, ordinal: u32) -> Option<SeriesId> {
+        self.found.ids.get(ordinal as usize).copied()
+    }
+
+    pub(crate) fn find(&self, id: SeriesId) -> Option<u32> {
+        self.found.by_id.find(id.0 as u64, |ordinal| self.found.ids[*ordinal as usize] == id).copied()
+    }
+
+    pub(crate) fn labels(&self, ordinal: u32) -> Labels {
+        let mut block = Vec::with_capacity(256);
+        self.write_block(ordinal, &mut block);
+        // The names and values were checked to be sorted text when the index was decoded.
+        Labels::from_bytes(&block).unwrap_or_default()
+    }
+
+    /// Whether a series may have rows in a range.
+    pub(crate) fn overlaps(&self, ordinal: u32, range: TimeRange) -> bool {
+        self.rows(ordinal).is_some_and(|series| series.first_ms <= range.end_ms() && range.start_ms() <= series.last_ms)
+    }
+
+    /// Bytes in memory, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const SERIES_BYTES: usize = size_of::<SeriesRows>() + size_of::<SeriesId>() + 5 + 4;
+        self.values.len() + self.value_ends.len() * 8 + self.pairs.len() * 8 + self.series.len() * SERIES_BYTES + 1024
+    }
+
+    fn pair(&self, pair: u32) -> Option<(&str, &str)> {
+        let name = self.names.partition_point(|(_, first)| *first <= pair).checked_sub(1)?;
+        Some((&self.names[name].0, self.value(pair)?))
+    }
+
+    fn value(&self, pair: u32) -> Option<&str> {
+        let at = pair as usize;
+        let start = if at == 0 { 0 } else { self.value_ends[at - 1] };
+        self.values.get(start as usize..*self.value_ends.get(at)? as usize)
+    }
+
+    fn series_pairs(&self, ordinal: u32) -> &[u32] {
+        let at = ordinal as usize;
+        let start = if at == 0 { 0 } else { self.pair_ends[at - 1] };
+        &self.pairs[start as usize..self.pair_ends[at] as usize]
+    }
+
+    fn write_block(&self, ordinal: u32, block: &mut Vec<u8>) {
+        for pair in self.series_pairs(ordinal) {
+            let Some((name, value)) = self.pair(*pair) else { continue };
+            varint::write(block, name.len() as u64);
+            block.extend_from_slice(name.as_bytes());
+            varint::write(block, value.len() as u64);
+            block.extend_from_slice(value.as_bytes());
+        }
+    }
+
+    /// The pairs of a name.
+    fn pairs_of(&self, name: &str) -> std::ops::Range<u32> {
+        let Ok(at) = self.names.binary_search_by(|(candidate, _)| candidate.as_ref().cmp(name)) else { return 0..0 };
+        let end = self.names.get(at + 1).map_or(self.value_ends.len() as u32, |(_, first)| *first);
+        self.names[at].1..end
+    }
+
+    /// First pair of a range whose value is not less than a text.
+    fn lower_bound(&self, pairs: &std::ops::Range<u32>, value: &str) -> u32 {
+        let (mut low, mut high) = (pairs.start, pairs.end);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.value(middle).is_some_and(|candidate| candidate < value) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    fn add_posting(&self, pair: u32, found: &mut RoaringBitmap) {
+        let at = pair as usize;
+        let (start, end) = (self.found.posting_starts[at] as usize, self.found.posting_starts[at + 1] as usize);
+        found.extend(self.found.postings[start..end].iter().copied());
+    }
+
+    /// Derives what follows from the rest.
+    fn link(&mut self) {
+        let count = self.series.len() as u32;
+        let mut starts = vec![0u32; self.value_ends.len() + 1];
+        self.pairs.iter().for_each(|pair| starts[*pair as usize + 1] += 1);
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let (mut postings, mut next) = (vec![0u32; self.pairs.len()], starts.clone());
+        let (mut ids, mut block) = (Vec::with_capacity(self.series.len()), Vec::new());
+        for ordinal in 0..count {
+            for pair in self.series_pairs(ordinal) {
+                let at = &mut next[*pair as usize];
+                postings[*at as usize] = ordinal;
+                *at += 1;
+            }
+            block.clear();
+            self.write_block(ordinal, &mut block);
+            ids.push(SeriesId::of_block(&block));
+        }
+        let mut by_id = HashTable::with_capacity(ids.len());
+        for ordinal in 0..count {
+            by_id.insert_unique(ids[ordinal as usize].0 as u64, ordinal, |ordinal| ids[*ordinal as usize].0 as u64);
+        }
+        self.found = Lookup { ids, by_id, postings, posting_starts: starts };
+    }
+}
+
+impl LabelIndex for Index {
+    fn all(&self) -> RoaringBitmap {
+        (0..self.series.len() as u32).collect()
+    }
+
+    fn add_equal(&self, name: &str, value: &str, found: &mut RoaringBitmap) {
+        let pairs = self.pairs_of(name);
+        let pair = self.lower_bound(&pairs, value);
+        if pair < pairs.end && self.value(pair) == Some(value) {
+            self.add_posting(pair, found);
+        }
+    }
+
+    fn add_values(&self, name: &str, prefix: &str, accept: &mut dyn FnMut(&str) -> bool, found: &mut RoaringBitmap) {
+        let pairs = self.pairs_of(name);
+        for pair in self.lower_bound(&pairs, prefix)..pairs.end {
+            let Some(value) = self.value(pair).filter(|value| value.starts_with(prefix)) else { break };
+            if accept(value) {
+                self.add_posting(pair, found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Writes a segment of samples, series by series.
+
+use parquet::basic::Compression;
+use parquet::data_type::{DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use signalbox_model::{Error, Labels, Result, Table, TimeRange, schema};
+
+use super::Target;
+use super::columns::{GROUP_ROWS, Properties, RunColumn, encode};
+use super::decimal::Decimals;
+use super::index::{BLOB, IndexBuilder};
+use super::order::labels_json;
+use crate::format::{Segment, SegmentWriter};
+
+/// Samples that are decimals or doubles together.
+const CHUNK_SAMPLES: usize = 480;
+/// Text of labels in one row group at most.
+const DICTIONARY_BYTES_MAX: usize = 64 << 20;
+
+/// A segment of samples in the making.
+pub(crate) struct SamplesWriter {
+    file: SegmentWriter,
+    properties: Properties,
+    index: IndexBuilder,
+    group: Group,
+    decimals: Decimals,
+}
+
+/// The row group that is being filled.
+#[derive(Debug, Default)]
+struct Group {
+    names: RunColumn,
+    labels: RunColumn,
+    times: Vec<i64>,
+    mantissas: Vec<i64>,
+    mantissa_levels: Vec<i16>,
+    exponents: RunColumn,
+    doubles: Vec<f64>,
+    double_levels: Vec<i16>,
+    starts: RunColumn,
+}
+
+impl SamplesWriter {
+    pub(crate) fn create(target: &mut Target<'_>) -> Result<Self> {
+        let segment = (target.record)(Table::Samples)?;
+        let zstd_level = super::zstd_level(segment.level);
+        let sorting = (0..3).map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false }).collect();
+        let properties = WriterProperties::builder().set_compression(Compression::UNCOMPRESSED).set_sorting_columns(Some(sorting)).build();
+        let file = SegmentWriter::create_columns(target.disk, target.dir, segment, &schema::samples(), properties)?;
+        let properties = Properties::new(zstd_level).map_err(encode_error)?;
+        Ok(Self { file, properties, index: IndexBuilder::default(), group: Group::default(), decimals: Decimals::default() })
+    }
+
+    /// Appends the samples of a series: in order of time, series in their order. `start_ms` may be empty.
+    pub(crate) fn push(&mut self, labels: &Labels, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) -> Result<()> {
+        self.index.push(labels, ts_ms, start_ms.iter().any(|start| *start != 0))?;
+        if ts_ms.len() + self.group.times.len() > GROUP_ROWS || self.group.labels.dictionary_bytes() > DICTIONARY_BYTES_MAX {
+            self.close_group()?;
+        }
+        let json = labels_json(labels);
+        let mut done = 0;
+        while done < ts_ms.len() {
+            let until = ts_ms.len().min(done + GROUP_ROWS);
+            let starts = if start_ms.is_empty() { &[][..] } else { &start_ms[done..until] };
+            self.group.push(labels.metric_name(), &json, &ts_ms[done..until], starts);
+            values[done..until].chunks(CHUNK_SAMPLES).for_each(|chunk| self.group.push_values(chunk, &mut self.decimals));
+            done = until;
+            if done < ts_ms.len() {
+                self.close_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_group(&mut self) -> Result<()> {
+        if self.group.times.is_empty() {
+            return Ok(());
+        }
+        let group = std::mem::take(&mut self.group);
+        let rows = group.times.len() as u64;
+        let columns = group.encode(&self.file, &self.properties).map_err(encode_error)?;
+        self.file.write_row_group(rows, columns)
+    }
+
+    /// Completes the segment; `None` if no sample was appended, and then there is no file.
+    pub(crate) fn finish(mut self) -> Result<Option<Segment>> {
+        let Some((first_ms, last_ms)) = self.index.range_ms() else {
+            self.file.abandon();
+            return Ok(None);
+        };
+        if let Err(error) = self.complete() {
+            self.file.abandon();
+            return Err(error);
+        }
+        self.file.finish(TimeRange::from_ms(first_ms, last_ms)).map(Some)
+    }
+
+    fn complete(&mut self) -> Result<()> {
+        self.close_group()?;
+        let index = std::mem::take(&mut self.index).finish().encode()?;
+        self.file.embed(BLOB, &index)
+    }
+
+    /// Gives up and removes the file.
+    pub(crate) fn abandon(self) {
+        self.file.abandon();
+    }
+}
+
+impl Group {
+    fn push(&mut self, name: &str, labels: &str, ts_ms: &[i64], start_ms: &[i64]) {
+        self.names.push_text(name, ts_ms.len());
+        self.labels.push_text(labels, ts_ms.len());
+        self.times.extend_from_slice(ts_ms);
+        if start_ms.is_empty() {
+            self.starts.push_null(ts_ms.len());
+        }
+        for same in start_ms.chunk_by(|left, right| left == right) {
+            match same[0] {
+                0 => self.starts.push_null(same.len()),
+                start => self.starts.push_bytes(&start.to_le_bytes(), same.len()),
+            }
+        }
+    }
+
+    /// Values as decimals if all that can be one are exact under one exponent, else as doubles.
+    fn push_values(&mut self, values: &[f64], decimals: &mut Decimals) {
+        if !decimals.find(values) {
+            self.doubles.extend_from_slice(values);
+            self.mantissa_levels.resize(self.mantissa_levels.len() + values.len(), 0);
+            self.double_levels.resize(self.double_levels.len() + values.len(), 1);
+            self.exponents.push_null(values.len());
+            return;
+        }
+        let exponent = decimals.exponent.to_le_bytes();
+        let before = self.mantissas.len();
+        self.mantissas.extend(decimals.mantissas.iter().map_while(|mantissa| *mantissa));
+        if self.mantissas.len() - before == values.len() {
+            self.mantissa_levels.resize(self.mantissa_levels.len() + values.len(), 1);
+            self.double_levels.resize(self.double_levels.len() + values.len(), 0);
+            self.exponents.push_bytes(&exponent, values.len());
+            return;
+        }
+        self.mantissas.truncate(before);
+        for (mantissa, value) in decimals.mantissas.iter().zip(values) {
+            match mantissa {
+                Some(mantissa) => {
+                    self.mantissas.push(*mantissa);
+                    self.exponents.push_bytes(&exponent, 1);
+                }
+                None => {
+                    self.doubles.push(*value);
+                    self.exponents.push_null(1);
+                }
+            }
+            self.mantissa_levels.push(i16::from(mantissa.is_some()));
+            self.double_levels.push(i16::from(mantissa.is_none()));
+        }
+    }
+
+    fn encode(mut self, file: &SegmentWriter, properties: &Properties) -> Result<Vec<super::columns::Chunk>, ParquetError> {
+        let column = |at: usize| file.column(at).ok_or_else(|| ParquetError::General("no such column".into()));
+        let level = properties.zstd_level;
+        Ok(vec![
+            self.names.finish(&column(0)?, level, EnabledStatistics::Page)?,
+            self.labels.finish(&column(1)?, level, EnabledStatistics::None)?,
+            encode::<Int64Type>(column(2)?, &properties.times, &self.times, None)?,
+            encode::<Int64Type>(column(3)?, &properties.mantissas, &self.mantissas, Some(&self.mantissa_levels))?,
+            self.exponents.finish(&column(4)?, level, EnabledStatistics::None)?,
+            encode::<DoubleType>(column(5)?, &properties.doubles, &self.doubles, Some(&self.double_levels))?,
+            self.starts.finish(&column(6)?, level, EnabledStatistics::None)?,
+        ])
+    }
+}
+
+fn encode_error(error: ParquetError) -> Error {
+    Error::internal("cannot encode samples").with_source(error)
+}

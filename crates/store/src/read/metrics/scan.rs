@@ -1,0 +1,137 @@
+//! Parts of a scan of a table of metrics: segments, and the buffers of the head.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, TimestampMillisecondArray};
+use arrow::record_batch::RecordBatch;
+use parking_lot::RwLock;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+use signalbox_model::builder::DictionaryBuilder;
+use signalbox_model::{Error, Labels, Result, SeriesRef, Table, TimeRange, schema};
+
+use super::run::Run;
+use crate::format::metrics::{MetricSegment, SeriesText, exemplar_rows, histogram_rows, labels_json};
+use crate::scan::{Batches, ScanPart, ScanRequest};
+use crate::write::head::metrics::buffers::Buffers;
+use crate::write::head::metrics::series::SeriesTable;
+
+const BATCH_ROWS: usize = 8192;
+
+/// A segment as a part; it is opened when the part is read.
+pub(super) fn segment_part(segment: &Arc<MetricSegment>, request: &ScanRequest) -> ScanPart {
+    let (record, segment, request) = (segment.record(), Arc::clone(segment), request.clone());
+    ScanPart::new(record.range, record.rows, move || read_segment(&segment, &request))
+}
+
+fn read_segment(segment: &MetricSegment, request: &ScanRequest) -> Result<Batches> {
+    let url = segment.record().url.clone();
+    let opened = segment.opened()?;
+    let metadata = opened.segment.metadata.clone();
+    let parquet = metadata.metadata();
+    let groups = (0..parquet.num_row_groups()).filter(|group| may_overlap(parquet.row_group(*group), request.range)).collect();
+    let projection = match &request.projection {
+        Some(columns) => ProjectionMask::roots(parquet.file_metadata().schema_descr(), columns.iter().copied()),
+        None => ProjectionMask::all(),
+    };
+    let failed = move |error: Box<dyn std::error::Error + Send + Sync>| Error::corrupt(format!("cannot read segment {url}")).with_source(error);
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(opened.segment.file.clone(), metadata)
+        .with_row_groups(groups)
+        .with_projection(projection)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| failed(error.into()))?;
+    Ok(Box::new(batches.map(move |rows| rows.map_err(|error| failed(error.into())))))
+}
+
+/// Whether the times of a row group may lie in a range.
+fn may_overlap(group: &RowGroupMetaData, range: TimeRange) -> bool {
+    const TIMES: usize = 2;
+    let Some(Statistics::Int64(times)) = group.columns().get(TIMES).and_then(|column| column.statistics()) else { return true };
+    let before = times.max_opt().is_some_and(|last| *last < range.start_ms());
+    let after = times.min_opt().is_some_and(|first| *first > range.end_ms());
+    !(before || after)
+}
+
+/// Buffers of the head as a part, if they have rows in the range. The rows are copied when the part is made.
+pub(super) fn head_part(table: &RwLock<SeriesTable>, buffers: &Buffers, kind: Table, request: &ScanRequest) -> Result<Option<ScanPart>> {
+    let series: Vec<(usize, Labels)> = {
+        let table = table.read();
+        let labels = |(slot, series): (usize, SeriesRef)| table.labels(series).map(|labels| (slot, labels));
+        buffers.series().into_iter().enumerate().filter_map(labels).collect()
+    };
+    let mut bounds = (i64::MAX, i64::MIN);
+    let rows = match kind {
+        Table::Samples => sample_rows(buffers, &series, request.range, &mut bounds)?,
+        Table::Histograms => {
+            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_histograms(*slot, request.range)).collect();
+            points.iter().flatten().for_each(|point| widen(&mut bounds, point.ts_ms));
+            let texts = texts(&series, &|at| points[at].len());
+            histogram_rows(borrow(&texts).zip(points.iter().flatten()))?
+        }
+        Table::Exemplars => {
+            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_exemplars(*slot, request.range)).collect();
+            points.iter().flatten().for_each(|point| widen(&mut bounds, point.ts_ms));
+            let texts = texts(&series, &|at| points[at].len());
+            exemplar_rows(borrow(&texts).zip(points.iter().flatten()))?
+        }
+        Table::Logs | Table::Spans => return Ok(None),
+    };
+    if rows.num_rows() == 0 {
+        return Ok(None);
+    }
+    let count = rows.num_rows() as u64;
+    let rows = match &request.projection {
+        Some(columns) => rows.project(columns).map_err(|error| Error::internal("cannot project rows of metrics").with_source(error))?,
+        None => rows,
+    };
+    Ok(Some(ScanPart::new(TimeRange::from_ms(bounds.0, bounds.1), count, move || Ok(Box::new(std::iter::once(Ok(rows))) as Batches))))
+}
+
+/// Name and labels of each series with the number of its rows.
+fn texts(series: &[(usize, Labels)], rows: &dyn Fn(usize) -> usize) -> Vec<(String, String, usize)> {
+    let text = |(at, (_, labels)): (usize, &(usize, Labels))| (labels.metric_name().to_owned(), labels_json(labels), rows(at));
+    series.iter().enumerate().map(text).collect()
+}
+
+fn borrow(texts: &[(String, String, usize)]) -> impl Iterator<Item = SeriesText<'_>> {
+    texts.iter().flat_map(|(name, labels, rows)| (0..*rows).map(move |_| SeriesText { name, labels }))
+}
+
+fn sample_rows(buffers: &Buffers, series: &[(usize, Labels)], range: TimeRange, bounds: &mut (i64, i64)) -> Result<RecordBatch> {
+    let (mut name, mut labels) = (DictionaryBuilder::default(), DictionaryBuilder::default());
+    let (mut times, mut values, mut starts) = (Vec::new(), Vec::new(), Vec::<Option<i64>>::new());
+    let mut run = Run::default();
+    for (slot, own) in series {
+        buffers.read_samples(*slot, range, &mut run);
+        let (Some(first), Some(last)) = (run.ts_ms().first(), run.ts_ms().last()) else { continue };
+        widen(bounds, *first);
+        widen(bounds, *last);
+        let (name_code, labels_code) = (name.intern(own.metric_name()), labels.intern(&labels_json(own)));
+        for _ in run.ts_ms() {
+            name.push(name_code);
+            labels.push(labels_code);
+        }
+        times.extend_from_slice(run.ts_ms());
+        values.extend_from_slice(run.values());
+        starts.extend(run.start_ms().iter().map(|start| (*start != 0).then_some(*start)));
+        starts.resize(times.len(), None);
+    }
+    let rows = times.len();
+    let columns: Vec<ArrayRef> = vec![
+        name.finish(),
+        labels.finish(),
+        Arc::new(TimestampMillisecondArray::from(times).with_timezone("UTC")),
+        Arc::new(Int64Array::new_null(rows)),
+        Arc::new(Int32Array::new_null(rows)),
+        Arc::new(Float64Array::from(values)),
+        Arc::new(TimestampMillisecondArray::from(starts).with_timezone("UTC")),
+    ];
+    RecordBatch::try_new(schema::samples(), columns).map_err(|error| Error::internal("cannot build rows of samples").with_source(error))
+}
+
+fn widen(bounds: &mut (i64, i64), ts_ms: i64) {
+    *bounds = (bounds.0.min(ts_ms), bounds.1.max(ts_ms));
+}
