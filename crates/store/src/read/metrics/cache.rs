@@ -130,10 +130,10 @@ mod tests {
         let key = |unit| Key::Unit { segment: 1, kind: Kind::Values, group: 0, unit };
         for unit in 0..100 {
             cache.get(key(unit), || Ok((unit, 100))).unwrap();
-            assert_eq!(*cache.get(key(0), || Ok((7777, 100))).unwrap(), 0, "used after each other one, so never gone");
+            assert_eq!(*cache.get(key(0), || Ok((7777u32, 100))).unwrap(), 0, "used after each other one, so never gone");
             assert!(cache.bytes() <= 1000);
         }
-        assert_eq!(*cache.get(key(1), || Ok((4321, 100))).unwrap(), 4321, "long gone");
+        assert_eq!(*cache.get(key(1), || Ok((4321u32, 100))).unwrap(), 4321, "long gone");
         cache.get(key(500), || Ok((1u32, 501))).unwrap();
         assert!(cache.bytes() <= 1000);
     }
