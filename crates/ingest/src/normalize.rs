@@ -50,10 +50,8 @@ pub(crate) fn drop_unnamed_series(batch: &mut MetricBatch) {
             *place = 0;
         }
     }
-    let mut next = 0;
-    for place in place.iter_mut().filter(|place| **place == 0) {
+    for (next, place) in (0..).zip(place.iter_mut().filter(|place| **place == 0)) {
         *place = next;
-        next += 1;
     }
     let at = |index: u32| place.get(index as usize).copied().unwrap_or(GONE);
     let mut index = 0;

@@ -1,8 +1,8 @@
 //! OTLP/gRPC.
 //!
 //! The three `Export` calls are unary, so this speaks gRPC's framing itself: five bytes, a message, trailers. A gRPC
-//! framework would decode into an object tree, bound a message only before decompression, and answer `OUT_OF_RANGE` where
-//! OTLP demands `RESOURCE_EXHAUSTED`.
+//! framework would decode into an object tree, know nothing of the budget of memory, and answer `OUT_OF_RANGE` where OTLP
+//! demands `RESOURCE_EXHAUSTED`.
 
 use std::future::Future;
 use std::io;
@@ -159,14 +159,12 @@ fn head(headers: &mut HeaderMap) {
 
 /// `grpc-message` is percent-encoded UTF-8.
 fn percent_encode(message: &str) -> String {
-    use std::fmt::Write as _;
     let mut encoded = String::with_capacity(message.len());
     for byte in message.bytes() {
         if (b' '..=b'~').contains(&byte) && byte != b'%' {
             encoded.push(char::from(byte));
         } else {
-            // Writing into a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
+            encoded.push_str(&format!("%{byte:02X}"));
         }
     }
     encoded

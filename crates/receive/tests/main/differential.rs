@@ -228,7 +228,10 @@ fn point_labels(resource: &Resource, scope: &InstrumentationScope, schema_url: &
 /// What a numeric part of a point becomes: name suffix, further label, value, and whether it has a start.
 type Part = (&'static str, Option<(&'static str, f64)>, f64, bool);
 
-fn point_parts(data: &Data) -> Vec<(&[KeyValue], u64, u64, u32, Vec<Part>)> {
+/// Attributes, time, start, flags and parts.
+type Point<'a> = (&'a [KeyValue], u64, u64, u32, Vec<Part>);
+
+fn point_parts(data: &Data) -> Vec<Point<'_>> {
     let of_numbers = |points: &'_ [otlp::NumberDataPoint], has_start: bool| -> Vec<_> {
         let value = |point: &otlp::NumberDataPoint| match point.value {
             Some(otlp::number_data_point::Value::AsDouble(value)) => value,

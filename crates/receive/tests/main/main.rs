@@ -1,5 +1,10 @@
 //! The doors from the outside: bytes and HTTP in, rows and answers out.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests fail by panicking and say aloud that their data is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, ask where their data lies, and say aloud that it is missing"
+)]
 
 mod conformance;
 mod differential;

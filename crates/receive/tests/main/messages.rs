@@ -13,36 +13,36 @@ use signalbox_proto::otlp::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
 use crate::support::NOW_NS;
 
-pub const TIME: u64 = NOW_NS as u64;
-pub const START: u64 = TIME - 60_000_000_000;
-pub const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
-pub const DELTA: i32 = AggregationTemporality::Delta as i32;
+pub(crate) const TIME: u64 = NOW_NS as u64;
+pub(crate) const START: u64 = TIME - 60_000_000_000;
+pub(crate) const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
+pub(crate) const DELTA: i32 = AggregationTemporality::Delta as i32;
 
-pub fn any(value: Value) -> AnyValue {
+pub(crate) fn any(value: Value) -> AnyValue {
     AnyValue { value: Some(value) }
 }
 
-pub fn text(text: &str) -> AnyValue {
+pub(crate) fn text(text: &str) -> AnyValue {
     any(Value::StringValue(text.into()))
 }
 
-pub fn pair(key: &str, value: AnyValue) -> KeyValue {
+pub(crate) fn pair(key: &str, value: AnyValue) -> KeyValue {
     KeyValue { key: key.into(), value: Some(value), ..KeyValue::default() }
 }
 
-pub fn pairs(pairs: &[(&str, &str)]) -> Vec<KeyValue> {
+pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<KeyValue> {
     pairs.iter().map(|(key, value)| pair(key, text(value))).collect()
 }
 
-pub fn resource(attributes: Vec<KeyValue>) -> Option<Resource> {
+pub(crate) fn resource(attributes: Vec<KeyValue>) -> Option<Resource> {
     Some(Resource { attributes, ..Resource::default() })
 }
 
-pub fn scope(name: &str) -> Option<InstrumentationScope> {
+pub(crate) fn scope(name: &str) -> Option<InstrumentationScope> {
     Some(InstrumentationScope { name: name.into(), ..InstrumentationScope::default() })
 }
 
-pub fn logs(records: Vec<LogRecord>) -> Vec<u8> {
+pub(crate) fn logs(records: Vec<LogRecord>) -> Vec<u8> {
     let scope_logs = vec![ScopeLogs { scope: scope("lib"), log_records: records, ..ScopeLogs::default() }];
     ExportLogsServiceRequest {
         resource_logs: vec![ResourceLogs { resource: resource(pairs(&[("service.name", "shop")])), scope_logs, ..ResourceLogs::default() }],
@@ -50,11 +50,11 @@ pub fn logs(records: Vec<LogRecord>) -> Vec<u8> {
     .encode_to_vec()
 }
 
-pub fn record(body: &str) -> LogRecord {
+pub(crate) fn record(body: &str) -> LogRecord {
     LogRecord { time_unix_nano: TIME, body: Some(text(body)), ..LogRecord::default() }
 }
 
-pub fn spans(spans: Vec<Span>) -> Vec<u8> {
+pub(crate) fn spans(spans: Vec<Span>) -> Vec<u8> {
     let scope_spans = vec![ScopeSpans { scope: scope("lib"), spans, ..ScopeSpans::default() }];
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans { resource: resource(pairs(&[("service.name", "shop")])), scope_spans, ..ResourceSpans::default() }],
@@ -62,11 +62,11 @@ pub fn spans(spans: Vec<Span>) -> Vec<u8> {
     .encode_to_vec()
 }
 
-pub fn span(name: &str) -> Span {
+pub(crate) fn span(name: &str) -> Span {
     Span { trace_id: vec![1; 16], span_id: vec![2; 8], name: name.into(), start_time_unix_nano: TIME, end_time_unix_nano: TIME + 5, ..Span::default() }
 }
 
-pub fn metrics_of(resource_attributes: Vec<KeyValue>, scope: InstrumentationScope, schema_url: &str, metrics: Vec<Metric>) -> Vec<u8> {
+pub(crate) fn metrics_of(resource_attributes: Vec<KeyValue>, scope: InstrumentationScope, schema_url: &str, metrics: Vec<Metric>) -> Vec<u8> {
     let scope_metrics = vec![ScopeMetrics { scope: Some(scope), metrics, schema_url: schema_url.into() }];
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics { resource: resource(resource_attributes), scope_metrics, ..ResourceMetrics::default() }],
@@ -75,15 +75,15 @@ pub fn metrics_of(resource_attributes: Vec<KeyValue>, scope: InstrumentationScop
 }
 
 /// Metrics of a resource and scope that add no labels.
-pub fn metrics(metrics: Vec<Metric>) -> Vec<u8> {
+pub(crate) fn metrics(metrics: Vec<Metric>) -> Vec<u8> {
     metrics_of(Vec::new(), InstrumentationScope::default(), "", metrics)
 }
 
-pub fn metric(name: &str, unit: &str, data: Data) -> Metric {
+pub(crate) fn metric(name: &str, unit: &str, data: Data) -> Metric {
     Metric { name: name.into(), unit: unit.into(), data: Some(data), ..Metric::default() }
 }
 
-pub fn number(value: f64, attributes: Vec<KeyValue>) -> NumberDataPoint {
+pub(crate) fn number(value: f64, attributes: Vec<KeyValue>) -> NumberDataPoint {
     NumberDataPoint {
         attributes,
         start_time_unix_nano: START,
@@ -93,19 +93,19 @@ pub fn number(value: f64, attributes: Vec<KeyValue>) -> NumberDataPoint {
     }
 }
 
-pub fn gauge(points: Vec<NumberDataPoint>) -> Data {
+pub(crate) fn gauge(points: Vec<NumberDataPoint>) -> Data {
     Data::Gauge(Gauge { data_points: points })
 }
 
-pub fn sum(temporality: i32, is_monotonic: bool, points: Vec<NumberDataPoint>) -> Data {
+pub(crate) fn sum(temporality: i32, is_monotonic: bool, points: Vec<NumberDataPoint>) -> Data {
     Data::Sum(Sum { data_points: points, aggregation_temporality: temporality, is_monotonic })
 }
 
-pub fn histogram(temporality: i32, points: Vec<HistogramDataPoint>) -> Data {
+pub(crate) fn histogram(temporality: i32, points: Vec<HistogramDataPoint>) -> Data {
     Data::Histogram(Histogram { data_points: points, aggregation_temporality: temporality })
 }
 
-pub fn histogram_point() -> HistogramDataPoint {
+pub(crate) fn histogram_point() -> HistogramDataPoint {
     HistogramDataPoint {
         start_time_unix_nano: START,
         time_unix_nano: TIME,
@@ -117,7 +117,7 @@ pub fn histogram_point() -> HistogramDataPoint {
     }
 }
 
-pub fn exponential_point() -> ExponentialHistogramDataPoint {
+pub(crate) fn exponential_point() -> ExponentialHistogramDataPoint {
     ExponentialHistogramDataPoint {
         start_time_unix_nano: START,
         time_unix_nano: TIME,
@@ -131,6 +131,6 @@ pub fn exponential_point() -> ExponentialHistogramDataPoint {
     }
 }
 
-pub fn exponential(temporality: i32, points: Vec<ExponentialHistogramDataPoint>) -> Data {
+pub(crate) fn exponential(temporality: i32, points: Vec<ExponentialHistogramDataPoint>) -> Data {
     Data::ExponentialHistogram(signalbox_proto::otlp::metrics::v1::ExponentialHistogram { data_points: points, aggregation_temporality: temporality })
 }

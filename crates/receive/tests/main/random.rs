@@ -11,44 +11,44 @@ use signalbox_proto::{remote_write_v1 as v1, remote_write_v2 as v2};
 use crate::support::{NOW_MS, NOW_NS};
 
 /// SplitMix64: small, seeded, the same everywhere.
-pub struct Random {
+pub(crate) struct Random {
     state: u64,
     /// Whether doubles are finite: the generated types cannot write others as JSON.
-    pub is_finite: bool,
+    pub(crate) is_finite: bool,
 }
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed, is_finite: false }
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         const WORDS: [&str; 12] =
             ["", "a", "service.name", "http.route", "größe", "line\nfeed", "\"quoted\\\"", "\u{0}\u{1f}", "字符", "x_y", "total", "long value with spaces"];
         WORDS[self.below(WORDS.len())].to_owned()
     }
 
-    pub fn key(&mut self) -> String {
+    pub(crate) fn key(&mut self) -> String {
         const KEYS: [&str; 8] = ["a", "b.c", "http.request.method", "service.name", "größe", "0day", "x_y", "k8s.pod.name"];
         KEYS[self.below(KEYS.len())].to_owned()
     }
 
-    pub fn double(&mut self) -> f64 {
+    pub(crate) fn double(&mut self) -> f64 {
         match self.below(8) {
             0 => 0.0,
             1 if !self.is_finite => f64::INFINITY,
@@ -59,7 +59,7 @@ impl Random {
         }
     }
 
-    pub fn time(&mut self) -> u64 {
+    pub(crate) fn time(&mut self) -> u64 {
         NOW_NS as u64 - self.next() % 1_000_000_000_000
     }
 
@@ -76,7 +76,7 @@ impl Random {
     }
 }
 
-pub fn value(random: &mut Random, depth: usize) -> AnyValue {
+pub(crate) fn value(random: &mut Random, depth: usize) -> AnyValue {
     let kinds = if depth == 0 { 6 } else { 8 };
     let value = match random.below(kinds) {
         0 => None,
@@ -92,7 +92,7 @@ pub fn value(random: &mut Random, depth: usize) -> AnyValue {
 }
 
 /// Keys differ, as OTLP demands.
-pub fn attributes(random: &mut Random, most: usize, depth: usize) -> Vec<KeyValue> {
+pub(crate) fn attributes(random: &mut Random, most: usize, depth: usize) -> Vec<KeyValue> {
     let mut all: Vec<KeyValue> =
         random.list(most, |random| KeyValue { key: random.key(), value: random.chance(95).then(|| value(random, depth)), ..KeyValue::default() });
     all.sort_by(|left, right| left.key.cmp(&right.key));
@@ -113,7 +113,7 @@ fn scope(random: &mut Random) -> Option<InstrumentationScope> {
     })
 }
 
-pub fn random_logs(random: &mut Random, most: usize) -> ExportLogsServiceRequest {
+pub(crate) fn random_logs(random: &mut Random, most: usize) -> ExportLogsServiceRequest {
     let record = |random: &mut Random| LogRecord {
         time_unix_nano: if random.chance(20) { 0 } else { random.time() },
         observed_time_unix_nano: if random.chance(20) { 0 } else { random.time() },
@@ -137,7 +137,7 @@ pub fn random_logs(random: &mut Random, most: usize) -> ExportLogsServiceRequest
     }
 }
 
-pub fn random_spans(random: &mut Random, most: usize) -> ExportTraceServiceRequest {
+pub(crate) fn random_spans(random: &mut Random, most: usize) -> ExportTraceServiceRequest {
     let event = |random: &mut Random| span::Event {
         time_unix_nano: random.time(),
         name: random.text(),
@@ -288,7 +288,7 @@ fn metric(random: &mut Random) -> otlp::Metric {
     }
 }
 
-pub fn random_metrics(random: &mut Random, most: usize) -> ExportMetricsServiceRequest {
+pub(crate) fn random_metrics(random: &mut Random, most: usize) -> ExportMetricsServiceRequest {
     let scope_metrics = |random: &mut Random| otlp::ScopeMetrics { scope: scope(random), metrics: random.list(most, metric), schema_url: random.text() };
     ExportMetricsServiceRequest {
         resource_metrics: random.list(3, |random| otlp::ResourceMetrics {
@@ -307,7 +307,7 @@ fn label_pairs(random: &mut Random) -> Vec<(String, String)> {
     pairs
 }
 
-pub fn random_v1(random: &mut Random) -> v1::WriteRequest {
+pub(crate) fn random_v1(random: &mut Random) -> v1::WriteRequest {
     let labels = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(name, value)| v1::Label { name, value }).collect();
     let sample = |random: &mut Random| v1::Sample { value: random.double(), timestamp: NOW_MS - random.below(1_000_000) as i64 };
     let exemplar =
@@ -329,7 +329,7 @@ pub fn random_v1(random: &mut Random) -> v1::WriteRequest {
 }
 
 /// The same content as 1.0 has it, without metadata.
-pub fn as_v2(request: &v1::WriteRequest) -> v2::Request {
+pub(crate) fn as_v2(request: &v1::WriteRequest) -> v2::Request {
     let mut symbols = vec![String::new()];
     let mut reference = |text: &str| {
         let at = symbols.iter().position(|symbol| symbol == text).unwrap_or(symbols.len());

@@ -15,8 +15,8 @@ use signalbox_receive::remote_write::{Settings, Version, decode, routes};
 use crate::rows::metric_lines;
 use crate::support::{Answer, Memory, NOW_MS, context, entry, post};
 
-pub const V1: &str = "application/x-protobuf";
-pub const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+pub(crate) const V1: &str = "application/x-protobuf";
+pub(crate) const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 fn door() -> (Arc<Memory>, Router) {

@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use signalbox_model::{Batch, Exemplar, Labels, MetricBatch, SeriesEntry};
 
 /// All rows of batches.
-pub fn lines(batches: &[Batch]) -> Vec<String> {
+pub(crate) fn lines(batches: &[Batch]) -> Vec<String> {
     batches.iter().flat_map(batch_lines).collect()
 }
 
@@ -21,7 +21,7 @@ fn batch_lines(batch: &Batch) -> Vec<String> {
     }
 }
 
-pub fn record_lines(batch: &RecordBatch) -> Vec<String> {
+pub(crate) fn record_lines(batch: &RecordBatch) -> Vec<String> {
     let columns = StructArray::from(batch.clone());
     (0..batch.num_rows()).map(|row| struct_text(&columns, row)).collect()
 }
@@ -65,7 +65,7 @@ fn cell_text(column: &dyn Array, row: usize) -> Option<String> {
     }
 }
 
-pub fn labels_of(batch: &MetricBatch, index: u32) -> &Labels {
+pub(crate) fn labels_of(batch: &MetricBatch, index: u32) -> &Labels {
     match &batch.series[index as usize] {
         SeriesEntry::New { labels, .. } => labels,
         SeriesEntry::Known(_) => panic!("nothing is known in these tests"),
@@ -73,7 +73,7 @@ pub fn labels_of(batch: &MetricBatch, index: u32) -> &Labels {
 }
 
 /// Samples, increments, histograms, exemplars and metadata, sorted.
-pub fn metric_lines(batch: &MetricBatch) -> Vec<String> {
+pub(crate) fn metric_lines(batch: &MetricBatch) -> Vec<String> {
     let mut lines = Vec::new();
     for (word, columns) in [("sample", &batch.samples), ("delta", &batch.deltas)] {
         for row in 0..columns.len() {
@@ -91,13 +91,13 @@ pub fn metric_lines(batch: &MetricBatch) -> Vec<String> {
     lines
 }
 
-pub fn sample_line(word: &str, labels: &Labels, ts_ms: i64, value: f64, start_ms: i64) -> String {
+pub(crate) fn sample_line(word: &str, labels: &Labels, ts_ms: i64, value: f64, start_ms: i64) -> String {
     // NaN has many values, of which one means staleness.
     let value = if value.is_nan() { format!("NaN({:x})", value.to_bits()) } else { value.to_string() };
     format!("{word} {labels} {ts_ms} {value} start={start_ms}")
 }
 
-pub fn exemplar_line(labels: &Labels, exemplar: &Exemplar) -> String {
+pub(crate) fn exemplar_line(labels: &Labels, exemplar: &Exemplar) -> String {
     let mut line = format!("exemplar {labels} {} {}", exemplar.ts_ms, exemplar.value);
     if let Some(trace_id) = exemplar.trace_id {
         write!(line, " trace={trace_id}").unwrap();

@@ -16,11 +16,11 @@ use signalbox_receive::{Budget, Context, Entry};
 use tower::ServiceExt as _;
 
 /// 2023-11-14T22:13:20Z.
-pub const NOW_NS: i64 = 1_700_000_000_000_000_000;
-pub const NOW_MS: i64 = NOW_NS / 1_000_000;
+pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
+pub(crate) const NOW_MS: i64 = NOW_NS / 1_000_000;
 
 #[derive(Debug)]
-pub struct StoppedClock;
+pub(crate) struct StoppedClock;
 
 impl Clock for StoppedClock {
     fn now_ns(&self) -> i64 {
@@ -33,18 +33,18 @@ impl Clock for StoppedClock {
 
 /// Remembers what it is given; answers what it is told to.
 #[derive(Debug, Default)]
-pub struct Memory {
-    pub written: Mutex<Vec<(Tenant, Vec<Batch>)>>,
-    pub refuse: Mutex<Option<(ErrorKind, Option<Duration>)>>,
-    pub reject: Mutex<Vec<Rejected>>,
+pub(crate) struct Memory {
+    pub(crate) written: Mutex<Vec<(Tenant, Vec<Batch>)>>,
+    pub(crate) refuse: Mutex<Option<(ErrorKind, Option<Duration>)>>,
+    pub(crate) reject: Mutex<Vec<Rejected>>,
 }
 
 impl Memory {
-    pub fn batches(&self) -> Vec<Batch> {
+    pub(crate) fn batches(&self) -> Vec<Batch> {
         self.written.lock().iter().flat_map(|(_, batches)| batches.clone()).collect()
     }
 
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.batches().iter().map(Batch::rows).sum()
     }
 }
@@ -71,28 +71,28 @@ impl Sink for Memory {
     }
 }
 
-pub fn entry(sink: &Arc<Memory>) -> Entry {
+pub(crate) fn entry(sink: &Arc<Memory>) -> Entry {
     Entry { sink: sink.clone(), clock: Arc::new(StoppedClock), budget: Budget::new(256 << 20) }
 }
 
-pub fn context() -> Context<'static> {
+pub(crate) fn context() -> Context<'static> {
     Context { now_ns: NOW_NS, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub trailers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) trailers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
-pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let collected = body.collect().await.unwrap();
@@ -100,7 +100,7 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
     Answer { status: parts.status, headers: parts.headers, trailers, body: collected.to_bytes().to_vec() }
 }
 
-pub async fn post(router: &Router, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+pub(crate) async fn post(router: &Router, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
     let mut request = Request::post(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -30,7 +30,7 @@ pub fn decode(bytes: &[u8], context: &Context<'_>, translation: &Translation) ->
     let mut decoder = MetricDecoder {
         context,
         translation,
-        series: SeriesTable::new(context.known, translation),
+        series: SeriesTable::new(context, translation),
         batch: MetricBatch::default(),
         rejections: Rejections::default(),
         targets: HashSet::new(),

@@ -82,12 +82,6 @@ impl<'a> MetricDecoder<'_, 'a> {
         if at_ns > end_ns {
             return Ok(Err(PointFault::new("too_far_in_future", "it is further in the future than the server accepts")));
         }
-        for wire in &point.identity.attributes {
-            let (key, value) = attribute(wire)?;
-            if !value.fits_depth(self.context.attribute_depth_max)? {
-                return Ok(Err(PointFault::new("too_deep", format!("attribute {key:?} is nested too deep"))));
-            }
-        }
         self.series.identify(&mut point.identity);
         self.latest_ms = self.latest_ms.max(when.ts_ms);
         Ok(Ok(when))

@@ -6,10 +6,11 @@
 
 use hashbrown::HashMap;
 use signalbox_model::labels::METRIC_NAME;
-use signalbox_model::{KnownSeries, Labels, SeriesEntry, SeriesKey};
+use signalbox_model::{Labels, SeriesEntry, SeriesKey};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Header, PointFault, Resource};
+use crate::door::Context;
 use crate::otlp::attributes::{AnyValue, Attribute, Envelope, Origin, attribute};
 use crate::otlp::names::Translation;
 use crate::wire::WireError;
@@ -63,7 +64,7 @@ pub(super) struct Identity<'a> {
 
 /// The series of a request.
 pub(super) struct SeriesTable<'c, 'a> {
-    known: &'c dyn KnownSeries,
+    context: &'c Context<'c>,
     translation: &'c Translation,
     settings_hash: u128,
     resource: Resource<'a>,
@@ -81,11 +82,11 @@ pub(super) struct SeriesTable<'c, 'a> {
 }
 
 impl<'c, 'a> SeriesTable<'c, 'a> {
-    pub(super) fn new(known: &'c dyn KnownSeries, translation: &'c Translation) -> Self {
+    pub(super) fn new(context: &'c Context<'c>, translation: &'c Translation) -> Self {
         // Series that were made under other settings have other labels.
         let settings_hash = xxh3_128(format!("{translation:?}").as_bytes());
         Self {
-            known,
+            context,
             translation,
             settings_hash,
             resource: Origin::default(),
@@ -186,7 +187,7 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
         if let Some(index) = self.index.get(&key.0) {
             return Ok(Ok((*index, false)));
         }
-        if let Some(known) = self.known.find(key) {
+        if let Some(known) = self.context.known.find(key) {
             return Ok(Ok((self.add(key, SeriesEntry::Known(known)), false)));
         }
         match self.labels(header, identity, part)? {
@@ -211,7 +212,7 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
             match self.base_labels(identity)? {
                 // A cell that was empty a line ago takes the value.
                 Ok(base) => drop(identity.base.set(base)),
-                Err(message) => return Ok(Err(PointFault::new("invalid_label_name", message))),
+                Err(fault) => return Ok(Err(fault)),
             }
         }
         let extra = match part {
@@ -237,20 +238,25 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
     }
 
     /// The labels that all series of a point share: attributes, scope, job and instance.
-    fn base_labels(&self, identity: &Identity<'a>) -> Result<Result<Vec<(String, String)>, String>, WireError> {
+    fn base_labels(&self, identity: &Identity<'a>) -> Result<Result<Vec<(String, String)>, PointFault>, WireError> {
         if let Some(fault) = &self.scope_fault {
-            return Ok(Err(fault.clone()));
+            return Ok(Err(PointFault::new("invalid_label_name", fault.clone())));
         }
         let mut parsed = Vec::with_capacity(identity.attributes.len());
         for wire in &identity.attributes {
-            parsed.push(attribute(wire)?);
+            let (key, value) = attribute(wire)?;
+            if !value.fits_depth(self.context.attribute_depth_max)? {
+                return Ok(Err(PointFault::new("too_deep", format!("attribute {key:?} is nested too deep"))));
+            }
+            parsed.push((key, value));
         }
-        let mut labels = match self.attribute_labels(&parsed, self.scope.clone())? {
-            Ok(labels) => labels,
-            Err(message) => return Ok(Err(message)),
-        };
-        self.add_target(&mut labels);
-        Ok(Ok(labels))
+        Ok(match self.attribute_labels(&parsed, self.scope.clone())? {
+            Ok(mut labels) => {
+                self.add_target(&mut labels);
+                Ok(labels)
+            }
+            Err(message) => Err(PointFault::new("invalid_label_name", message)),
+        })
     }
 
     fn add_target(&self, labels: &mut Vec<(String, String)>) {
@@ -306,7 +312,7 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
         if let Some(index) = self.index.get(&key.0) {
             return Ok(Some((*index, false)));
         }
-        if let Some(known) = self.known.find(key) {
+        if let Some(known) = self.context.known.find(key) {
             return Ok(Some((self.add(key, SeriesEntry::Known(known)), false)));
         }
         let identifying = [SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_INSTANCE];

@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking and says aloud that its data is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, asks where its data lies, and says aloud that it is missing"
+)]
 
 use std::path::PathBuf;
 

@@ -1,0 +1,51 @@
+//! Decodes one request over and over: for profilers that count instructions.
+//!
+//! `decode {metrics|logs|spans|v1|v2} {columns|new|types|nothing} ROUNDS`; subtract `nothing`, which only makes the request.
+#![allow(clippy::unwrap_used, reason = "a measurement stops at the first failure")]
+
+#[path = "../benches/requests/mod.rs"]
+mod requests;
+
+use std::hint::black_box;
+
+use prost::Message as _;
+use signalbox_model::series::NoKnownSeries;
+use signalbox_model::{KnownSeries, Signal, TimeRange};
+use signalbox_proto::otlp::collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest};
+use signalbox_proto::{remote_write_v1, remote_write_v2};
+use signalbox_receive::Context;
+use signalbox_receive::otlp::{Format, Translation, decode};
+use signalbox_receive::remote_write::{self, Version};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, what, how, rounds] = &arguments[..] else { panic!("want: decode WHAT HOW ROUNDS") };
+    let bytes = match what.as_str() {
+        "metrics" => requests::metrics(),
+        "logs" => requests::logs(),
+        "spans" => requests::spans(),
+        "v1" => requests::remote_write_v1(),
+        _ => requests::remote_write_v2(),
+    };
+    let known: &dyn KnownSeries = if how == "new" { &NoKnownSeries } else { &requests::AllKnown };
+    let context = Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32 };
+    for _ in 0..rounds.parse::<u32>().unwrap() {
+        match (what.as_str(), how.as_str()) {
+            (_, "nothing") => {}
+            ("metrics", "types") => drop(black_box(ExportMetricsServiceRequest::decode(&*bytes).unwrap())),
+            ("logs", "types") => drop(black_box(ExportLogsServiceRequest::decode(&*bytes).unwrap())),
+            ("spans", "types") => drop(black_box(ExportTraceServiceRequest::decode(&*bytes).unwrap())),
+            ("v1", "types") => drop(black_box(remote_write_v1::WriteRequest::decode(&*bytes).unwrap())),
+            (_, "types") => drop(black_box(remote_write_v2::Request::decode(&*bytes).unwrap())),
+            ("v1", _) => drop(black_box(remote_write::decode(Version::V1, &bytes, &context).unwrap())),
+            ("v2", _) => drop(black_box(remote_write::decode(Version::V2, &bytes, &context).unwrap())),
+            (signal, _) => {
+                let signal = [("metrics", Signal::Metrics), ("logs", Signal::Logs)]
+                    .into_iter()
+                    .find(|(name, _)| *name == signal)
+                    .map_or(Signal::Traces, |found| found.1);
+                drop(black_box(decode(signal, Format::Protobuf, &bytes, &context, &Translation::default()).unwrap()));
+            }
+        }
+    }
+}
