@@ -10,6 +10,8 @@ pub struct Settings {
     pub flush_interval_seconds: u64,
     /// Flush earlier when the WAL behind the head is larger than this.
     pub flush_wal_bytes: u64,
+    /// Memory for decoded pages and indexes of metric segments. More makes repeated dashboards faster.
+    pub metric_cache_bytes: u64,
     /// Retention by signal.
     pub retention: RetentionSettings,
 }
@@ -38,7 +40,7 @@ pub struct Retention {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { flush_interval_seconds: 600, flush_wal_bytes: 256 << 20, retention: RetentionSettings::default() }
+        Self { flush_interval_seconds: 600, flush_wal_bytes: 256 << 20, metric_cache_bytes: 256 << 20, retention: RetentionSettings::default() }
     }
 }
 

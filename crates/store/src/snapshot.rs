@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Table, TimeRange};
+use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
 use crate::memory::TenantHead;
+use crate::read::metrics::MetricView;
 use crate::scan::{ScanPart, ScanRequest};
 
 /// A series that a selection found. Valid for the snapshot that gave it out.
@@ -45,6 +46,7 @@ pub struct SeriesSamples<'a> {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) head: Arc<TenantHead>,
+    pub(crate) metrics: MetricView,
 }
 
 impl Snapshot {
@@ -53,7 +55,7 @@ impl Snapshot {
     /// # Errors
     /// [`signalbox_model::ErrorKind::Limit`] when more than `series_max` series match; of the disk.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
-        self.head.select(matchers, range, series_max)
+        self.metrics.select(matchers, range, series_max)
     }
 
     /// Reads the samples in the range (both ends included) of each series and hands them to `visit` with the position of
@@ -63,7 +65,7 @@ impl Snapshot {
     /// # Errors
     /// Of the disk, and the first error of `visit`.
     pub fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
-        self.head.read(series, range, visit)
+        self.metrics.read(series, range, visit)
     }
 
     /// Names of labels of the series that match one of the sets of matchers (all series if there is no set), sorted.
@@ -71,9 +73,7 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn label_names(&self, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
-        let mut names = BTreeSet::new();
-        self.for_each_series(sets, range, &mut |labels| names.extend(labels.iter().map(|(name, _)| name.to_owned())))?;
-        Ok(names)
+        self.metrics.label_names(sets, range)
     }
 
     /// Values of a label of the series that match one of the sets of matchers (all series if there is no set), sorted.
@@ -81,9 +81,7 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn label_values(&self, name: &str, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
-        let mut values = BTreeSet::new();
-        self.for_each_series(sets, range, &mut |labels| values.extend(labels.get(name).map(str::to_owned)))?;
-        Ok(values)
+        self.metrics.label_values(name, sets, range)
     }
 
     /// Metadata of metric families, sorted by name.
@@ -96,7 +94,7 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn exemplars(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
-        self.head.exemplars(matchers, range)
+        self.metrics.exemplars(matchers, range)
     }
 
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema
@@ -105,16 +103,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
-        self.head.scan(table, request)
-    }
-
-    fn for_each_series(&self, sets: &[Vec<Matcher>], range: TimeRange, visit: &mut dyn FnMut(&Labels)) -> Result<()> {
-        let everything = [Vec::new()];
-        for matchers in if sets.is_empty() { &everything } else { sets } {
-            for series in self.select(matchers, range, usize::MAX)? {
-                visit(&series.labels);
-            }
+        match table.signal() {
+            Signal::Metrics => self.metrics.scan(table, request),
+            Signal::Logs | Signal::Traces => self.head.scan(table, request),
         }
-        Ok(())
     }
 }

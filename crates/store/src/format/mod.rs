@@ -10,6 +10,7 @@ pub(crate) mod file;
 pub(crate) mod metrics;
 pub(crate) mod writer;
 
+pub use metrics::{check_series_index, seal_series_index};
 pub use record::{FrameRange, Segment, SegmentId};
 
 pub(crate) use file::OpenSegment;

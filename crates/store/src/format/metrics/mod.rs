@@ -43,6 +43,19 @@ pub(crate) struct Target<'a> {
     pub(crate) record: &'a mut dyn FnMut(Table) -> Result<Segment>,
 }
 
+/// Decodes the embedded index of a segment of so many rows and says how many series it has: for tools that look at files.
+///
+/// # Errors
+/// [`signalbox_model::ErrorKind::Corrupt`] if it is not one.
+pub fn check_series_index(bytes: &[u8], rows: u64) -> Result<usize> {
+    Index::decode(bytes, rows).map(|index| index.len())
+}
+
+/// Wraps bytes as an encoded index: compressed, with its header and checksum. They need not be one.
+pub fn seal_series_index(raw: &[u8]) -> Vec<u8> {
+    index::seal(raw).unwrap_or_default()
+}
+
 /// A label-dictionary row: name and labels of the series that a row belongs to.
 pub(crate) struct SeriesText<'a> {
     pub(crate) name: &'a str,

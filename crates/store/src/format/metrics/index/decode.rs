@@ -8,7 +8,7 @@ use super::encode::MAGIC;
 use super::{Index, SeriesRows, varint};
 
 /// Bytes of an index once decompressed, at most.
-const RAW_BYTES_MAX: u64 = 4 << 30;
+const RAW_BYTES_MAX: u64 = 1 << 30;
 const HEADER_BYTES: usize = MAGIC.len() + 8 + 4;
 
 impl Index {
@@ -47,7 +47,7 @@ impl Index {
                 let suffix = text(rest)?;
                 let mut value = previous.get(..shared)?.to_vec();
                 value.extend_from_slice(suffix);
-                if value.is_empty() || (at > 0 && value <= previous) || u32::try_from(self.values.len() + value.len()).is_err() {
+                if value.is_empty() || (at > 0 && value <= previous) || (self.values.len() + value.len()) as u64 > RAW_BYTES_MAX {
                     return None;
                 }
                 self.values.push_str(std::str::from_utf8(&value).ok()?);

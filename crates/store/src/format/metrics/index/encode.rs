@@ -17,13 +17,7 @@ impl Index {
         let mut raw = Vec::new();
         self.encode_pairs(&mut raw);
         self.encode_series(&mut raw);
-        let compressed = zstd::bulk::compress(&raw, ZSTD_LEVEL).map_err(|error| Error::internal("cannot compress an index").with_source(error))?;
-        let mut out = Vec::with_capacity(compressed.len() + 20);
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&(raw.len() as u64).to_le_bytes());
-        out.extend_from_slice(&crc32c::crc32c(&compressed).to_le_bytes());
-        out.extend_from_slice(&compressed);
-        Ok(out)
+        seal(&raw)
     }
 
     fn encode_pairs(&self, raw: &mut Vec<u8>) {
@@ -66,6 +60,17 @@ impl Index {
         }
         self.series.iter().for_each(|series| raw.push(u8::from(series.has_start)));
     }
+}
+
+/// Header, checksum and the compressed bytes.
+pub(crate) fn seal(raw: &[u8]) -> Result<Vec<u8>> {
+    let compressed = zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|error| Error::internal("cannot compress an index").with_source(error))?;
+    let mut out = Vec::with_capacity(compressed.len() + 20);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&(raw.len() as u64).to_le_bytes());
+    out.extend_from_slice(&crc32c::crc32c(&compressed).to_le_bytes());
+    out.extend_from_slice(&compressed);
+    Ok(out)
 }
 
 fn write_text(raw: &mut Vec<u8>, text: &[u8]) {

@@ -15,6 +15,7 @@ use super::varint;
 use crate::read::metrics::matching::LabelIndex;
 
 pub(crate) use build::IndexBuilder;
+pub(crate) use encode::seal;
 
 /// Name of the embedded blob.
 pub(crate) const BLOB: &str = "series";
