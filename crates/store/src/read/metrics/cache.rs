@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use signalbox_model::{Matcher, Result};
@@ -42,8 +41,6 @@ type Entry = (Arc<dyn Any + Send + Sync>, usize);
 pub(crate) struct PageCache {
     bytes_max: usize,
     generations: Mutex<Generations>,
-    hits: AtomicU64,
-    misses: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +54,7 @@ struct Generations {
 impl PageCache {
     /// An empty cache of at most so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, generations: Mutex::default(), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self { bytes_max, generations: Mutex::default() }
     }
 
     /// What is cached under a key, else what `load` makes together with its bytes. Two threads may load the same at once.
@@ -68,10 +65,8 @@ impl PageCache {
         if let Some(found) = self.generations.lock().find(&key, self.bytes_max)
             && let Ok(found) = found.downcast::<T>()
         {
-            self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(found);
         }
-        self.misses.fetch_add(1, Ordering::Relaxed);
         let (loaded, bytes) = load()?;
         let loaded = Arc::new(loaded);
         self.generations.lock().insert(key, (Arc::clone(&loaded) as Arc<dyn Any + Send + Sync>, bytes), self.bytes_max);
@@ -82,11 +77,6 @@ impl PageCache {
     pub(crate) fn bytes(&self) -> usize {
         let generations = self.generations.lock();
         generations.young_bytes + generations.old_bytes
-    }
-
-    /// How often something was found, and how often not.
-    pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 }
 

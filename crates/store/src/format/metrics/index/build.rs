@@ -64,10 +64,6 @@ impl IndexBuilder {
         }
     }
 
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// First and last time of all.
     pub(crate) fn range_ms(&self) -> Option<(i64, i64)> {
         Some((self.series.iter().map(|series| series.first_ms).min()?, self.series.iter().map(|series| series.last_ms).max()?))

@@ -116,7 +116,8 @@ impl MetricHead {
         cut.sealed.push(Arc::clone(&sealed));
         cut.number += 1;
         if let Some(idle_since) = cut.number.checked_sub(Self::IDLE_SEALS_MAX)
-            && cut.sealed.len() < Self::IDLE_SEALS_MAX as usize
+            // Readers find series in sealed buffers through the table.
+            && cut.sealed.len() == 1
         {
             self.table.write().forget_idle(idle_since);
         }
