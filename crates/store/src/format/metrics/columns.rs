@@ -78,6 +78,7 @@ pub(crate) struct RunColumn {
     runs: Vec<(Option<u32>, u32)>,
     /// Entries in PLAIN encoding.
     dictionary: Vec<u8>,
+    entries: u32,
     codes: HashMap<Box<[u8]>, u32>,
     /// Texts by code, for statistics.
     texts: Vec<Box<[u8]>>,
@@ -100,6 +101,15 @@ impl RunColumn {
         self.push_code(Some(code), rows);
     }
 
+    /// Appends rows of a text that is not in the dictionary yet, without looking it up and without statistics.
+    pub(crate) fn push_new_text(&mut self, text: &str, rows: usize) {
+        let code = self.entries;
+        self.entries += 1;
+        self.dictionary.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.dictionary.extend_from_slice(text.as_bytes());
+        self.push_code(Some(code), rows);
+    }
+
     /// Appends rows of a number, as the little-endian bytes of its physical type.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8], rows: usize) {
         let code = self.code(bytes, |dictionary, _| dictionary.extend_from_slice(bytes));
@@ -115,7 +125,8 @@ impl RunColumn {
         if let Some(code) = self.codes.get(bytes) {
             return *code;
         }
-        let code = self.codes.len() as u32;
+        let code = self.entries;
+        self.entries += 1;
         self.codes.insert(bytes.into(), code);
         add(&mut self.dictionary, &mut self.texts);
         code
@@ -140,7 +151,7 @@ impl RunColumn {
         let mut writer = SerializedPageWriter::new(&mut bytes);
         let mut total = Totals::default();
         let is_nullable = column.max_def_level() > 0;
-        let entries = self.codes.len() as u32;
+        let entries = self.entries;
         let dictionary = |buf: Bytes| Page::DictionaryPage { buf, num_values: entries, encoding: Encoding::PLAIN, is_sorted: false };
         total.add(&mut writer, &self.dictionary, zstd_level, dictionary)?;
         let data_offset = total.compressed;

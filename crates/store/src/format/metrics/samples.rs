@@ -112,7 +112,8 @@ impl SamplesWriter {
 impl Group {
     fn push(&mut self, name: &str, labels: &str, ts_ms: &[i64], start_ms: &[i64]) {
         self.names.push_text(name, ts_ms.len());
-        self.labels.push_text(labels, ts_ms.len());
+        // One run a series and row group, so it cannot be there yet.
+        self.labels.push_new_text(labels, ts_ms.len());
         self.times.extend_from_slice(ts_ms);
         if start_ms.is_empty() {
             self.starts.push_null(ts_ms.len());

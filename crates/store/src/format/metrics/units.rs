@@ -151,9 +151,13 @@ impl Opened {
         &self,
         (group, column): (usize, usize),
         rows: std::ops::Range<usize>,
-        levels: Option<&mut Vec<i16>>,
+        mut levels: Option<&mut Vec<i16>>,
         values: &mut Vec<T::T>,
     ) -> Result<()> {
+        values.reserve_exact(rows.len());
+        if let Some(levels) = levels.as_mut() {
+            levels.reserve_exact(rows.len());
+        }
         let metadata = self.segment.metadata.metadata();
         let row_group = metadata.row_group(group);
         let pages = metadata.offset_index().and_then(|index| Some(index.get(group)?.get(column)?.page_locations().clone()));

@@ -1,6 +1,6 @@
 //! Collects the series of a segment while its rows are written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use signalbox_model::{Error, Labels, Result};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -71,25 +71,28 @@ impl IndexBuilder {
 
     /// The index.
     pub(crate) fn finish(self) -> Index {
-        let mut numbers: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        let mut index = Index::default();
+        // Pairs are numbered as they come, and renumbered once all are known and sorted.
+        let mut numbers: hashbrown::HashMap<(&str, &str), u32> = hashbrown::HashMap::new();
         for labels in &self.labels {
             for pair in labels.iter() {
-                numbers.insert(pair, 0);
+                let next = numbers.len() as u32;
+                index.pairs.push(*numbers.entry(pair).or_insert(next));
             }
+            index.pair_ends.push(index.pairs.len() as u32);
         }
-        let mut index = Index::default();
-        for (number, ((name, value), place)) in numbers.iter_mut().enumerate() {
-            *place = number as u32;
-            if index.names.last().is_none_or(|(last, _)| last.as_ref() != *name) {
-                index.names.push(((*name).into(), number as u32));
+        let mut sorted: Vec<((&str, &str), u32)> = numbers.into_iter().collect();
+        sorted.sort_unstable();
+        let mut renumbered = vec![0u32; sorted.len()];
+        for (number, ((name, value), before)) in sorted.into_iter().enumerate() {
+            renumbered[before as usize] = number as u32;
+            if index.names.last().is_none_or(|(last, _)| last.as_ref() != name) {
+                index.names.push((name.into(), number as u32));
             }
             index.values.push_str(value);
             index.value_ends.push(index.values.len() as u32);
         }
-        for labels in &self.labels {
-            index.pairs.extend(labels.iter().filter_map(|pair| numbers.get(&pair)));
-            index.pair_ends.push(index.pairs.len() as u32);
-        }
+        index.pairs.iter_mut().for_each(|pair| *pair = renumbered[*pair as usize]);
         index.series = self.series;
         index.link();
         index
