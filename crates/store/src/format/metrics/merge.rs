@@ -35,14 +35,14 @@ pub(crate) fn merge(inputs: &[Arc<MetricSegment>], target: &mut Target<'_>) -> R
 fn merge_samples(inputs: &[Arc<MetricSegment>], target: &mut Target<'_>) -> Result<Option<Segment>> {
     let mut writer = SamplesWriter::create(target)?;
     let mut run = Run::default();
-    let merged = for_each_series(inputs, &mut |labels, pieces| {
+    let merged = for_each_series(inputs, &mut |labels, json, pieces| {
         run.clear();
         for (cursor, ordinal) in pieces {
             if let Some(piece) = cursor.samples(*ordinal, TimeRange::ALL)? {
                 run.overlay(piece.ts_ms(), &piece.values, &piece.start_ms);
             }
         }
-        writer.push(labels, run.ts_ms(), run.values(), run.start_ms())
+        writer.push(labels, json, run.ts_ms(), run.values(), run.start_ms())
     });
     match merged {
         Ok(()) => writer.finish(),
@@ -59,7 +59,7 @@ fn merge_points<P: Point>(
     read: &mut dyn FnMut(&mut Cursor<'_>, u32) -> Result<Vec<P>>,
 ) -> Result<Option<Segment>> {
     let mut writer = PointsWriter::<P>::create(target)?;
-    let merged = for_each_series(inputs, &mut |labels, pieces| {
+    let merged = for_each_series(inputs, &mut |labels, _, pieces| {
         let mut points = Vec::new();
         for (cursor, ordinal) in pieces {
             points.extend(read(cursor, *ordinal)?);
@@ -80,7 +80,7 @@ fn merge_points<P: Point>(
 type Pieces<'a, 'b> = [(&'a mut Cursor<'b>, u32)];
 
 /// Walks the series of all inputs in their order.
-fn for_each_series(inputs: &[Arc<MetricSegment>], visit: &mut dyn FnMut(&Labels, &mut Pieces<'_, '_>) -> Result<()>) -> Result<()> {
+fn for_each_series(inputs: &[Arc<MetricSegment>], visit: &mut dyn FnMut(&Labels, &str, &mut Pieces<'_, '_>) -> Result<()>) -> Result<()> {
     let mut cursors = inputs.iter().map(|input| input.sequential_cursor()).collect::<Result<Vec<_>>>()?;
     let head = |cursor: &Cursor<'_>, ordinal: u32| {
         let labels = ((ordinal as usize) < cursor.index.len()).then(|| cursor.index.labels(ordinal))?;
@@ -102,7 +102,7 @@ fn for_each_series(inputs: &[Arc<MetricSegment>], visit: &mut dyn FnMut(&Labels,
             }
         }
         if let Some(labels) = labels {
-            visit(&labels, &mut pieces)?;
+            visit(&labels, least.json(), &mut pieces)?;
         }
     }
 }

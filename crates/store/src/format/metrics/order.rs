@@ -31,6 +31,11 @@ impl SortKey {
     pub(crate) fn of(labels: &Labels) -> Self {
         Self { name: labels.metric_name().into(), json: labels_json(labels) }
     }
+
+    /// The text of the labels.
+    pub(crate) fn json(&self) -> &str {
+        &self.json
+    }
 }
 
 impl Ord for SortKey {

@@ -135,7 +135,7 @@ impl<P: Point> PointsWriter<P> {
 
     fn complete(&mut self) -> Result<()> {
         self.flush()?;
-        let index = std::mem::take(&mut self.index).finish().encode()?;
+        let index = std::mem::take(&mut self.index).encode()?;
         self.file.embed(BLOB, &index)
     }
 

@@ -11,7 +11,6 @@ use super::Target;
 use super::columns::{GROUP_ROWS, Properties, RunColumn, encode};
 use super::decimal::Decimals;
 use super::index::{BLOB, IndexBuilder};
-use super::order::labels_json;
 use crate::format::{Segment, SegmentWriter};
 
 /// Samples that are decimals or doubles together.
@@ -53,18 +52,18 @@ impl SamplesWriter {
         Ok(Self { file, properties, index: IndexBuilder::default(), group: Group::default(), decimals: Decimals::default() })
     }
 
-    /// Appends the samples of a series: in order of time, series in their order. `start_ms` may be empty.
-    pub(crate) fn push(&mut self, labels: &Labels, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) -> Result<()> {
+    /// Appends the samples of a series: in order of time, series in their order. `json` is
+    /// the text of the labels; `start_ms` may be empty.
+    pub(crate) fn push(&mut self, labels: &Labels, json: &str, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) -> Result<()> {
         self.index.push(labels, ts_ms, start_ms.iter().any(|start| *start != 0))?;
         if ts_ms.len() + self.group.times.len() > GROUP_ROWS || self.group.labels.dictionary_bytes() > DICTIONARY_BYTES_MAX {
             self.close_group()?;
         }
-        let json = labels_json(labels);
         let mut done = 0;
         while done < ts_ms.len() {
             let until = ts_ms.len().min(done + GROUP_ROWS);
             let starts = if start_ms.is_empty() { &[][..] } else { &start_ms[done..until] };
-            self.group.push(labels.metric_name(), &json, &ts_ms[done..until], starts);
+            self.group.push(labels.metric_name(), json, &ts_ms[done..until], starts);
             values[done..until].chunks(CHUNK_SAMPLES).for_each(|chunk| self.group.push_values(chunk, &mut self.decimals));
             done = until;
             if done < ts_ms.len() {
@@ -99,7 +98,7 @@ impl SamplesWriter {
 
     fn complete(&mut self) -> Result<()> {
         self.close_group()?;
-        let index = std::mem::take(&mut self.index).finish().encode()?;
+        let index = std::mem::take(&mut self.index).encode()?;
         self.file.embed(BLOB, &index)
     }
 

@@ -19,7 +19,7 @@ use crate::write::head::metrics::Sealed;
 pub(crate) fn write(sealed: &Sealed, target: &mut Target<'_>) -> Result<Vec<Segment>> {
     let mut order: Vec<(SortKey, usize)> = sealed.labels.iter().enumerate().map(|(slot, labels)| (SortKey::of(labels), slot)).collect();
     order.sort_unstable();
-    let series: Vec<(&Labels, usize)> = order.iter().map(|(_, slot)| (&sealed.labels[*slot], *slot)).collect();
+    let series: Vec<(&Labels, &str, usize)> = order.iter().map(|(key, slot)| (&sealed.labels[*slot], key.json(), *slot)).collect();
     let (samples, histograms, exemplars) = sealed.buffers.rows();
     let mut segments = Vec::new();
     if samples > 0 {
@@ -34,12 +34,12 @@ pub(crate) fn write(sealed: &Sealed, target: &mut Target<'_>) -> Result<Vec<Segm
     Ok(segments)
 }
 
-fn write_samples(sealed: &Sealed, series: &[(&Labels, usize)], target: &mut Target<'_>) -> Result<Option<Segment>> {
+fn write_samples(sealed: &Sealed, series: &[(&Labels, &str, usize)], target: &mut Target<'_>) -> Result<Option<Segment>> {
     let mut writer = SamplesWriter::create(target)?;
     let mut run = Run::default();
-    for (labels, slot) in series {
+    for (labels, json, slot) in series {
         sealed.buffers.read_samples(*slot, TimeRange::ALL, &mut run);
-        if let Err(error) = writer.push(labels, run.ts_ms(), run.values(), run.start_ms()) {
+        if let Err(error) = writer.push(labels, json, run.ts_ms(), run.values(), run.start_ms()) {
             writer.abandon();
             return Err(error);
         }
@@ -47,9 +47,9 @@ fn write_samples(sealed: &Sealed, series: &[(&Labels, usize)], target: &mut Targ
     writer.finish()
 }
 
-fn write_points<P: Point>(series: &[(&Labels, usize)], target: &mut Target<'_>, read: &dyn Fn(usize) -> Vec<P>) -> Result<Option<Segment>> {
+fn write_points<P: Point>(series: &[(&Labels, &str, usize)], target: &mut Target<'_>, read: &dyn Fn(usize) -> Vec<P>) -> Result<Option<Segment>> {
     let mut writer = PointsWriter::<P>::create(target)?;
-    for (labels, slot) in series {
+    for (labels, _, slot) in series {
         if let Err(error) = writer.push(labels, &read(*slot)) {
             writer.abandon();
             return Err(error);

@@ -14,6 +14,8 @@ pub(crate) struct IndexBuilder {
     labels: Vec<Labels>,
     rows: u64,
     leaders: HashMap<u128, u32>,
+    /// Room to hash the times of a series.
+    times: Vec<u8>,
     /// The rows of the series that is being added, if they come in pieces.
     open: Option<(SeriesRows, Xxh3)>,
 }
@@ -29,8 +31,10 @@ impl IndexBuilder {
             return Err(Error::internal(format!("cannot write a segment of more than {} rows", Self::ROWS_MAX)));
         }
         let ordinal = self.series.len() as u32;
-        let times: Vec<u8> = ts_ms.iter().flat_map(|ts| ts.to_le_bytes()).collect();
-        let leader = *self.leaders.entry(xxh3_128(&times)).or_insert(ordinal);
+        self.times.clear();
+        self.times.reserve(ts_ms.len() * 8);
+        ts_ms.iter().for_each(|ts| self.times.extend_from_slice(&ts.to_le_bytes()));
+        let leader = *self.leaders.entry(xxh3_128(&self.times)).or_insert(ordinal);
         self.series.push(SeriesRows { first_row: self.rows as u32, rows: ts_ms.len() as u32, first_ms: *first_ms, last_ms: *last_ms, leader, has_start });
         self.labels.push(labels.clone());
         self.rows += ts_ms.len() as u64;
@@ -69,8 +73,19 @@ impl IndexBuilder {
         Some((self.series.iter().map(|series| series.first_ms).min()?, self.series.iter().map(|series| series.last_ms).max()?))
     }
 
-    /// The index.
+    /// The encoded index.
+    pub(crate) fn encode(self) -> Result<Vec<u8>> {
+        self.unlinked().encode()
+    }
+
+    /// The index, ready for use.
     pub(crate) fn finish(self) -> Index {
+        let mut index = self.unlinked();
+        index.link();
+        index
+    }
+
+    fn unlinked(self) -> Index {
         let mut index = Index::default();
         // Pairs are numbered as they come, and renumbered once all are known and sorted.
         let mut numbers: hashbrown::HashMap<(&str, &str), u32> = hashbrown::HashMap::new();
@@ -94,7 +109,6 @@ impl IndexBuilder {
         }
         index.pairs.iter_mut().for_each(|pair| *pair = renumbered[*pair as usize]);
         index.series = self.series;
-        index.link();
         index
     }
 }
