@@ -391,3 +391,66 @@ fn damage_anywhere_is_noticed_or_harmless() {
     }
     world.check(&[], TimeRange::ALL, "healed");
 }
+
+/// Appends, flushes and reads at once: a reader sees everything that was appended before it took its view, once.
+#[test]
+fn readers_miss_nothing_while_heads_become_segments() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    const LAST: i64 = 600;
+    let world = World::new(1 << 20);
+    let (head, published, appended) = (MetricHead::default(), parking_lot::RwLock::new(Vec::new()), AtomicI64::new(-1));
+    let entries: Vec<SeriesEntry> = (0..20).map(|at| SeriesEntry::New { key: SeriesKey(at.into()), labels: labels(at) }).collect();
+    let flush = |number: u32| {
+        let Some(sealed) = head.seal() else { return };
+        let mut flushing = World { next: number * 10, disk: Arc::clone(&world.disk), ..World::new(0) };
+        let written = flushing.with_target(|_, target| write(&sealed, target)).unwrap();
+        let mut published = published.write();
+        published.extend(written.iter().map(|segment| world.open(segment)));
+        head.release(&sealed);
+    };
+    let read = || {
+        let before = appended.load(Ordering::SeqCst);
+        let view = {
+            let published = published.read();
+            MetricView { head: head.view(), segments: published.clone().into() }
+        };
+        let found = view.select(&[], TimeRange::ALL, usize::MAX).unwrap();
+        assert!(before < 0 || found.len() == 20);
+        let mut visited = 0;
+        view.read(&found, TimeRange::ALL, &mut |_, samples| {
+            visited += 1;
+            assert!(samples.ts_ms.iter().copied().eq(0..samples.ts_ms.len() as i64), "{:?}", samples.ts_ms);
+            assert!(samples.ts_ms.len() as i64 > before, "{} of {before} samples", samples.ts_ms.len());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(visited, found.len());
+    };
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for ts in 0..=LAST {
+                let mut batch = MetricBatch { series: entries.clone(), ..MetricBatch::default() };
+                (0..20).for_each(|at| batch.samples.push(at, ts, ts as f64));
+                let refs = head.resolve(&batch.series).unwrap();
+                head.append(&batch, &refs).unwrap();
+                appended.store(ts, Ordering::SeqCst);
+            }
+        });
+        threads.spawn(|| {
+            let mut number = 1;
+            while appended.load(Ordering::SeqCst) < LAST {
+                flush(number);
+                number += 1;
+            }
+        });
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while appended.load(Ordering::SeqCst) < LAST {
+                    read();
+                }
+            });
+        }
+    });
+    flush(1_000_000);
+    read();
+}
