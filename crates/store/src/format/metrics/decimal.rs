@@ -65,7 +65,7 @@ fn exact(value: f64, exponent: usize) -> Option<i64> {
     // Rounds half away from zero; `f64::round` is a call on plain x86-64. The check below makes the rounding harmless.
     let mantissa = (scaled + 0.5f64.copysign(scaled)) as i64;
     let same = (mantissa as f64 / power).to_bits() == value.to_bits();
-    (same && -MANTISSA_MAX <= mantissa && mantissa <= MANTISSA_MAX).then_some(mantissa)
+    (same && (-MANTISSA_MAX..=MANTISSA_MAX).contains(&mantissa)).then_some(mantissa)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ struct World {
 
 fn labels(at: u32) -> Labels {
     let mut pairs = vec![("__name__", format!("metric_{}", at % 5)), ("host", format!("h{}", at % 4)), ("n", at.to_string())];
-    if at % 3 == 0 {
+    if at.is_multiple_of(3) {
         pairs.push(("Zone", "a \"quoted\"\n".into()));
     }
     Labels::from_pairs(pairs)

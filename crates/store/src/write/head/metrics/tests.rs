@@ -67,13 +67,13 @@ fn what_is_read_equals_a_map_of_what_was_appended() {
             let mut samples = Vec::new();
             for _ in 0..random() % 12 {
                 let at = (random() % 8) as u32;
-                let ts = if random() % 3 == 0 { (random() % 50) as i64 } else { ts };
-                let (value, start) = (f64::from_bits(random()), (random() % 4 == 0) as i64 * 5);
+                let ts = if random().is_multiple_of(3) { (random() % 50) as i64 } else { ts };
+                let (value, start) = (f64::from_bits(random()), (random().is_multiple_of(4)) as i64 * 5);
                 samples.push((at, ts, value, start));
                 model.insert((at, ts), (value.to_bits(), start));
             }
             append(&head, &series, &samples);
-            if random() % 9 == 0 {
+            if random().is_multiple_of(9) {
                 head.seal();
             }
         }
