@@ -10,6 +10,7 @@ use signalbox_model::{Clock, Result};
 use signalbox_store::Store;
 
 pub mod logql;
+pub mod promql;
 pub mod rows;
 pub mod settings;
 pub mod sql;
