@@ -1,0 +1,194 @@
+//! What was sent: for each group of alerts and channel, which alerts the receiver was told about, and when.
+//!
+//! A line is written together with the message in the outbox, so that after a crash the log is the truth: the intent is
+//! either there with its message, or neither is. Grouping asks for the latest line to decide whether there is news.
+
+use signalbox_model::{Error, Result};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use crate::migrate::Migration;
+use crate::{Meta, failed, outbox::NewMessage};
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    sql: "
+CREATE TABLE notifications (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    dedup_key TEXT NOT NULL UNIQUE,
+    group_key TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    firing TEXT NOT NULL,
+    resolved TEXT NOT NULL,
+    created_at_ns INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('pending', 'delivered', 'dead')),
+    attempts INTEGER NOT NULL,
+    finished_at_ns INTEGER,
+    error TEXT
+) STRICT;
+CREATE INDEX notifications_by_group ON notifications (channel, group_key, id);
+CREATE INDEX notifications_by_time ON notifications (created_at_ns);
+",
+}];
+
+/// What became of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the outbox.
+    Pending,
+    /// The receiver took it.
+    Delivered,
+    /// Given up; its message is a dead letter.
+    Dead,
+}
+
+impl Outcome {
+    /// The word in the database and in APIs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Order of lines; also the id of the message in the outbox.
+    pub id: i64,
+    /// What makes the notification unique: see [`NewMessage::dedup_key`].
+    pub dedup_key: String,
+    /// The group of alerts.
+    pub group_key: String,
+    /// The receiver by name.
+    pub receiver: String,
+    /// The receiver's channel.
+    pub channel: String,
+    /// Fingerprints of the alerts that were told to be firing, sorted.
+    pub firing: Vec<u64>,
+    /// Fingerprints of the alerts that were told to be resolved, sorted.
+    pub resolved: Vec<u64>,
+    /// When it was enqueued, nanoseconds since the Unix epoch.
+    pub created_at_ns: i64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Attempts to deliver that have ended.
+    pub attempts: u32,
+    /// When it was delivered or given up.
+    pub finished_at_ns: Option<i64>,
+    /// What the last failed attempt said.
+    pub error: Option<String>,
+}
+
+impl Meta {
+    /// The latest line for a group and a channel.
+    ///
+    /// # Errors
+    /// `Unavailable` if the database cannot be read, `Corrupt` if it is damaged.
+    pub async fn latest_notification(&self, channel: &str, group_key: &str) -> Result<Option<Notification>> {
+        let mut held = self.lock().await;
+        let query = sqlx::query("SELECT * FROM notifications WHERE channel = ? AND group_key = ? ORDER BY id DESC LIMIT 1").bind(channel).bind(group_key);
+        let row = query.fetch_optional(held.connection()?).await.map_err(failed("read"))?;
+        row.as_ref().map(notification).transpose()
+    }
+
+    /// The latest line of every group and channel, oldest first: what a restart begins with.
+    ///
+    /// # Errors
+    /// As [`Meta::latest_notification`].
+    pub async fn latest_notifications(&self) -> Result<Vec<Notification>> {
+        let mut held = self.lock().await;
+        let query = sqlx::query("SELECT * FROM notifications WHERE id IN (SELECT max(id) FROM notifications GROUP BY channel, group_key) ORDER BY id");
+        query.fetch_all(held.connection()?).await.map_err(failed("read"))?.iter().map(notification).collect()
+    }
+
+    /// A page of the log, newest first: at most `limit` lines older than the line `before`.
+    ///
+    /// # Errors
+    /// As [`Meta::latest_notification`].
+    pub async fn notifications(&self, before: Option<i64>, limit: u32) -> Result<Vec<Notification>> {
+        let mut held = self.lock().await;
+        let query = sqlx::query("SELECT * FROM notifications WHERE id < ? ORDER BY id DESC LIMIT ?").bind(before.unwrap_or(i64::MAX)).bind(limit);
+        query.fetch_all(held.connection()?).await.map_err(failed("read"))?.iter().map(notification).collect()
+    }
+
+    /// Forgets lines from before an instant, except the latest of each group and those whose message waits. Dead letters of
+    /// that age go as well. Returns how many lines went.
+    ///
+    /// # Errors
+    /// `Unavailable` if the database cannot be written, `Corrupt` if it is damaged.
+    pub async fn forget_notifications(&self, before_ns: i64) -> Result<u64> {
+        let mut held = self.lock().await;
+        let query = sqlx::query(
+            "DELETE FROM notifications WHERE created_at_ns < ? AND outcome <> 'pending'
+             AND id NOT IN (SELECT max(id) FROM notifications GROUP BY channel, group_key)",
+        );
+        Ok(query.bind(before_ns).execute(held.connection()?).await.map_err(failed("write"))?.rows_affected())
+    }
+}
+
+/// Writes a line; `None` if there is one with its key.
+pub(crate) async fn append(connection: &mut SqliteConnection, message: &NewMessage) -> Result<Option<i64>> {
+    let query = sqlx::query_scalar(
+        "INSERT INTO notifications (dedup_key, group_key, receiver, channel, firing, resolved, created_at_ns, outcome, attempts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0) ON CONFLICT (dedup_key) DO NOTHING RETURNING id",
+    );
+    let query = query.bind(&message.dedup_key).bind(&message.group_key).bind(&message.receiver).bind(&message.channel);
+    let query = query.bind(fingerprints_to_text(&message.firing)).bind(fingerprints_to_text(&message.resolved)).bind(message.created_at_ns);
+    query.fetch_optional(connection).await.map_err(failed("write"))
+}
+
+/// The id of the line with a key.
+pub(crate) async fn id_of(connection: &mut SqliteConnection, dedup_key: &str) -> Result<i64> {
+    sqlx::query_scalar("SELECT id FROM notifications WHERE dedup_key = ?").bind(dedup_key).fetch_one(connection).await.map_err(failed("read"))
+}
+
+/// Counts an attempt that failed.
+pub(crate) async fn attempt_failed(connection: &mut SqliteConnection, id: i64, error: &str) -> Result<()> {
+    let query = sqlx::query("UPDATE notifications SET attempts = attempts + 1, error = ? WHERE id = ?").bind(error).bind(id);
+    query.execute(connection).await.map_err(failed("write")).map(|_| ())
+}
+
+/// Records how a notification ended.
+pub(crate) async fn finish(connection: &mut SqliteConnection, id: i64, outcome: Outcome, at_ns: i64, error: Option<&str>) -> Result<()> {
+    let query = sqlx::query("UPDATE notifications SET attempts = attempts + 1, outcome = ?, finished_at_ns = ?, error = coalesce(?, error) WHERE id = ?");
+    let query = query.bind(outcome.as_str()).bind(at_ns).bind(error).bind(id);
+    query.execute(connection).await.map_err(failed("write")).map(|_| ())
+}
+
+fn notification(row: &SqliteRow) -> Result<Notification> {
+    let damaged = |column: &str| Error::corrupt(format!("cannot read the notification log: column {column} is damaged"));
+    Ok(Notification {
+        id: row.get("id"),
+        dedup_key: row.get("dedup_key"),
+        group_key: row.get("group_key"),
+        receiver: row.get("receiver"),
+        channel: row.get("channel"),
+        firing: fingerprints_from_text(row.get("firing")).ok_or_else(|| damaged("firing"))?,
+        resolved: fingerprints_from_text(row.get("resolved")).ok_or_else(|| damaged("resolved"))?,
+        created_at_ns: row.get("created_at_ns"),
+        outcome: Outcome::from_word(row.get("outcome")).ok_or_else(|| damaged("outcome"))?,
+        attempts: u32::try_from(row.get::<i64, _>("attempts")).map_err(|_| damaged("attempts"))?,
+        finished_at_ns: row.get("finished_at_ns"),
+        error: row.get("error"),
+    })
+}
+
+/// Sorted, in hexadecimal as Prometheus prints them, between commas.
+fn fingerprints_to_text(fingerprints: &[u64]) -> String {
+    let mut sorted = fingerprints.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.iter().map(|fingerprint| format!("{fingerprint:016x}")).collect::<Vec<_>>().join(",")
+}
+
+fn fingerprints_from_text(text: &str) -> Option<Vec<u64>> {
+    text.split(',').filter(|item| !item.is_empty()).map(|item| u64::from_str_radix(item, 16).ok()).collect()
+}
