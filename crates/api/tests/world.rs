@@ -56,7 +56,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at_ns(T0 + 60_000_000_000));
         let disk = Arc::new(RealDisk::new(dir.path()));
-        let store = Store::open(signalbox_store::Settings::default(), dir.path(), disk, clock.clone()).await.unwrap();
+        let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
         store.append(&Tenant::default(), vec![logs(), spans()]).await.unwrap();
         if is_flushed {
             store.flush().await.unwrap();

@@ -38,7 +38,7 @@ async fn world(flush: Flush) -> World {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at_ns(T0 + 3_600 * SECOND));
     let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
-    let store = Store::open(signalbox_store::Settings::default(), dir.path(), disk, clock.clone()).await.unwrap();
+    let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
     let tenant = Tenant::default();
     for (position, batches) in
         [vec![logs(0..150), traces(1..11), metrics(0..30)], vec![logs(150..300), traces(11..21), metrics(30..60)]].into_iter().enumerate()

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::write::wal::WalSettings;
+
 /// Settings of the store. Sizes in bytes, durations in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -10,8 +12,15 @@ pub struct Settings {
     pub flush_interval_seconds: u64,
     /// Flush earlier when the WAL behind the head is larger than this.
     pub flush_wal_bytes: u64,
+    /// How often the store looks at least whether segments should be merged or removed; it also looks after each flush.
+    pub maintain_interval_seconds: u64,
+    /// Segments are merged into segments of at most about this size. Larger ones compress and read a little better, and need
+    /// more space and time to merge.
+    pub compact_bytes_max: u64,
     /// Memory for decoded pages and indexes of metric segments. More makes repeated dashboards faster.
     pub metric_cache_bytes: u64,
+    /// The write-ahead log.
+    pub wal: WalSettings,
     /// Retention by signal.
     pub retention: RetentionSettings,
 }
@@ -40,7 +49,24 @@ pub struct Retention {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { flush_interval_seconds: 600, flush_wal_bytes: 256 << 20, metric_cache_bytes: 256 << 20, retention: RetentionSettings::default() }
+        Self {
+            flush_interval_seconds: 600,
+            flush_wal_bytes: 256 << 20,
+            maintain_interval_seconds: 60,
+            compact_bytes_max: 256 << 20,
+            metric_cache_bytes: 256 << 20,
+            wal: WalSettings::default(),
+            retention: RetentionSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Files of a few hundred KiB instead of tens of MiB, and no space kept in reserve: for tests and for trying things out.
+    /// Nothing about durability is different.
+    pub fn small() -> Self {
+        let wal = WalSettings { file_bytes: 256 << 10, spare_files: 0, reserve_bytes: 0, ..WalSettings::default() };
+        Self { metric_cache_bytes: 16 << 20, wal, ..Self::default() }
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
-use crate::memory::TenantHead;
 use crate::read::metrics::MetricView;
 use crate::scan::{ScanPart, ScanRequest};
+use crate::tenants::TenantStore;
 
 /// A series that a selection found. Valid for the snapshot that gave it out.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct SeriesSamples<'a> {
 /// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub(crate) head: Arc<TenantHead>,
+    pub(crate) head: Arc<TenantStore>,
     pub(crate) metrics: MetricView,
 }
 
@@ -86,7 +86,7 @@ impl Snapshot {
 
     /// Metadata of metric families, sorted by name.
     pub fn metadata(&self) -> Vec<MetricMetadata> {
-        self.head.metadata()
+        self.head.metrics.metadata()
     }
 
     /// Exemplars in the range of the series that match, sorted by labels, then time.

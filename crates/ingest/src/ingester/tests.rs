@@ -33,7 +33,7 @@ impl House {
     async fn new(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
-        let store = Store::open(signalbox_store::Settings::default(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
+        let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
         Self { ingester: Ingester::new(store.clone(), settings, Arc::new(StoppedClock)), store, tenant: Tenant::default(), _dir: dir }
     }
 

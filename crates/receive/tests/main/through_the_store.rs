@@ -28,7 +28,7 @@ struct House {
 async fn house(settings: signalbox_ingest::Settings) -> House {
     let dir = tempfile::tempdir().unwrap();
     let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
-    let store = Store::open(signalbox_store::Settings::default(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
+    let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
     let ingester = Ingester::new(store.clone(), settings, Arc::new(StoppedClock));
     let entry = Entry { sink: Arc::new(ingester.clone()), clock: Arc::new(StoppedClock), budget: Budget::new(64 << 20) };
     let router = otlp::routes(entry.clone(), otlp::Settings::default()).unwrap().merge(remote_write::routes(entry, remote_write::Settings::default()));

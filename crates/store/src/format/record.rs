@@ -98,6 +98,11 @@ impl Segment {
         self.frames.iter().map(|range| range.first).min().unwrap_or(0)
     }
 
+    /// Sorts segments of one table by age of their rows: of two, the one with the later rows comes later.
+    pub(crate) fn order(&self) -> (u64, u64, SegmentId) {
+        (self.last_frame(), self.first_frame(), self.id)
+    }
+
     /// The file, given the data directory.
     pub fn path(&self, dir: &Path) -> PathBuf {
         match self.url.strip_prefix("file://") {

@@ -64,7 +64,7 @@ impl WalSettings {
         Ok(())
     }
 
-    pub(super) fn retry_after(&self) -> Duration {
+    pub(crate) fn retry_after(&self) -> Duration {
         Duration::from_millis(self.retry_after_ms)
     }
 }

@@ -152,6 +152,11 @@ impl MetricHead {
         self.cut.read().active.bytes()
     }
 
+    /// Float samples, histogram samples and exemplars in the head, sealed ones and duplicates included.
+    pub(crate) fn rows(&self) -> (usize, usize, usize) {
+        self.view().buffers.iter().map(|buffers| buffers.rows()).fold((0, 0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1, sum.2 + rows.2))
+    }
+
     /// Metadata of metric families, sorted by name.
     pub(crate) fn metadata(&self) -> Vec<MetricMetadata> {
         self.metadata.read().values().cloned().collect()
@@ -178,7 +183,11 @@ fn touch(table: &SeriesTable, series: SeriesRef, number: u32) -> Result<SeriesRe
     if table.touch(series, number) { Ok(series) } else { Err(Error::unavailable("cannot append: a series was idle and has been forgotten; send again")) }
 }
 
-fn check(batch: &MetricBatch, series: usize) -> Result<()> {
+/// Checks what [`MetricHead::append`] demands of a batch with so many series, so that it can be refused before it is logged.
+///
+/// # Errors
+/// `Internal` when a column refers to a series that the batch does not have, or holds deltas.
+pub(crate) fn check(batch: &MetricBatch, series: usize) -> Result<()> {
     let bad = |index: &u32| *index as usize >= series;
     let columns = &batch.samples;
     let lengths_agree = columns.series.len() == columns.value.len()

@@ -1,0 +1,13 @@
+//! Bounds that are no settings: what they protect, and what happens when they are reached.
+
+use std::time::Duration;
+
+/// Appends are refused while this many times `flush_wal_bytes` wait to be flushed: the disk does not take segments, and the
+/// memory of the heads must not grow for ever.
+pub(crate) const HEAD_FLUSHES_MAX: u64 = 4;
+
+/// How often the background threads look whether something is due.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Segments that one compaction merges at most: each costs a row group's decoded pages and its index in memory.
+pub(crate) const MERGE_INPUTS_MAX: usize = 16;

@@ -1,0 +1,182 @@
+//! The one way in which segments come and go: the catalog first, then, at one instant a tenant, what snapshots see.
+//!
+//! A commit that fails may be applied all the same, now or (if its bytes reached the disk) after the next crash. So a failed
+//! change is never given up: it stays *unsettled*, its files stay, and nothing else is committed before it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use signalbox_model::disk::Disk;
+use signalbox_model::{Result, Tenant};
+
+use crate::catalog::{Catalog, CatalogChange, CatalogState};
+use crate::format::metrics::MetricSegment;
+use crate::format::{Segment, SegmentId};
+use crate::read::metrics::cache::PageCache;
+use crate::tenants::Tenants;
+use crate::write::flush::Cut;
+
+/// One change of what is published.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    /// Segments that exist from now on, durable.
+    pub(crate) added: Vec<Segment>,
+    /// Segments that are no more.
+    pub(crate) removed: Vec<Segment>,
+    /// What of the heads is now in segments.
+    pub(crate) cut: Option<Arc<Cut>>,
+}
+
+impl Change {
+    fn for_catalog(&self) -> CatalogChange {
+        CatalogChange {
+            added: self.added.clone(),
+            removed: self.removed.iter().map(|segment| segment.id).collect(),
+            consumed_frame: self.cut.as_ref().map(|cut| cut.position - 1),
+            next_row: self.cut.as_ref().map(|cut| cut.next_row),
+            metadata: self.cut.as_ref().map(|cut| cut.metadata.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn is_in(&self, state: &CatalogState) -> bool {
+        let ids: HashSet<SegmentId> = state.segments.iter().map(|segment| segment.id).collect();
+        self.added.iter().all(|segment| ids.contains(&segment.id))
+            && !self.removed.iter().any(|segment| ids.contains(&segment.id))
+            && self.cut.as_ref().is_none_or(|cut| state.consumed_frame + 1 >= cut.position)
+    }
+
+    fn tenants(&self) -> BTreeSet<&Tenant> {
+        let heads = self.cut.iter().flat_map(|cut| cut.heads.iter().map(|head| &head.tenant));
+        self.added.iter().chain(&self.removed).map(|segment| &segment.tenant).chain(heads).collect()
+    }
+}
+
+/// Where segments live, and how they are opened.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The data directory.
+    pub(crate) dir: PathBuf,
+    pub(crate) cache: Arc<PageCache>,
+}
+
+impl Shelf {
+    /// A handle on a segment of the catalog. Does no IO.
+    pub(crate) fn open(&self, record: &Segment) -> Arc<MetricSegment> {
+        MetricSegment::open(&self.disk, &self.dir, record, &self.cache)
+    }
+}
+
+/// Publishes changes, one after the other.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    catalog: Arc<dyn Catalog>,
+    shelf: Arc<Shelf>,
+    tenants: Arc<Tenants>,
+    unsettled: tokio::sync::Mutex<Option<Change>>,
+    /// The position before which all frames are in segments.
+    consumed: AtomicU64,
+    /// Segments that are no more, until no snapshot holds them.
+    retired: Mutex<Vec<Arc<MetricSegment>>>,
+}
+
+impl Publisher {
+    /// With what the catalog said when it was opened: everything before `consumed` is in segments.
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, shelf: Arc<Shelf>, tenants: Arc<Tenants>, consumed: u64) -> Self {
+        let (unsettled, consumed) = (tokio::sync::Mutex::new(None), AtomicU64::new(consumed));
+        Self { catalog, shelf, tenants, unsettled, consumed, retired: Mutex::default() }
+    }
+
+    /// The position before which all frames are in published segments.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.consumed.load(Ordering::Acquire)
+    }
+
+    /// Publishes a change. After an error it is unsettled: [`Publisher::settle`] tries it again.
+    ///
+    /// # Errors
+    /// `Unavailable` if the catalog fails, for this change or one before it.
+    pub(crate) async fn publish(&self, change: Change) -> Result<()> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        let committed = self.catalog.commit(&change.for_catalog()).await;
+        let change = unsettled.insert(change);
+        if let Err(error) = committed {
+            match self.catalog.read().await {
+                Ok(state) if change.is_in(&state) => {}
+                _ => return Err(error),
+            }
+        }
+        self.show(change);
+        *unsettled = None;
+        Ok(())
+    }
+
+    /// Tries an unsettled change again.
+    ///
+    /// # Errors
+    /// `Unavailable` if the catalog still fails.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await
+    }
+
+    async fn retry(&self, unsettled: &mut Option<Change>) -> Result<()> {
+        let Some(change) = unsettled.as_ref() else { return Ok(()) };
+        if !change.is_in(&self.catalog.read().await?) {
+            self.catalog.commit(&change.for_catalog()).await?;
+        }
+        self.show(change);
+        *unsettled = None;
+        Ok(())
+    }
+
+    /// Makes snapshots see a committed change.
+    fn show(&self, change: &Change) {
+        let removed: HashSet<SegmentId> = change.removed.iter().map(|segment| segment.id).collect();
+        let mut added: BTreeMap<&Tenant, Vec<Arc<MetricSegment>>> = BTreeMap::new();
+        for segment in &change.added {
+            added.entry(&segment.tenant).or_default().push(self.shelf.open(segment));
+        }
+        for tenant in change.tenants() {
+            let gone = self.tenants.enter(tenant).publish(added.remove(tenant).unwrap_or_default(), &removed, |store| {
+                if let Some(cut) = &change.cut {
+                    cut.release(tenant, store);
+                }
+            });
+            self.retired.lock().extend(gone);
+        }
+        if let Some(cut) = &change.cut {
+            self.consumed.store(cut.position, Ordering::Release);
+        }
+    }
+
+    /// Removes the files of segments that are no more and that no snapshot holds.
+    pub(crate) fn remove_retired(&self) {
+        let unheld: Vec<_> = {
+            let mut retired = self.retired.lock();
+            let (unheld, held) = std::mem::take(&mut *retired).into_iter().partition(|segment| Arc::strong_count(segment) == 1);
+            *retired = held;
+            unheld
+        };
+        for segment in unheld {
+            let path = segment.record().path(&self.shelf.dir);
+            match self.shelf.disk.remove(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    tracing::warn!(%error, path = %path.display(), "cannot remove a segment that is no more, it is tried again");
+                    self.retired.lock().push(segment);
+                }
+            }
+        }
+    }
+
+    /// Closes the catalog.
+    pub(crate) async fn close(&self) {
+        self.catalog.close().await;
+    }
+}

@@ -1,0 +1,285 @@
+//! The door of the store: what everything above it calls.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use parking_lot::Mutex;
+use signalbox_model::disk::Disk;
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Result, Tenant};
+
+use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
+use crate::disk::{RealDisk, RootLock};
+use crate::layout;
+use crate::maintain::Maintainer;
+use crate::maintain::worker::Desk;
+use crate::publish::{Publisher, Shelf};
+use crate::read::metrics::cache::PageCache;
+use crate::segment_records::SegmentRecords;
+use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::tenants::{TenantStore, Tenants};
+use crate::write::append::{Account, Appender};
+use crate::write::flush::Flusher;
+use crate::write::recover::{Recovered, recover};
+use crate::write::wal::Wal;
+
+/// The store of one process. Cheap to clone; all clones are one store. Dropping the last one without [`Store::close`] is as
+/// safe as a crash: nothing acknowledged is lost.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tenants: Arc<Tenants>,
+    wal: Arc<Wal>,
+    appender: Appender,
+    account: Arc<Account>,
+    flusher: Flusher,
+    maintainer: Maintainer,
+    publisher: Arc<Publisher>,
+    flushing: Desk,
+    maintaining: Desk,
+    flush_wal_bytes: u64,
+    is_closed: AtomicBool,
+    lock: Mutex<Option<RootLock>>,
+}
+
+impl Store {
+    /// Opens the store in a directory, creating it if need be: recovers from whatever the last process left behind. On a real
+    /// disk a relative directory is one of the working directory of the process.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Unavailable`] if another process holds the directory or the disk refuses;
+    /// [`signalbox_model::ErrorKind::Invalid`] for settings that cannot work and for files of a later version;
+    /// damaged data never prevents opening, it is quarantined and counted.
+    pub async fn open(settings: Settings, dir: &Path, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Self> {
+        let Some(real) = disk.real_path(dir) else {
+            // SQLite cannot use a simulated disk; the segments on it are enough to make a catalog of.
+            return Self::open_with(settings, dir, disk, clock, Arc::new(MemoryCatalog::default())).await;
+        };
+        drop(real);
+        let failed = |error: std::io::Error| Error::unavailable(format!("cannot open the store in {}", dir.display())).with_source(error);
+        let dir = std::path::absolute(dir).map_err(failed)?;
+        let real = disk.real_path(&dir).ok_or_else(|| Error::internal("cannot open the store: the disk is no longer real"))?;
+        let lock = RealDisk::new(&real).lock().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => Error::unavailable(format!("cannot open the store in {}: another process uses it", real.display())),
+            _ => failed(error),
+        })?;
+        let catalog = Arc::new(SqliteCatalog::new(layout::catalog(&real)));
+        let store = Self::open_with(settings, &dir, disk, clock, catalog).await?;
+        *store.inner.lock.lock() = Some(lock);
+        Ok(store)
+    }
+
+    /// As [`Store::open`], with a catalog of the caller's and without the lock on the directory: for simulated disks.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_with(settings: Settings, dir: &Path, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, catalog: Arc<dyn Catalog>) -> Result<Self> {
+        let cache = Arc::new(PageCache::new(usize::try_from(settings.metric_cache_bytes).unwrap_or(usize::MAX)));
+        let shelf = Shelf { disk, dir: dir.to_owned(), cache };
+        let (sender, opened) = oneshot::channel();
+        let failed = |error: std::io::Error| Error::unavailable("cannot start the thread that opens the store").with_source(error);
+        let body = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed);
+            let store = runtime.and_then(|runtime| runtime.block_on(Inner::open(&settings, shelf, catalog, clock)));
+            // Whoever wanted the store may have gone.
+            let _gone = sender.send(store);
+        };
+        std::thread::Builder::new().name("store-open".into()).spawn(body).map_err(failed)?;
+        let inner = opened.await.map_err(|_| Error::internal("cannot open the store: the thread that opens it died"))??;
+        Ok(Self { inner })
+    }
+
+    /// Appends the batches of one request. `Ok` means that all rows are on stable storage and visible to snapshots taken
+    /// from now on. After `Err` the rows may or may not appear; a retry is safe for samples (same series and time: the last
+    /// write wins), and doubles log records and spans only if the failed attempt did appear.
+    ///
+    /// Batches MUST NOT hold deltas; of two samples of one series and time, the one appended later wins.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk is full or failing, with a time after which to retry.
+    pub async fn append(&self, tenant: &Tenant, batches: Vec<Batch>) -> Result<()> {
+        if self.inner.is_closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("cannot append: the store is closing"));
+        }
+        let answers = self.inner.appender.enqueue(tenant, batches)?;
+        let mut first_error = None;
+        for answer in answers {
+            if let Err(error) = answer.await {
+                first_error.get_or_insert(error);
+            }
+        }
+        if self.inner.account.active_bytes() >= self.inner.flush_wal_bytes {
+            self.inner.flushing.poke();
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    /// The series of a tenant that decoders need not parse again.
+    pub fn known_series(&self, tenant: &Tenant) -> Arc<dyn KnownSeries> {
+        self.inner.tenants.enter(tenant)
+    }
+
+    /// Series of a tenant in the head.
+    pub fn active_series(&self, tenant: &Tenant) -> usize {
+        self.inner.tenants.find(tenant).map_or(0, |store| store.metrics.active_series())
+    }
+
+    /// What is stored of a tenant, head and segments at one instant. Cheap.
+    pub fn snapshot(&self, tenant: &Tenant) -> Snapshot {
+        self.inner.tenants.find(tenant).unwrap_or_else(|| Arc::new(TenantStore::default())).snapshot()
+    }
+
+    /// Flushes everything that is in the head now into published segments.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; nothing is lost, the rows stay in the head and the WAL.
+    pub async fn flush(&self) -> Result<()> {
+        self.inner.flushing.ask().await
+    }
+
+    /// One round of compaction and retention. Called by the schedule of the store itself; tests call it directly.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; nothing is lost.
+    pub async fn maintain(&self) -> Result<()> {
+        self.inner.maintaining.ask().await
+    }
+
+    /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots
+    /// that exist go on working.
+    ///
+    /// # Errors
+    /// As [`Store::flush`]; the store is closed all the same.
+    pub async fn close(&self) -> Result<()> {
+        self.inner.is_closed.store(true, Ordering::Release);
+        let flushed = self.inner.flushing.ask().await;
+        self.inner.maintaining.end().await;
+        self.inner.flushing.end().await;
+        self.inner.end().await;
+        drop(self.inner.lock.lock().take());
+        flushed
+    }
+}
+
+impl Inner {
+    async fn open(settings: &Settings, shelf: Shelf, catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        let Recovered { state, tenants, account, wal, lost } = recover(settings, &shelf, catalog.as_ref(), Arc::clone(&clock)).await?;
+        let shelf = Arc::new(shelf);
+        let records = Arc::new(SegmentRecords::new(state.epoch, Arc::clone(&clock)));
+        let publisher = Arc::new(Publisher::new(catalog, Arc::clone(&shelf), Arc::clone(&tenants), state.consumed_frame + 1));
+        let on_shelf = (Arc::clone(&publisher), Arc::clone(&shelf));
+        let flusher = Flusher::new(Arc::clone(&wal), Arc::clone(&tenants), on_shelf, Arc::clone(&records), Arc::clone(&account), &state.metadata);
+        let maintainer = Maintainer {
+            settings: settings.clone(),
+            tenants: Arc::clone(&tenants),
+            publisher: Arc::clone(&publisher),
+            shelf,
+            records,
+            clock: Arc::clone(&clock),
+        };
+        maintainer.forget_lost(&lost).await;
+        let inner = Arc::new(Self {
+            appender: Appender::new(Arc::clone(&wal), Arc::clone(&tenants), Arc::clone(&account), settings),
+            tenants,
+            wal,
+            account,
+            flusher,
+            maintainer,
+            publisher,
+            flushing: Desk::default(),
+            maintaining: Desk::default(),
+            flush_wal_bytes: settings.flush_wal_bytes,
+            is_closed: AtomicBool::new(false),
+            lock: Mutex::new(None),
+        });
+        inner.start(settings, &clock)?;
+        Ok(inner)
+    }
+
+    /// Closes the WAL and the catalog, once the background work has ended.
+    async fn end(self: &Arc<Self>) {
+        let (inner, (sender, ended)) = (Arc::clone(self), oneshot::channel());
+        let body = move || {
+            inner.wal.close();
+            futures::executor::block_on(inner.publisher.close());
+            drop(inner);
+            // Whoever closes the store may have gone.
+            let _gone = sender.send(());
+        };
+        if let Err(error) = std::thread::Builder::new().name("store-close".into()).spawn(body) {
+            tracing::warn!(%error, "cannot start the thread that closes the WAL, the next start recovers it as after a crash");
+        }
+        let _ended = ended.await;
+    }
+
+    fn start(self: &Arc<Self>, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<()> {
+        let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.flush_interval_seconds));
+        let (account, limit) = (Arc::clone(&self.account), self.flush_wal_bytes);
+        let flushed = due.clone();
+        self.flushing.start(
+            "store-flush",
+            move || account.active_bytes() >= limit || due.is_over(),
+            move |runtime| {
+                let inner = weak.upgrade()?;
+                flushed.restart();
+                let done = runtime.block_on(inner.flusher.flush());
+                inner.maintaining.poke();
+                Some(done)
+            },
+        )?;
+        let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.maintain_interval_seconds));
+        let maintained = due.clone();
+        self.maintaining.start(
+            "store-maintain",
+            move || due.is_over(),
+            move |runtime| {
+                let inner = weak.upgrade()?;
+                maintained.restart();
+                Some(runtime.block_on(inner.maintainer.round()))
+            },
+        )
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.flushing.stop();
+        self.maintaining.stop();
+    }
+}
+
+/// Something that is due at intervals of the injected clock.
+#[derive(Debug, Clone)]
+struct Due {
+    clock: Arc<dyn Clock>,
+    interval: Duration,
+    /// Monotonic nanoseconds at which the interval began.
+    since: Arc<AtomicU64>,
+}
+
+impl Due {
+    fn new(clock: &Arc<dyn Clock>, seconds: u64) -> Self {
+        let due = Self { clock: Arc::clone(clock), interval: Duration::from_secs(seconds), since: Arc::default() };
+        due.restart();
+        due
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn restart(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        Duration::from_nanos(self.now().saturating_sub(self.since.load(Ordering::Relaxed))) >= self.interval
+    }
+}

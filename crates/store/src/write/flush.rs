@@ -1,0 +1,200 @@
+//! Flush: what the heads hold becomes level-0 segments, published together with the WAL position they consume.
+//!
+//! A *cut* seals all heads between two WAL frames. Its rows stay visible in the heads until the one transaction of the
+//! catalog is committed; then, in one instant a tenant, they are seen in the segments instead. A cut that could not be
+//! written or committed is kept and tried again before a new one is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use signalbox_model::disk::Disk;
+use signalbox_model::{Error, MetricMetadata, Result, Table, Tenant};
+
+use crate::format::{FrameRange, Segment, metrics};
+use crate::publish::{Change, Publisher, Shelf};
+use crate::segment_records::SegmentRecords;
+use crate::tenants::{TenantStore, Tenants};
+use crate::write::append::Account;
+use crate::write::head::metrics::Sealed;
+use crate::write::wal::Wal;
+
+/// All heads, sealed between two frames.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    /// The frames whose rows are in here: all of them from the cut before this one on.
+    pub(crate) frames: FrameRange,
+    /// The position after them.
+    pub(crate) position: u64,
+    /// Number of the next row of logs and spans after them.
+    pub(crate) next_row: u64,
+    /// Heads that had rows.
+    pub(crate) heads: Vec<CutHead>,
+    /// Metadata that the catalog does not have yet.
+    pub(crate) metadata: Vec<(Tenant, MetricMetadata)>,
+    /// WAL bytes of the frames.
+    bytes: u64,
+}
+
+/// The sealed head of one tenant.
+#[derive(Debug)]
+pub(crate) struct CutHead {
+    pub(crate) tenant: Tenant,
+    metrics: Option<Arc<Sealed>>,
+}
+
+impl CutHead {
+    fn seal(tenant: &Tenant, store: &TenantStore) -> Option<Self> {
+        let metrics = store.metrics.seal();
+        metrics.is_some().then(|| Self { tenant: tenant.clone(), metrics })
+    }
+}
+
+impl Cut {
+    /// Forgets what the head of a tenant holds of this cut.
+    pub(crate) fn release(&self, tenant: &Tenant, store: &TenantStore) {
+        for head in self.heads.iter().filter(|head| head.tenant == *tenant) {
+            if let Some(sealed) = &head.metrics {
+                store.metrics.release(sealed);
+            }
+        }
+    }
+}
+
+/// Makes cuts and publishes them, one at a time.
+#[derive(Debug)]
+pub(crate) struct Flusher {
+    pub(crate) wal: Arc<Wal>,
+    pub(crate) tenants: Arc<Tenants>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) records: Arc<SegmentRecords>,
+    pub(crate) account: Arc<Account>,
+    state: tokio::sync::Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// A cut that is not published yet.
+    pending: Option<Arc<Cut>>,
+    /// First frame of the next cut.
+    from: u64,
+    /// The metadata that the catalog has.
+    saved: BTreeMap<(Tenant, String), MetricMetadata>,
+}
+
+impl Flusher {
+    /// Goes on where the catalog says; `saved` is the metadata it has.
+    pub(crate) fn new(
+        wal: Arc<Wal>,
+        tenants: Arc<Tenants>,
+        (publisher, shelf): (Arc<Publisher>, Arc<Shelf>),
+        records: Arc<SegmentRecords>,
+        account: Arc<Account>,
+        saved: &[(Tenant, MetricMetadata)],
+    ) -> Self {
+        let saved = saved.iter().map(|(tenant, metadata)| ((tenant.clone(), metadata.name.clone()), metadata.clone())).collect();
+        let state = State { pending: None, from: publisher.consumed(), saved };
+        Self { wal, tenants, publisher, shelf, records, account, state: tokio::sync::Mutex::new(state) }
+    }
+
+    /// Publishes everything that was applied before the call. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; what is not published stays visible and is tried again by the next flush.
+    pub(crate) async fn flush(&self) -> Result<()> {
+        let mut state = self.state.lock().await;
+        self.publisher.settle().await?;
+        self.publish_pending(&mut state).await?;
+        state.pending = self.cut(&mut state).await?.map(Arc::new);
+        self.publish_pending(&mut state).await?;
+        if let Err(error) = self.wal.release(self.publisher.consumed()) {
+            tracing::warn!(%error, "cannot release consumed WAL files, the next flush tries again");
+        }
+        self.publisher.remove_retired();
+        Ok(())
+    }
+
+    async fn publish_pending(&self, state: &mut State) -> Result<()> {
+        let Some(cut) = state.pending.clone() else { return Ok(()) };
+        if self.publisher.consumed() < cut.position {
+            let added = self.write(&cut)?;
+            self.publisher.publish(Change { added, removed: Vec::new(), cut: Some(Arc::clone(&cut)) }).await?;
+        }
+        for (tenant, metadata) in &cut.metadata {
+            state.saved.insert((tenant.clone(), metadata.name.clone()), metadata.clone());
+        }
+        self.account.published(cut.bytes);
+        state.pending = None;
+        Ok(())
+    }
+
+    /// Seals all heads between two frames; `None` if nothing was appended since the last cut.
+    async fn cut(&self, state: &mut State) -> Result<Option<Cut>> {
+        let sealed: Arc<Mutex<Option<(Vec<CutHead>, u64, u64)>>> = Arc::default();
+        let (tenants, account, result) = (Arc::clone(&self.tenants), Arc::clone(&self.account), Arc::clone(&sealed));
+        let seal = move |_position: u64| {
+            let all = tenants.all();
+            // Until rows have segments their frames must stay in the WAL.
+            if all.iter().any(|(_, store)| !store.logs.read().is_empty() || !store.spans.read().is_empty()) {
+                return;
+            }
+            let heads = all.iter().filter_map(|(tenant, store)| CutHead::seal(tenant, store)).collect();
+            *result.lock() = Some((heads, account.next_row(), account.cut()));
+        };
+        let position = self.wal.barrier(Box::new(seal)).await?;
+        let Some((heads, next_row, bytes)) = sealed.lock().take() else { return Ok(None) };
+        if position == state.from {
+            return Ok(None);
+        }
+        let frames = FrameRange { first: state.from, last: position - 1 };
+        state.from = position;
+        let metadata = self.unsaved_metadata(state);
+        Ok(Some(Cut { frames, position, next_row, heads, metadata, bytes }))
+    }
+
+    fn unsaved_metadata(&self, state: &State) -> Vec<(Tenant, MetricMetadata)> {
+        let mut unsaved = Vec::new();
+        for (tenant, store) in self.tenants.all() {
+            let metadata = store.metrics.metadata().into_iter();
+            let metadata = metadata.filter(|metadata| state.saved.get(&(tenant.clone(), metadata.name.clone())) != Some(metadata));
+            unsaved.extend(metadata.map(|metadata| (tenant.clone(), metadata)));
+        }
+        unsaved
+    }
+
+    /// Writes the segments of a cut; on error those that were written are removed again.
+    fn write(&self, cut: &Cut) -> Result<Vec<Segment>> {
+        let mut written = Vec::new();
+        for head in &cut.heads {
+            if let Err(error) = self.write_head(cut, head, &mut written) {
+                remove_unpublished(self.shelf.disk.as_ref(), &self.shelf, &written);
+                return Err(error);
+            }
+        }
+        Ok(written)
+    }
+
+    fn write_head(&self, cut: &Cut, head: &CutHead, written: &mut Vec<Segment>) -> Result<()> {
+        let mut record = |table: Table| self.records.level_0(&head.tenant, table, cut.frames);
+        if let Some(sealed) = &head.metrics {
+            let mut target = metrics::Target { disk: &self.shelf.disk, dir: &self.shelf.dir, record: &mut record };
+            written.extend(metrics::write(sealed, &mut target)?);
+        }
+        Ok(())
+    }
+}
+
+/// Removes files that no catalog knows; one that stays is an orphan, which the next start removes.
+pub(crate) fn remove_unpublished(disk: &dyn Disk, shelf: &Shelf, segments: &[Segment]) {
+    for segment in segments {
+        if let Err(error) = disk.remove(&segment.path(&shelf.dir)) {
+            tracing::warn!(%error, segment = %segment.url, "cannot remove an unpublished segment, the next start will");
+        }
+    }
+}
+
+/// The answer when a cut meets a closed store.
+pub(crate) fn closing() -> Error {
+    Error::unavailable("cannot flush: the store is closing")
+}
