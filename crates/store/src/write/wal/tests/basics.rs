@@ -1,3 +1,5 @@
+//! Appending, reading back, barriers, releases, limits.
+
 use std::sync::Mutex;
 
 use signalbox_model::ErrorKind;

@@ -1,3 +1,5 @@
+//! Power loss at every operation of a reference run.
+
 use signalbox_testkit::Survival;
 
 use super::*;

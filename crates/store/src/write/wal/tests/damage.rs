@@ -1,3 +1,5 @@
+//! Bytes that changed on the disk.
+
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use signalbox_testkit::disk::EIO;

@@ -1,3 +1,5 @@
+//! Calls of the disk that fail.
+
 use signalbox_model::ErrorKind;
 use signalbox_testkit::disk::{EIO, EMFILE, ENOSPC};
 use signalbox_testkit::{Call, Fault, Outcome, Survival};
