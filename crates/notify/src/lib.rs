@@ -1,1 +1,11 @@
-//! Delivers one message through one channel
+//! Delivers messages about alerts through channels: email, webhook. Durable retries, never a decision about what to send.
+//!
+//! `alert` decides and enqueues; delivery drives the [`Outbox`]: one task a channel, so that a dead mail server delays no
+//! webhook. It is at least once: a message is sent again only if the process died between the receiver's yes and our record
+//! of it, and then looks the same (a mail has the same `Message-ID`).
+
+pub mod message;
+mod outbox;
+
+pub use message::{Alert, Message, Pairs, Reason, Status};
+pub use outbox::{Next, Outbox, Pending};
