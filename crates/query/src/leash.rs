@@ -45,7 +45,17 @@ impl Drop for SetOnDrop {
 impl Engine {
     /// Runs work that blocks on the disk.
     pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Leash) -> Result<T> + Send + 'static) -> Result<T> {
-        let timeout = Duration::from_secs(self.settings.timeout_seconds);
+        self.blocking_within(None, work).await
+    }
+
+    /// As [`Self::blocking`], for as long as the caller wants to wait if that is less than the setting.
+    pub(crate) async fn blocking_within<T: Send + 'static>(
+        &self,
+        timeout: Option<Duration>,
+        work: impl FnOnce(&Leash) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let longest = Duration::from_secs(self.settings.timeout_seconds);
+        let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
         let is_dropped = Arc::new(AtomicBool::new(false));
         let leash =
             Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: self.clock.monotonic().saturating_add(timeout), timeout };

@@ -24,6 +24,20 @@ pub struct Settings {
     pub spill_bytes: u64,
     /// Threads that one SQL question is split over; 0 means one per core.
     pub partitions: usize,
+    /// Samples that one PromQL query may read. A query beyond fails and names the selector that read them.
+    pub promql_samples_max: u64,
+    /// Series that one PromQL selector may find.
+    pub promql_series_max: u64,
+    /// Distances between the first and the last instant of a PromQL range query. Prometheus has 11,000 too.
+    pub promql_steps_max: u64,
+    /// Instants at which a PromQL subquery may evaluate.
+    pub promql_subquery_steps_max: u64,
+    /// Memory that the values of one PromQL query may hold, in bytes.
+    pub promql_memory_bytes: u64,
+    /// How far back a PromQL selector looks for the latest sample, in seconds, if the request does not say.
+    pub promql_lookback_seconds: u64,
+    /// Step of a PromQL subquery that names none, in seconds.
+    pub promql_subquery_step_seconds: u64,
 }
 
 impl Default for Settings {
@@ -37,6 +51,13 @@ impl Default for Settings {
             spill_dir: None,
             spill_bytes: 10 << 30,
             partitions: 0,
+            promql_samples_max: 50_000_000,
+            promql_series_max: 1_000_000,
+            promql_steps_max: 11_000,
+            promql_subquery_steps_max: 1_000_000,
+            promql_memory_bytes: 512 << 20,
+            promql_lookback_seconds: 300,
+            promql_subquery_step_seconds: 60,
         }
     }
 }

@@ -1,12 +1,35 @@
-//! PromQL over the metrics of one snapshot.
+//! PromQL over the metrics of one snapshot, with the results of Prometheus 3.
+//!
+//! `plan` turns the tree into operators, `eval` runs them, `ops` and `functions` are what they do. An operator hands on one
+//! series at a time with its values at all steps ([`row::Row`]): memory grows with the answer, not with what is read.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_lang::promql::Expr;
+use signalbox_lang::promql::{Expr, ValueType};
 use signalbox_model::{Error, Histogram, Labels, Result, Tenant};
+use signalbox_store::Snapshot;
 
-use crate::Engine;
+use crate::leash::Leash;
+use crate::{Engine, Settings};
+
+mod calendar;
+mod eval;
+mod frame;
+mod functions;
+mod histogram;
+mod kahan;
+mod names;
+mod notes;
+mod number;
+mod ops;
+mod plan;
+mod row;
+
+use eval::{Evaluator, Limits};
+use frame::{Frame, QueryTimes};
+use plan::{Node, Plan, Planner};
+use row::{Cell, Row};
 
 /// A question in PromQL.
 #[derive(Debug, Clone)]
@@ -101,7 +124,100 @@ impl Engine {
     /// `Invalid` where Prometheus fails the evaluation (many-to-many matching, duplicate series, ...), with its words;
     /// `Limit`, `Timeout`; of the disk.
     pub async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
-        let _ = (tenant, request);
-        Err(Error::internal("cannot evaluate PromQL: the engine is not there yet"))
+        let settings = self.settings.clone();
+        let snapshot = self.store.snapshot(tenant);
+        let timeout = request.timeout;
+        self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, leash)).await
     }
+}
+
+fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, leash: &Leash) -> Result<PromqlAnswer> {
+    let frame = Frame::of(request.times, settings.promql_steps_max)?;
+    let value_type = request.expr.value_type();
+    if matches!(request.times, Times::Range { .. }) && !matches!(value_type, ValueType::Scalar | ValueType::Vector) {
+        let found = signalbox_lang::text::quote(value_type.as_str());
+        return Err(Error::invalid(format!("invalid expression type {found} for range query, must be Scalar or instant Vector")));
+    }
+    let planner = Planner { times: QueryTimes::of(request.times), subquery_step_ms: milliseconds(settings.promql_subquery_step_seconds) };
+    let plan = planner.plan(&request.expr)?;
+    let limits = Limits {
+        samples_max: settings.promql_samples_max,
+        series_max: usize::try_from(settings.promql_series_max).unwrap_or(usize::MAX),
+        subquery_steps_max: settings.promql_subquery_steps_max,
+        memory_bytes_max: settings.promql_memory_bytes,
+    };
+    let lookback_ms =
+        request.lookback.map_or(milliseconds(settings.promql_lookback_seconds), |lookback| i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX));
+    let evaluator = Evaluator {
+        snapshot,
+        leash,
+        limits,
+        lookback_ms,
+        notes: notes::Notes::default(),
+        samples_read: std::cell::Cell::new(0),
+        held_bytes: std::cell::Cell::new(0),
+    };
+    let value = match request.times {
+        Times::Instant(_) => instant_value(&evaluator, &plan, &frame)?,
+        Times::Range { .. } => range_value(&evaluator, &plan, &frame)?,
+    };
+    let samples_read = evaluator.samples_read.get();
+    let (warnings, infos) = evaluator.notes.finish();
+    Ok(PromqlAnswer { value, warnings, infos, samples_read })
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX)
+}
+
+fn instant_value(evaluator: &Evaluator<'_>, plan: &Plan, frame: &Frame) -> Result<Value> {
+    let at_ms = frame.start_ms;
+    match (&plan.node, plan.value_type) {
+        (Node::Text(text), _) => Ok(Value::Text(at_ms, text.clone())),
+        (Node::Range(source), _) => {
+            let (mut series, mut drop) = (Vec::new(), false);
+            for (mut found, drop_name) in ops::range::collect(evaluator, source, frame)? {
+                if drop_name {
+                    found.labels = found.labels.keep(|name| !names::is_metadata(name));
+                    drop = true;
+                }
+                series.push(found);
+            }
+            series.sort_by(|left, right| left.labels.cmp(&right.labels));
+            if drop && series.windows(2).any(|pair| pair[0].labels == pair[1].labels) {
+                return Err(names::same_labels());
+            }
+            Ok(Value::Matrix(series))
+        }
+        (_, ValueType::Scalar) => Ok(Value::Scalar(at_ms, evaluator.scalar(plan, frame)?.first().copied().unwrap_or(f64::NAN))),
+        _ => {
+            let rows = names::settle(evaluator.collect(plan, frame)?)?;
+            let sample = |row: Row| {
+                let point = match row.steps.get(0)? {
+                    Cell::Float(value) => Point::Float(value),
+                    Cell::Histogram(histogram) => Point::Histogram(Arc::clone(histogram)),
+                };
+                Some(VectorSample { labels: row.labels, ts_ms: at_ms, point })
+            };
+            Ok(Value::Vector(rows.into_iter().filter_map(sample).collect()))
+        }
+    }
+}
+
+fn range_value(evaluator: &Evaluator<'_>, plan: &Plan, frame: &Frame) -> Result<Value> {
+    if plan.value_type == ValueType::Scalar {
+        let floats = frame.instants().zip(evaluator.scalar(plan, frame)?).collect();
+        return Ok(Value::Matrix(vec![MatrixSeries { labels: Labels::empty(), floats, histograms: Vec::new() }]));
+    }
+    let rows = names::settle(evaluator.collect(plan, frame)?)?;
+    let mut series: Vec<MatrixSeries> = rows.into_iter().map(|row| matrix_series(row, frame)).collect();
+    series.sort_by(|left, right| left.labels.cmp(&right.labels));
+    Ok(Value::Matrix(series))
+}
+
+fn matrix_series(row: Row, frame: &Frame) -> MatrixSeries {
+    let floats = row.steps.floats.iter().map(|step| (frame.at(step), row.steps.values[step])).collect();
+    let histograms = row.steps.histograms.into_iter().enumerate();
+    let histograms = histograms.filter_map(|(step, histogram)| histogram.map(|histogram| (frame.at(step), histogram))).collect();
+    MatrixSeries { labels: row.labels, floats, histograms }
 }

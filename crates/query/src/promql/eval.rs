@@ -1,0 +1,162 @@
+//! Executes plans: hands rows from operator to operator and watches what the query costs.
+
+use std::cell::Cell as Counter;
+use std::mem::size_of;
+
+use signalbox_lang::text::quote;
+use signalbox_model::{Error, ErrorKind, Matcher, Result, TimeRange};
+use signalbox_store::{SeriesHandle, SeriesSamples, Snapshot};
+
+use super::frame::Frame;
+use super::notes::Notes;
+use super::ops;
+use super::plan::{Node, Plan};
+use super::row::{Row, Steps};
+use crate::leash::Leash;
+
+/// Takes rows one by one. It may change them and take them; the lender resets what is left.
+pub(super) type Sink<'s> = dyn FnMut(&mut Row) -> Result<()> + 's;
+
+/// What one query may cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Samples that selectors may read.
+    pub(super) samples_max: u64,
+    /// Series that one selector may find.
+    pub(super) series_max: usize,
+    /// Steps that a subquery may have.
+    pub(super) subquery_steps_max: u64,
+    /// Bytes of values that may be held at one time.
+    pub(super) memory_bytes_max: u64,
+}
+
+/// One evaluation.
+#[derive(Debug)]
+pub(super) struct Evaluator<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) leash: &'a Leash,
+    pub(super) limits: Limits,
+    pub(super) lookback_ms: i64,
+    pub(super) notes: Notes,
+    pub(super) samples_read: Counter<u64>,
+    pub(super) held_bytes: Counter<u64>,
+}
+
+/// Bytes of a row beside its values.
+const ROW_BYTES: u64 = 128;
+/// Bytes of one native histogram with some twenty buckets: a rough guess is enough for a bound.
+const HISTOGRAM_BYTES: u64 = 512;
+
+impl Evaluator<'_> {
+    /// The rows of an instant vector, in the order of the vector. Rows without a value at any step do not appear.
+    ///
+    /// # Errors
+    /// Those of the query, of limits and of the disk.
+    pub(super) fn stream(&self, plan: &Plan, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
+        self.leash.check()?;
+        match &plan.node {
+            Node::Select(select) => ops::select::stream(self, select, frame, sink),
+            Node::Over(over) => ops::over::stream(self, over, frame, sink),
+            Node::Call(call) => super::functions::stream(self, call, plan.span, frame, sink),
+            Node::Aggregate(aggregation) => ops::aggregate::stream(self, aggregation, plan.span, frame, sink),
+            Node::Binary(_) => ops::binary::stream(self, plan, frame, sink),
+            Node::Negate(inner) => ops::negate::stream(self, inner, frame, sink),
+            Node::Once(inner) => ops::once::stream(self, inner, frame, sink),
+            Node::Number(_) | Node::Text(_) | Node::Range(_) => Err(Error::internal("cannot evaluate: the plan is no instant vector")),
+        }
+    }
+
+    /// All rows of an instant vector.
+    pub(super) fn collect(&self, plan: &Plan, frame: &Frame) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.stream(plan, frame, &mut |row| {
+            self.hold(row_bytes(&row.steps))?;
+            rows.push(std::mem::take(row));
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Gives back what [`Self::collect`] holds.
+    pub(super) fn release(&self, rows: &[Row]) {
+        let bytes: u64 = rows.iter().map(|row| row_bytes(&row.steps)).sum();
+        self.give_back(bytes);
+    }
+
+    /// Counts bytes that the query no longer holds.
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.held_bytes.set(self.held_bytes.get().saturating_sub(bytes));
+    }
+
+    /// A scalar at all steps.
+    pub(super) fn scalar(&self, plan: &Plan, frame: &Frame) -> Result<Vec<f64>> {
+        self.leash.check()?;
+        match &plan.node {
+            Node::Number(value) => Ok(vec![*value; frame.steps]),
+            Node::Call(call) => super::functions::scalar(self, call, frame),
+            Node::Binary(_) => ops::binary::scalar(self, plan, frame),
+            Node::Negate(inner) => Ok(self.scalar(inner, frame)?.into_iter().map(|value| -value).collect()),
+            Node::Once(inner) => {
+                let first = self.scalar(inner, &frame.first())?;
+                Ok(vec![first.first().copied().unwrap_or(f64::NAN); frame.steps])
+            }
+            _ => Err(Error::internal("cannot evaluate: the plan is no scalar")),
+        }
+    }
+
+    /// Counts a row that the query holds from now on.
+    pub(super) fn hold_row(&self, row: &Row) -> Result<()> {
+        self.hold(row_bytes(&row.steps))
+    }
+
+    /// Counts bytes that the query holds from now on.
+    pub(super) fn hold(&self, bytes: u64) -> Result<()> {
+        let held = self.held_bytes.get().saturating_add(bytes);
+        self.held_bytes.set(held);
+        if held > self.limits.memory_bytes_max {
+            let limit = self.limits.memory_bytes_max;
+            return Err(Error::limit(format!("the query would hold more than {limit} bytes of results in memory: select fewer series or steps")));
+        }
+        Ok(())
+    }
+
+    /// Reads the samples of all series that match, in a closed range of milliseconds; staleness markers are among them.
+    pub(super) fn scan(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        if range_ms.0 > range_ms.1 {
+            return Ok(());
+        }
+        let range = TimeRange::from_ms(range_ms.0, range_ms.1);
+        let series = self.snapshot.select(matchers, range, self.limits.series_max).map_err(|error| match error.kind() {
+            ErrorKind::Limit => {
+                Error::limit(format!("the selector {} finds more than {} series: want a narrower one", selector_text(matchers), self.limits.series_max))
+            }
+            _ => error,
+        })?;
+        let before = self.samples_read.get();
+        self.snapshot.read(&series, range, &mut |position, samples| {
+            self.leash.check()?;
+            let read = samples.ts_ms.len() as u64 + samples.histograms.len() as u64 * (HISTOGRAM_BYTES / 16);
+            self.samples_read.set(self.samples_read.get() + read);
+            if self.samples_read.get() > self.limits.samples_max {
+                return Err(Error::limit(format!(
+                    "query processing would load too many samples into memory in query execution: more than {}, of which {} by the selector {}",
+                    self.limits.samples_max,
+                    self.samples_read.get() - before,
+                    selector_text(matchers)
+                )));
+            }
+            visit(&series[position], samples)
+        })
+    }
+}
+
+fn row_bytes(steps: &Steps) -> u64 {
+    let histograms = if steps.histograms.is_empty() { 0 } else { steps.histograms.iter().flatten().count() as u64 * HISTOGRAM_BYTES };
+    ROW_BYTES + (steps.len() * size_of::<f64>()) as u64 + histograms
+}
+
+/// Matchers as a selector.
+fn selector_text(matchers: &[Matcher]) -> String {
+    let matchers: Vec<String> = matchers.iter().map(|matcher| format!("{}{}{}", matcher.name, matcher.op.as_str(), quote(&matcher.value))).collect();
+    format!("{{{}}}", matchers.join(", "))
+}
