@@ -133,6 +133,22 @@ fn entry<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
 }
 
 impl SegmentFile {
+    /// The number of the block of the body that holds a range as a whole, if one does.
+    pub(crate) fn block_of(&self, offset: u64, len: u64) -> Option<u64> {
+        let end = offset.checked_add(len).filter(|end| *end <= self.body_bytes && len > 0)?;
+        let block = BLOCK_BYTES as u64;
+        (offset / block == (end - 1) / block).then_some(offset / block)
+    }
+
+    /// Reads a block of the body, verified.
+    ///
+    /// # Errors
+    /// As [`SegmentFile::read`].
+    pub(crate) fn read_block(&self, number: u64) -> Result<Bytes> {
+        let start = number.saturating_mul(BLOCK_BYTES as u64);
+        self.read(start, self.body_bytes.saturating_sub(start).min(BLOCK_BYTES as u64))
+    }
+
     /// Reads a range, verified.
     ///
     /// # Errors

@@ -8,10 +8,12 @@ pub mod record;
 
 pub(crate) mod file;
 pub(crate) mod metrics;
+pub(crate) mod rows;
 pub(crate) mod writer;
 
 pub use metrics::{check_series_index, seal_series_index};
 pub use record::{FrameRange, Segment, SegmentId};
+pub use rows::{check_trace_filter, check_trace_index};
 
 pub(crate) use file::OpenSegment;
 pub(crate) use writer::SegmentWriter;

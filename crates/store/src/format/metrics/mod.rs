@@ -15,7 +15,7 @@ mod rebuild;
 mod samples;
 mod segment;
 mod units;
-mod varint;
+pub(crate) mod varint;
 mod write;
 
 use std::path::Path;

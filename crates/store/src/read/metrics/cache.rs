@@ -18,6 +18,10 @@ pub(crate) enum Key {
     Opened { segment: u64 },
     /// The index of its series.
     Index { segment: u64 },
+    /// The filter of its traces.
+    TraceFilter { segment: u64 },
+    /// The index of its traces.
+    TraceIndex { segment: u64 },
     /// A unit of decoded rows of a row group.
     Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
     /// The series that a matcher keeps or drops.

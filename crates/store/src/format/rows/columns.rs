@@ -1,0 +1,79 @@
+//! How each column is written.
+
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
+use parquet::errors::Result;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
+use signalbox_model::{Table, schema};
+
+/// Rows of a page: what a reader decompresses of a column to get at one row. Pages of all columns begin at the same rows.
+/// Tests reach several with few rows.
+pub(super) const PAGE_ROWS: usize = if cfg!(test) { 1 << 10 } else { 8 << 10 };
+/// Rows of a row group at most. A writer holds one encoded in memory, some tens of bytes a row.
+pub(super) const GROUP_ROWS: usize = if cfg!(test) { 6 << 10 } else { 256 << 10 };
+/// Only the rows of a page should end it; a page of large rows still has an end.
+const PAGE_BYTES_MAX: usize = 16 << 20;
+/// The texts of a dictionary column in a row group, before compression. Beyond it the rest of the group is written plainly.
+const DICTIONARY_BYTES_MAX: usize = 8 << 20;
+/// The same for texts that are often as many as the rows: trying longer would only cost.
+const VALUES_BYTES_MAX: usize = 512 << 10;
+
+/// The first leaf of a column of the table, by its name.
+pub(crate) fn column_of(parquet: &SchemaDescriptor, name: &str) -> Option<usize> {
+    parquet.columns().iter().position(|column| column.path().parts().first().is_some_and(|part| part == name))
+}
+
+/// The properties of a file of a table.
+pub(super) fn properties(table: Table, arrow: &SchemaRef, zstd_level: i32) -> Result<WriterProperties> {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd_level)?))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES_MAX)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        .set_write_batch_size(PAGE_ROWS)
+        .set_max_row_group_row_count(Some(GROUP_ROWS));
+    for column in ArrowSchemaConverter::new().convert(arrow)?.columns() {
+        let path = column.path().clone();
+        properties = match form_of(table, column) {
+            Form::Plain => properties.set_column_dictionary_enabled(path, false),
+            Form::Encoded(encoding) => properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding),
+            Form::Dictionary => properties,
+            Form::Values => {
+                properties.set_column_dictionary_page_size_limit(path.clone(), VALUES_BYTES_MAX).set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
+            }
+        };
+        let statistics = match column.path().parts() {
+            [name] if [schema::TIMESTAMP, schema::SERVICE].contains(&name.as_str()) => EnabledStatistics::Page,
+            [_] if matches!(column.physical_type(), Type::INT32 | Type::INT64) => EnabledStatistics::Chunk,
+            _ => EnabledStatistics::None,
+        };
+        properties = properties.set_column_statistics_enabled(column.path().clone(), statistics);
+    }
+    Ok(properties.build())
+}
+
+enum Form {
+    Plain,
+    Encoded(Encoding),
+    Dictionary,
+    /// A dictionary while it is small.
+    Values,
+}
+
+fn form_of(table: Table, column: &ColumnDescriptor) -> Form {
+    let parts = column.path().parts();
+    let (root, leaf) = (parts.first().map_or("", String::as_str), parts.last().map_or("", String::as_str));
+    match column.physical_type() {
+        // Times, sequences, durations.
+        Type::INT64 => Form::Encoded(Encoding::DELTA_BINARY_PACKED),
+        // Spans of a trace lie together; all other identifiers are as good as random.
+        Type::FIXED_LEN_BYTE_ARRAY if table == Table::Spans && root == schema::TRACE_ID => Form::Dictionary,
+        Type::FIXED_LEN_BYTE_ARRAY => Form::Plain,
+        Type::BYTE_ARRAY if root == schema::logs::BODY => Form::Encoded(Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        Type::BYTE_ARRAY if leaf == "value" => Form::Values,
+        _ => Form::Dictionary,
+    }
+}

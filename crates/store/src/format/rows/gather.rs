@@ -1,0 +1,62 @@
+//! Puts rows of several batches together into one.
+//!
+//! Like Arrow's `concat` and `interleave`, but the dictionaries of what comes out hold each text once and none that no row
+//! has: those of Arrow put all dictionaries one behind the other, which grows with every copy.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, UInt32Type};
+use arrow::error::ArrowError;
+use signalbox_model::builder::DictionaryBuilder;
+use signalbox_model::{Error, Result};
+
+/// All rows of batches of one schema, one batch after the other.
+///
+/// # Errors
+/// `Internal` if there is no batch or the schemas differ.
+pub(crate) fn concat(batches: &[&RecordBatch]) -> Result<RecordBatch> {
+    let rows = || batches.iter().enumerate().flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch, row)));
+    build(batches, &mut |columns| match columns[0].data_type() {
+        DataType::Dictionary(_, _) => dictionary(columns, rows()),
+        _ => arrow::compute::concat(columns),
+    })
+}
+
+/// The rows at `places` (number of the batch, row), in that order.
+///
+/// # Errors
+/// `Internal` if there is no batch or the schemas differ.
+pub(crate) fn gather(batches: &[&RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch> {
+    build(batches, &mut |columns| match columns[0].data_type() {
+        DataType::Dictionary(_, _) => dictionary(columns, places.iter().copied()),
+        _ => arrow::compute::interleave(columns, places),
+    })
+}
+
+fn build(batches: &[&RecordBatch], column: &mut dyn FnMut(&[&dyn Array]) -> std::result::Result<ArrayRef, ArrowError>) -> Result<RecordBatch> {
+    let failed = |error| Error::internal("cannot put rows together").with_source(error);
+    let Some(first) = batches.first() else { return Err(Error::internal("cannot put rows together: there are none")) };
+    let columns = (0..first.num_columns()).map(|at| {
+        let columns: Vec<&dyn Array> = batches.iter().filter_map(|batch| batch.columns().get(at)).map(AsRef::as_ref).collect();
+        column(&columns)
+    });
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    RecordBatch::try_new(first.schema(), columns).map_err(failed)
+}
+
+fn dictionary(columns: &[&dyn Array], places: impl Iterator<Item = (usize, usize)>) -> std::result::Result<ArrayRef, ArrowError> {
+    let other_type = || ArrowError::SchemaError("a dictionary is not one of text with keys of 32 bits".into());
+    let mut sources = Vec::with_capacity(columns.len());
+    for column in columns {
+        let column = column.as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
+        let texts = column.values().as_string_opt::<i32>().ok_or_else(other_type)?;
+        sources.push((column.keys().values(), texts, vec![None; texts.len()]));
+    }
+    let mut builder = DictionaryBuilder::default();
+    for (source, row) in places {
+        let (keys, texts, codes) = &mut sources[source];
+        let key = keys[row] as usize;
+        let code = *codes[key].get_or_insert_with(|| builder.intern(texts.value(key)));
+        builder.push(code);
+    }
+    Ok(builder.finish())
+}

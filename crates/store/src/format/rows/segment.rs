@@ -1,0 +1,210 @@
+//! An open segment of rows: what lies where in it, and readers of chosen rows.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
+use signalbox_model::disk::Disk;
+use signalbox_model::{Error, ErrorKind, Result, TraceId, schema};
+
+use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
+use super::{GRANULE_ROWS, TraceFilter, TraceIndex, columns, schema_of};
+use crate::format::{OpenSegment, Segment};
+use crate::read::metrics::cache::{Key, PageCache};
+use crate::read::rows::reader::{NotedFile, RowReader};
+use crate::scan::Batches;
+
+/// Rows of a batch that a reader hands out.
+const BATCH_ROWS: usize = columns::PAGE_ROWS;
+
+/// A segment of logs or spans, shared by all readers. Footers and indexes of traces lie in the cache of the store.
+#[derive(Debug)]
+pub(crate) struct RowSegment {
+    record: Segment,
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    cache: Arc<PageCache>,
+    damaged: AtomicBool,
+}
+
+/// The open file of a segment of rows.
+#[derive(Debug)]
+pub(crate) struct OpenRows {
+    pub(crate) segment: OpenSegment,
+    /// First row of each row group, and the number of rows of the file.
+    pub(crate) starts: Vec<u64>,
+}
+
+impl RowSegment {
+    /// A segment of the catalog. Cheap: the file is opened when it is first read, and verified as it is read.
+    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, record: &Segment, cache: &Arc<PageCache>) -> Arc<Self> {
+        let (disk, cache) = (Arc::clone(disk), Arc::clone(cache));
+        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: AtomicBool::new(false) })
+    }
+
+    /// The record of the catalog.
+    pub(crate) fn record(&self) -> &Segment {
+        &self.record
+    }
+
+    /// Whether a read has found the file damaged: whoever maintains the catalog quarantines it.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Opens the file and reads all of it against its checksums.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn verify(&self) -> Result<()> {
+        self.note(self.load_opened().and_then(|opened| opened.segment.verify()))
+    }
+
+    /// The open file.
+    pub(crate) fn opened(&self) -> Result<Arc<OpenRows>> {
+        let load = || {
+            let opened = self.load_opened()?;
+            let bytes = opened.segment.metadata.metadata().memory_size() + 4096;
+            Ok((opened, bytes))
+        };
+        self.note(self.cache.get(Key::Opened { segment: self.key() }, load))
+    }
+
+    /// Rows that may be of a trace: ranges, ascending. Cheap for almost all segments that do not have it.
+    pub(crate) fn rows_of_trace(&self, trace: &TraceId) -> Result<Vec<Range<u64>>> {
+        let load = || self.load_traces(FILTER_BLOB, TraceFilter::decode, |(filter, _)| filter).map(|filter| (filter.bytes() + 64, filter));
+        let filter = self.cache.get(Key::TraceFilter { segment: self.key() }, || load().map(|(bytes, filter)| (filter, bytes)));
+        if !self.note(filter)?.may_have(trace.as_bytes()) {
+            return Ok(Vec::new());
+        }
+        let decode = |bytes: &[u8]| TraceIndex::decode(bytes, self.record.rows);
+        let load = || self.load_traces(INDEX_BLOB, decode, |(_, index)| index).map(|index| (index.bytes() + 128, index));
+        let index = self.cache.get(Key::TraceIndex { segment: self.key() }, || load().map(|(bytes, index)| (index, bytes)));
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for granule in self.note(index)?.granules(trace.as_bytes()) {
+            let from = u64::from(*granule) * GRANULE_ROWS;
+            let to = (from + GRANULE_ROWS).min(self.record.rows);
+            match ranges.last_mut().filter(|last| last.end == from) {
+                Some(last) => last.end = to,
+                None => ranges.push(from..to),
+            }
+        }
+        Ok(ranges)
+    }
+
+    /// Reads all rows in their order, of some columns or of all.
+    pub(crate) fn read_all(self: &Arc<Self>, projection: Option<Vec<usize>>) -> Result<Batches> {
+        self.read(&[0..self.record.rows], projection.as_deref(), None)
+    }
+
+    /// Reads ranges of rows, ascending, of some columns (by index in the schema, ascending) or of all; of these the rows that
+    /// a filter keeps.
+    pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], projection: Option<&[usize]>, filter: Option<RowFilter>) -> Result<Batches> {
+        let opened = self.opened()?;
+        let (groups, selection) = opened.select(rows);
+        let parquet = opened.segment.metadata.parquet_schema();
+        let projection = match projection {
+            Some(columns) => ProjectionMask::roots(parquet, columns.iter().copied()),
+            None => ProjectionMask::all(),
+        };
+        let file = NotedFile::new(opened.segment.file.clone());
+        let failure = file.failure();
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, opened.segment.metadata.clone())
+            .with_row_groups(groups)
+            .with_row_selection(selection)
+            .with_projection(projection)
+            .with_batch_size(BATCH_ROWS);
+        if let Some(filter) = filter {
+            builder = builder.with_row_filter(filter);
+        }
+        let mut reader = RowReader::new(Arc::clone(self), failure);
+        let batches = builder.build().map_err(|error| reader.error(&error))?;
+        Ok(reader.over(batches))
+    }
+
+    /// Marks the segment if the error says that it is damaged.
+    pub(crate) fn note<T>(&self, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn load_opened(&self) -> Result<OpenRows> {
+        let corrupt = |what: String| Error::corrupt(format!("cannot open segment {}: {what}", self.record.url));
+        let segment = OpenSegment::open(self.disk.as_ref(), &self.dir, &self.record)?;
+        let mut starts = vec![0];
+        for group in segment.metadata.metadata().row_groups() {
+            starts.push(starts[starts.len() - 1] + group.num_rows().max(0) as u64);
+        }
+        let rows = starts[starts.len() - 1];
+        if rows != self.record.rows {
+            return Err(corrupt(format!("it has {rows} rows, want {}", self.record.rows)));
+        }
+        let (found, want) = (segment.metadata.schema(), schema_of(self.record.table)?);
+        if found.fields() != want.fields() {
+            return Err(corrupt(format!("its columns are not those of {}", self.record.table.as_str())));
+        }
+        Ok(OpenRows { segment, starts })
+    }
+
+    /// An embedded blob; made again from the columns if it is damaged.
+    fn load_traces<T>(&self, name: &str, decode: impl FnOnce(&[u8]) -> Result<T>, choose: impl FnOnce((TraceFilter, TraceIndex)) -> T) -> Result<T> {
+        let opened = self.opened()?;
+        let stored = opened.segment.blob(name).and_then(|blob| match blob {
+            Some(blob) => decode(&blob),
+            None => Err(Error::corrupt("cannot read the traces of a segment: there are none")),
+        });
+        match stored {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::warn!(%error, segment = %self.record.url, "cannot read {name} of {}, making it again from the columns", self.record.url);
+                opened.collect_traces(&self.record.url).map(choose)
+            }
+            stored => stored,
+        }
+    }
+
+    fn key(&self) -> u64 {
+        u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
+    }
+}
+
+impl OpenRows {
+    /// The row groups that have rows of the ranges, and the rows of these groups to read.
+    fn select(&self, rows: &[Range<u64>]) -> (Vec<usize>, RowSelection) {
+        let (mut groups, mut selected, mut before) = (Vec::new(), Vec::new(), 0u64);
+        for (group, bounds) in self.starts.windows(2).enumerate() {
+            let first = rows.partition_point(|range| range.end <= bounds[0]);
+            let inside = rows[first..].iter().take_while(|range| range.start < bounds[1]);
+            let shift = |row: u64| (row.clamp(bounds[0], bounds[1]) - bounds[0] + before) as usize;
+            let count = selected.len();
+            selected.extend(inside.map(|range| shift(range.start)..shift(range.end)).filter(|range| !range.is_empty()));
+            if selected.len() > count {
+                groups.push(group);
+                before += bounds[1] - bounds[0];
+            }
+        }
+        (groups, RowSelection::from_consecutive_ranges(selected.into_iter(), before as usize))
+    }
+
+    fn collect_traces(&self, url: &str) -> Result<(TraceFilter, TraceIndex)> {
+        let corrupt = || Error::corrupt(format!("cannot read the traces of {url}"));
+        let parquet = self.segment.metadata.parquet_schema();
+        let column = columns::column_of(parquet, schema::TRACE_ID).ok_or_else(corrupt)?;
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.segment.file.clone(), self.segment.metadata.clone())
+            .with_projection(ProjectionMask::leaves(parquet, [column]))
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| corrupt().with_source(error))?;
+        let mut traces = TracesBuilder::default();
+        for rows in batches {
+            let rows = rows.map_err(|error| corrupt().with_source(error))?;
+            let ids = rows.columns().first().and_then(|column| arrow::array::AsArray::as_fixed_size_binary_opt(column.as_ref()));
+            traces.push(ids.ok_or_else(corrupt)?)?;
+        }
+        Ok(traces.finish())
+    }
+}

@@ -1,0 +1,233 @@
+//! What a request asks for comes out, and little else is read.
+
+use std::collections::BTreeSet;
+
+use signalbox_model::disk::{DirEntry, DiskFile, OpenMode, Space};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::random::trace;
+use super::*;
+
+/// A world with rows in the head and in segments of both levels.
+fn mixed(table: Table) -> World {
+    let (mut world, mut random) = (World::new(table), Random(31));
+    for _ in 0..4 {
+        world.append(&mut random, 3000);
+        world.flush();
+    }
+    world.merge(0, 2);
+    world.append(&mut random, 3000);
+    world.append(&mut random, 30);
+    world
+}
+
+fn numbers(batches: &[RecordBatch]) -> BTreeSet<u64> {
+    let all: Vec<u64> = batches.iter().flat_map(sequences).collect();
+    let distinct: BTreeSet<u64> = all.iter().copied().collect();
+    assert_eq!(distinct.len(), all.len(), "a row came twice");
+    distinct
+}
+
+/// Sequences of all rows that a test of column texts keeps.
+fn wanted(world: &World, keep: &dyn Fn(&RecordBatch, usize) -> bool) -> BTreeSet<u64> {
+    let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+    all.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number)).collect()
+}
+
+fn service(rows: &RecordBatch, row: usize) -> String {
+    let column = rows.column_by_name(schema::SERVICE).unwrap().as_dictionary::<UInt32Type>();
+    column.values().as_string::<i32>().value(column.keys().value(row) as usize).to_owned()
+}
+
+fn time(rows: &RecordBatch, row: usize) -> i64 {
+    rows.column_by_name(schema::TIMESTAMP).unwrap().as_primitive::<TimestampNanosecondType>().value(row)
+}
+
+#[test]
+fn a_trace_comes_out_whole() {
+    for table in [Table::Logs, Table::Spans] {
+        let world = mixed(table);
+        for number in [0, 7, 150, 299] {
+            let id = trace(number);
+            let of_trace = |rows: &RecordBatch, row: usize| {
+                let ids = rows.column_by_name(schema::TRACE_ID).unwrap().as_fixed_size_binary();
+                ids.is_valid(row) && ids.value(row) == id.as_bytes()
+            };
+            let want = wanted(&world, &of_trace);
+            assert!(want.len() > 5);
+            let request = ScanRequest { trace_id: Some(id), ..ScanRequest::all(TimeRange::ALL) };
+            assert_eq!(numbers(&world.scan(&request).unwrap()), want);
+            let request = ScanRequest { projection: Some(vec![schema::index(&schema_of(table).unwrap(), schema::SEQUENCE)]), ..request };
+            assert_eq!(numbers(&world.scan(&request).unwrap()), want, "without the column of traces");
+        }
+        let request = ScanRequest { trace_id: Some(trace(300)), ..ScanRequest::all(TimeRange::ALL) };
+        assert!(world.scan(&request).unwrap().iter().all(|rows| rows.num_rows() == 0));
+    }
+}
+
+#[test]
+fn services_and_times_and_columns_are_as_asked() {
+    for table in [Table::Logs, Table::Spans] {
+        let world = mixed(table);
+        let second = |count: i64| 1_700_000_000_000_000_000 + count * 1_000_000_000;
+        let requests = [
+            ScanRequest { services: vec!["s1".into(), "none".into()], ..ScanRequest::all(TimeRange::ALL) },
+            ScanRequest { services: vec!["none".into()], ..ScanRequest::all(TimeRange::ALL) },
+            ScanRequest::all(TimeRange::from_ns(second(20), second(30))),
+            ScanRequest { services: vec!["s0".into()], ..ScanRequest::all(TimeRange::from_ns(second(199), i64::MAX)) },
+            ScanRequest::all(TimeRange::from_ns(i64::MIN, i64::MIN + 5)),
+        ];
+        for request in requests {
+            let keep = |rows: &RecordBatch, row: usize| {
+                request.range.contains_ns(time(rows, row)) && (request.services.is_empty() || request.services.contains(&service(rows, row)))
+            };
+            let want = wanted(&world, &keep);
+            let found = world.scan(&request).unwrap();
+            let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
+            assert_eq!(kept.collect::<BTreeSet<_>>(), want, "{request:?}");
+        }
+    }
+}
+
+#[test]
+fn projections_have_the_columns_asked_for_and_all_rows() {
+    for table in [Table::Logs, Table::Spans] {
+        let world = mixed(table);
+        let all = schema_of(table).unwrap();
+        for projection in [vec![0], vec![], vec![2, 3, 15], (0..all.fields().len()).collect()] {
+            let request = ScanRequest { projection: Some(projection.clone()), ..ScanRequest::all(TimeRange::ALL) };
+            let found = world.scan(&request).unwrap();
+            assert_eq!(found.iter().map(RecordBatch::num_rows).sum::<usize>(), world.rows.len());
+            for rows in &found {
+                assert_eq!(rows.schema().fields(), all.project(&projection).unwrap().fields());
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_tell_their_times_and_rows_and_can_be_read_newest_first() {
+    for table in [Table::Logs, Table::Spans] {
+        let (mut world, mut random) = (World::new(table), Random(5));
+        (0..8).for_each(|_| world.append(&mut random, 2500));
+        world.flush();
+        let request = ScanRequest::all(TimeRange::from_ns(0, i64::MAX - 10));
+        let parts = world.view().scan(table, &request).unwrap();
+        assert!(parts.len() > 1);
+        for part in parts {
+            let (range, rows) = (part.range, part.rows);
+            let found: Vec<RecordBatch> = part.read().unwrap().collect::<Result<_>>().unwrap();
+            assert_eq!(found.iter().map(|rows| rows.num_rows() as u64).sum::<u64>(), rows);
+            assert!(found.iter().all(|rows| (0..rows.num_rows()).all(|row| range.contains_ns(time(rows, row)))));
+        }
+    }
+}
+
+#[test]
+fn more_segments_than_are_divided_are_all_read() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(6));
+    for _ in 0..70 {
+        world.append(&mut random, 20);
+        world.flush();
+    }
+    world.check("seventy segments");
+}
+
+/// A disk that counts what is read.
+#[derive(Debug)]
+struct CountingDisk(Arc<dyn Disk>, Arc<AtomicU64>);
+
+#[derive(Debug)]
+struct CountingFile(Box<dyn DiskFile>, Arc<AtomicU64>);
+
+impl Disk for CountingDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(CountingFile(self.0.open(path, mode)?, Arc::clone(&self.1))))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.0.create_dir_all(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.0.list(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.sync_dir(path)
+    }
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.0.space(path)
+    }
+    fn real_path(&self, path: &Path) -> Option<PathBuf> {
+        self.0.real_path(path)
+    }
+}
+
+impl DiskFile for CountingFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        self.0.read_at(buffer, offset)
+    }
+    fn write_at(&self, data: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(data, offset)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+}
+
+#[test]
+fn a_trace_that_is_nowhere_is_looked_up_without_reading_once_the_filters_are_known() {
+    let (mut world, mut random) = (World::new(Table::Spans), Random(8));
+    let read = Arc::new(AtomicU64::new(0));
+    world.disk = Arc::new(CountingDisk(Arc::clone(&world.disk), Arc::clone(&read)));
+    for _ in 0..4 {
+        world.append(&mut random, 2000);
+        world.flush();
+    }
+    let scan = |number: u64| world.scan(&ScanRequest { trace_id: Some(trace(number)), ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+    scan(1000);
+    let before = read.load(Ordering::Relaxed);
+    // One look-up in two hundred passes a filter and reads an index, and then none of the rows.
+    let bytes: Vec<u64> = (1001..1101)
+        .map(|number| {
+            let before = read.load(Ordering::Relaxed);
+            assert!(scan(number).is_empty());
+            read.load(Ordering::Relaxed) - before
+        })
+        .collect();
+    assert!(bytes.iter().filter(|bytes| **bytes == 0).count() >= 90, "{bytes:?}");
+    assert!(before > 0);
+}
+
+#[test]
+fn few_columns_and_few_pages_read_a_part_of_a_segment() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(9));
+    let read = Arc::new(AtomicU64::new(0));
+    world.disk = Arc::new(CountingDisk(Arc::clone(&world.disk), Arc::clone(&read)));
+    (0..8).for_each(|_| world.append(&mut random, 2500));
+    world.flush();
+    let bytes = world.segments[0].record().bytes;
+    world.segments[0].opened().unwrap();
+    let before = read.load(Ordering::Relaxed);
+    let request = ScanRequest { trace_id: Some(trace(3)), projection: Some(vec![0, 2]), ..ScanRequest::all(TimeRange::ALL) };
+    assert!(!world.scan(&request).unwrap().is_empty());
+    let one_trace = read.load(Ordering::Relaxed) - before;
+    assert!(one_trace < bytes * 3 / 4, "{one_trace} of {bytes}");
+    let before = read.load(Ordering::Relaxed);
+    let newest = ScanRequest { projection: Some(vec![0, 2]), ..ScanRequest::all(TimeRange::from_ns(i64::MAX - 3, i64::MAX)) };
+    assert!(!world.scan(&newest).unwrap().is_empty());
+    let two_columns = read.load(Ordering::Relaxed) - before;
+    assert!(two_columns < bytes / 2, "{two_columns} of {bytes}");
+}

@@ -1,0 +1,62 @@
+//! Writes a segment of rows that come in their order.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampNanosecondType;
+use signalbox_model::{Error, Result, Table, TimeRange, schema};
+
+use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
+use super::{Target, columns, schema_of};
+use crate::format::{Segment, SegmentWriter};
+
+/// A segment in the making.
+#[derive(Debug)]
+pub(super) struct RowsWriter {
+    file: SegmentWriter,
+    traces: TracesBuilder,
+    bounds: (i64, i64),
+}
+
+impl RowsWriter {
+    pub(super) fn create(table: Table, target: &mut Target<'_>) -> Result<Self> {
+        let schema = schema_of(table)?;
+        let segment = (target.record)(table)?;
+        let properties = columns::properties(table, &schema, super::zstd_level(segment.level));
+        let properties = properties.map_err(|error| Error::internal("cannot set up the columns of a segment").with_source(error))?;
+        let file = SegmentWriter::create(target.disk, target.dir, segment, schema, properties)?;
+        Ok(Self { file, traces: TracesBuilder::default(), bounds: (i64::MAX, i64::MIN) })
+    }
+
+    /// Appends rows, in their order.
+    pub(super) fn push(&mut self, rows: &RecordBatch) -> Result<()> {
+        let other_schema = || Error::internal("cannot write rows: their schema is another one");
+        let times = rows.column_by_name(schema::TIMESTAMP).and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
+        for time in times.ok_or_else(other_schema)?.values() {
+            self.bounds = (self.bounds.0.min(*time), self.bounds.1.max(*time));
+        }
+        let traces = rows.column_by_name(schema::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt());
+        self.traces.push(traces.ok_or_else(other_schema)?)?;
+        self.file.write(rows)
+    }
+
+    /// Completes the segment, which must have rows.
+    pub(super) fn finish(mut self) -> Result<Segment> {
+        match self.embed() {
+            Ok(()) => self.file.finish(TimeRange::from_ns(self.bounds.0, self.bounds.1)),
+            Err(error) => {
+                self.file.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    fn embed(&mut self) -> Result<()> {
+        let (filter, index) = std::mem::take(&mut self.traces).finish();
+        self.file.embed(FILTER_BLOB, &filter.encode())?;
+        self.file.embed(INDEX_BLOB, &index.encode())
+    }
+
+    /// Gives up and removes the file.
+    pub(super) fn abandon(self) {
+        self.file.abandon();
+    }
+}

@@ -1,0 +1,7 @@
+//! Reading rows of logs and spans: head and segments as parts of a scan.
+
+mod plan;
+pub(crate) mod reader;
+mod view;
+
+pub(crate) use view::RowView;

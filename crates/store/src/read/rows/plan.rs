@@ -1,0 +1,157 @@
+//! Which rows of a segment a scan reads, and in which parts.
+//!
+//! A part has pages of similar times, whatever the order of the rows: pages are sorted by their last instant and cut into
+//! parts. So who wants the newest rows reads the first parts and stops.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::UInt32Type;
+use arrow::error::ArrowError;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
+use signalbox_model::{Result, TimeRange, TraceId, schema};
+
+use crate::format::rows::{OpenRows, RowSegment, column_of};
+use crate::scan::{Batches, ScanPart, ScanRequest};
+
+/// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
+const PART_ROWS: u64 = if cfg!(test) { 4 << 10 } else { 64 << 10 };
+
+/// Neighbouring rows of a row group and the bounds of their times.
+struct Piece {
+    rows: Range<u64>,
+    range: TimeRange,
+}
+
+/// The parts of a segment that has to be searched.
+pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mut Vec<ScanPart>) -> Result<()> {
+    let opened = segment.opened()?;
+    let mut pieces = pieces(&opened, request);
+    pieces.sort_by_key(|piece| (piece.range.end_ns, piece.rows.start));
+    let mut rest = pieces.as_slice();
+    while !rest.is_empty() {
+        let mut rows = 0;
+        let full = rest.iter().position(|piece| {
+            rows += piece.rows.end - piece.rows.start;
+            rows >= PART_ROWS
+        });
+        let (part, later) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
+        rest = later;
+        found.push(part_of(segment, part, request));
+    }
+    Ok(())
+}
+
+/// The whole segment as one part, opened when the part is read.
+pub(super) fn late_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> ScanPart {
+    let (record, segment, request) = (segment.record(), Arc::clone(segment), request.clone());
+    ScanPart::new(record.range, record.rows, move || {
+        let opened = segment.opened()?;
+        let rows = pieces(&opened, &request).into_iter().map(|piece| piece.rows).collect();
+        read(&segment, rows, &request)
+    })
+}
+
+/// The rows of a trace in a segment as a part, `None` if there are none.
+pub(super) fn trace_part(segment: &Arc<RowSegment>, trace: TraceId, request: &ScanRequest) -> Result<Option<ScanPart>> {
+    let rows = segment.rows_of_trace(&trace)?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let count = rows.iter().map(|range| range.end - range.start).sum();
+    let (range, segment, request) = (segment.record().range, Arc::clone(segment), request.clone());
+    Ok(Some(ScanPart::new(range, count, move || read(&segment, rows, &request))))
+}
+
+fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest) -> ScanPart {
+    let mut rows: Vec<Range<u64>> = pieces.iter().map(|piece| piece.rows.clone()).collect();
+    rows.sort_by_key(|range| range.start);
+    let start_ns = pieces.iter().map(|piece| piece.range.start_ns).min().unwrap_or(i64::MAX);
+    let end_ns = pieces.iter().map(|piece| piece.range.end_ns).max().unwrap_or(i64::MIN);
+    let count = rows.iter().map(|range| range.end - range.start).sum();
+    let (segment, request) = (Arc::clone(segment), request.clone());
+    ScanPart::new(TimeRange::from_ns(start_ns, end_ns), count, move || read(&segment, rows, &request))
+}
+
+fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest) -> Result<Batches> {
+    let filter = row_filter(segment.opened()?.as_ref(), request);
+    segment.read(&rows, request.projection.as_deref(), filter)
+}
+
+/// The pages that may have rows of the request, in the order of the file.
+fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
+    let metadata = opened.segment.metadata.metadata();
+    let parquet = metadata.file_metadata().schema_descr();
+    let (Some(time), Some(service)) = (column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SERVICE)) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (group, bounds) in opened.starts.windows(2).enumerate() {
+        let statistics = metadata.row_group(group).column(time).statistics();
+        let range = match statistics {
+            Some(Statistics::Int64(times)) => TimeRange::from_ns(times.min_opt().copied().unwrap_or(i64::MIN), times.max_opt().copied().unwrap_or(i64::MAX)),
+            _ => TimeRange::ALL,
+        };
+        if !range.overlaps(&request.range) {
+            continue;
+        }
+        let pages = metadata.offset_index().and_then(|index| index.get(group)?.get(time)).map(|index| index.page_locations().as_slice());
+        let index = |column: usize| metadata.column_index().and_then(|index| index.get(group)?.get(column));
+        let (Some(pages), Some(ColumnIndexMetaData::INT64(times))) = (pages, index(time)) else {
+            found.push(Piece { rows: bounds[0]..bounds[1], range });
+            continue;
+        };
+        for (page, location) in pages.iter().enumerate() {
+            let first = bounds[0] + location.first_row_index.max(0) as u64;
+            let end = pages.get(page + 1).map_or(bounds[1], |next| bounds[0] + next.first_row_index.max(0) as u64);
+            let own = match (times.min_value(page), times.max_value(page)) {
+                (Some(min), Some(max)) => TimeRange::from_ns(*min, *max),
+                _ => range,
+            };
+            if own.overlaps(&request.range) && may_have_service(index(service), page, pages.len(), &request.services) {
+                found.push(Piece { rows: first..end, range: own });
+            }
+        }
+    }
+    found
+}
+
+/// Whether a page may have rows of one of the services. Pages of all columns begin at the same rows; where they are not as
+/// many, nothing is known.
+fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, pages: usize, services: &[String]) -> bool {
+    let Some(ColumnIndexMetaData::BYTE_ARRAY(index)) = index else { return true };
+    if services.is_empty() || index.num_pages() != pages as u64 {
+        return true;
+    }
+    let is_after_min = |service: &String| index.min_value(page).is_none_or(|min| min <= service.as_bytes());
+    let is_before_max = |service: &String| index.max_value(page).is_none_or(|max| service.as_bytes() <= max);
+    services.iter().any(|service| is_after_min(service) && is_before_max(service))
+}
+
+/// Reads the other columns only where trace and service fit.
+fn row_filter(opened: &OpenRows, request: &ScanRequest) -> Option<RowFilter> {
+    let parquet = opened.segment.metadata.parquet_schema();
+    let mask = |name: &str| column_of(parquet, name).map(|column| ProjectionMask::leaves(parquet, [column]));
+    if let (Some(trace), Some(mask)) = (request.trace_id, mask(schema::TRACE_ID)) {
+        let is_wanted = move |rows: RecordBatch| {
+            let traces = rows.column(0).as_fixed_size_binary_opt().ok_or_else(other_type)?;
+            Ok((0..traces.len()).map(|row| Some(traces.is_valid(row) && traces.value(row) == trace.as_bytes())).collect())
+        };
+        return Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]));
+    }
+    let mask = mask(schema::SERVICE).filter(|_| !request.services.is_empty())?;
+    let services = request.services.clone();
+    let is_wanted = move |rows: RecordBatch| {
+        let column = rows.column(0).as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
+        let texts = column.values().as_string_opt::<i32>().ok_or_else(other_type)?;
+        let wanted: Vec<bool> = texts.iter().map(|text| services.iter().any(|service| Some(service.as_str()) == text)).collect();
+        Ok::<BooleanArray, ArrowError>(column.keys().values().iter().map(|key| wanted.get(*key as usize).copied()).collect())
+    };
+    Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]))
+}
+
+fn other_type() -> ArrowError {
+    ArrowError::SchemaError("a column has another type".into())
+}

@@ -1,0 +1,80 @@
+//! What a snapshot shows of logs or spans: head and segments as parts of a scan.
+
+use std::sync::Arc;
+
+use arrow::array::UInt32Array;
+use arrow::record_batch::RecordBatch;
+use signalbox_model::{Error, Result, Table};
+
+use super::plan;
+use crate::format::rows::RowSegment;
+use crate::scan::{Batches, ScanPart, ScanRequest};
+use crate::write::head::rows::RowHeadView;
+use crate::write::head::rows::chunk::Chunk;
+
+/// Of a scan over more segments only so many of the newest, and as many of the oldest, are opened to divide them into parts:
+/// the others may never be read.
+const DIVIDED_SEGMENTS: usize = 32;
+
+/// Head and segments of one table of one tenant at one instant. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct RowView {
+    pub(crate) head: RowHeadView,
+    /// Segments in any order; those of other tables are passed over.
+    pub(crate) segments: Arc<[Arc<RowSegment>]>,
+}
+
+impl RowView {
+    /// The rows of the table as parts. Contract as that of `Snapshot::scan`.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub(crate) fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        let mut parts = Vec::new();
+        if self.head.table == table {
+            for chunk in self.head.chunks.iter() {
+                parts.extend(head_part(chunk, request)?);
+            }
+        }
+        let is_wanted = |segment: &&Arc<RowSegment>| segment.record().table == table && segment.record().range.overlaps(&request.range);
+        let mut segments: Vec<&Arc<RowSegment>> = self.segments.iter().filter(is_wanted).collect();
+        if let Some(trace) = request.trace_id {
+            for segment in segments {
+                parts.extend(plan::trace_part(segment, trace, request)?);
+            }
+            return Ok(parts);
+        }
+        segments.sort_by_key(|segment| segment.record().range.end_ns);
+        let (oldest, newest) = (DIVIDED_SEGMENTS, segments.len().saturating_sub(DIVIDED_SEGMENTS));
+        for (at, segment) in segments.into_iter().enumerate() {
+            if at < oldest || at >= newest {
+                plan::parts(segment, request, &mut parts)?;
+            } else {
+                parts.push(plan::late_part(segment, request));
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn head_part(chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
+    let failed = |error| Error::internal("cannot choose rows of the head").with_source(error);
+    if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {
+        return Ok(None);
+    }
+    let project = |rows: &RecordBatch| match &request.projection {
+        Some(columns) => rows.project(columns).map_err(failed),
+        None => Ok(rows.clone()),
+    };
+    let rows = match &request.trace_id {
+        Some(trace) => {
+            let rows = chunk.rows_of_trace(trace);
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            arrow::compute::take_record_batch(&project(&chunk.rows)?, &UInt32Array::from(rows)).map_err(failed)?
+        }
+        None => project(&chunk.rows)?,
+    };
+    Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || Ok(Box::new(std::iter::once(Ok(rows))) as Batches))))
+}
