@@ -15,13 +15,13 @@ pub mod settings;
 pub mod snapshot;
 pub mod write;
 
-mod head_scan;
 mod layout;
 mod limits;
 mod maintain;
 mod publish;
 mod read;
 mod segment_records;
+mod segments;
 mod store;
 mod tenants;
 

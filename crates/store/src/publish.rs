@@ -4,18 +4,15 @@
 //! change is never given up: it stays *unsettled*, its files stay, and nothing else is committed before it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use signalbox_model::disk::Disk;
 use signalbox_model::{Result, Tenant};
 
 use crate::catalog::{Catalog, CatalogChange, CatalogState};
-use crate::format::metrics::MetricSegment;
 use crate::format::{Segment, SegmentId};
-use crate::read::metrics::cache::PageCache;
+use crate::segments::{SegmentHandle, Shelf};
 use crate::tenants::Tenants;
 use crate::write::flush::Cut;
 
@@ -54,22 +51,6 @@ impl Change {
     }
 }
 
-/// Where segments live, and how they are opened.
-#[derive(Debug)]
-pub(crate) struct Shelf {
-    pub(crate) disk: Arc<dyn Disk>,
-    /// The data directory.
-    pub(crate) dir: PathBuf,
-    pub(crate) cache: Arc<PageCache>,
-}
-
-impl Shelf {
-    /// A handle on a segment of the catalog. Does no IO.
-    pub(crate) fn open(&self, record: &Segment) -> Arc<MetricSegment> {
-        MetricSegment::open(&self.disk, &self.dir, record, &self.cache)
-    }
-}
-
 /// Publishes changes, one after the other.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -80,7 +61,7 @@ pub(crate) struct Publisher {
     /// The position before which all frames are in segments.
     consumed: AtomicU64,
     /// Segments that are no more, until no snapshot holds them.
-    retired: Mutex<Vec<Arc<MetricSegment>>>,
+    retired: Mutex<Vec<SegmentHandle>>,
 }
 
 impl Publisher {
@@ -137,7 +118,7 @@ impl Publisher {
     /// Makes snapshots see a committed change.
     fn show(&self, change: &Change) {
         let removed: HashSet<SegmentId> = change.removed.iter().map(|segment| segment.id).collect();
-        let mut added: BTreeMap<&Tenant, Vec<Arc<MetricSegment>>> = BTreeMap::new();
+        let mut added: BTreeMap<&Tenant, Vec<SegmentHandle>> = BTreeMap::new();
         for segment in &change.added {
             added.entry(&segment.tenant).or_default().push(self.shelf.open(segment));
         }
@@ -158,7 +139,7 @@ impl Publisher {
     pub(crate) fn remove_retired(&self) {
         let unheld: Vec<_> = {
             let mut retired = self.retired.lock();
-            let (unheld, held) = std::mem::take(&mut *retired).into_iter().partition(|segment| Arc::strong_count(segment) == 1);
+            let (unheld, held) = std::mem::take(&mut *retired).into_iter().partition(|segment| segment.is_last());
             *retired = held;
             unheld
         };

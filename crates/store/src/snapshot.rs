@@ -6,6 +6,7 @@ use std::sync::Arc;
 use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
 use crate::read::metrics::MetricView;
+use crate::read::rows::RowView;
 use crate::scan::{ScanPart, ScanRequest};
 use crate::tenants::TenantStore;
 
@@ -45,8 +46,10 @@ pub struct SeriesSamples<'a> {
 /// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub(crate) head: Arc<TenantStore>,
     pub(crate) metrics: MetricView,
+    pub(crate) logs: RowView,
+    pub(crate) spans: RowView,
+    pub(crate) store: Arc<TenantStore>,
 }
 
 impl Snapshot {
@@ -86,7 +89,7 @@ impl Snapshot {
 
     /// Metadata of metric families, sorted by name.
     pub fn metadata(&self) -> Vec<MetricMetadata> {
-        self.head.metrics.metadata()
+        self.store.metrics.metadata()
     }
 
     /// Exemplars in the range of the series that match, sorted by labels, then time.
@@ -105,7 +108,8 @@ impl Snapshot {
     pub fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
         match table.signal() {
             Signal::Metrics => self.metrics.scan(table, request),
-            Signal::Logs | Signal::Traces => self.head.scan(table, request),
+            Signal::Logs => self.logs.scan(table, request),
+            Signal::Traces => self.spans.scan(table, request),
         }
     }
 }

@@ -13,11 +13,12 @@ use signalbox_model::{Batch, Clock, Error, KnownSeries, Result, Tenant};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use crate::disk::{RealDisk, RootLock};
 use crate::layout;
-use crate::maintain::Maintainer;
 use crate::maintain::worker::Desk;
-use crate::publish::{Publisher, Shelf};
+use crate::maintain::{Maintainer, gauges};
+use crate::publish::Publisher;
 use crate::read::metrics::cache::PageCache;
 use crate::segment_records::SegmentRecords;
+use crate::segments::Shelf;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::tenants::{TenantStore, Tenants};
@@ -43,7 +44,6 @@ struct Inner {
     maintainer: Maintainer,
     publisher: Arc<Publisher>,
     flushing: Desk,
-    maintaining: Desk,
     flush_wal_bytes: u64,
     is_closed: AtomicBool,
     lock: Mutex<Option<RootLock>>,
@@ -149,7 +149,7 @@ impl Store {
     /// # Errors
     /// Of the disk and the catalog; nothing is lost.
     pub async fn maintain(&self) -> Result<()> {
-        self.inner.maintaining.ask().await
+        self.inner.maintainer.desk.ask().await
     }
 
     /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots
@@ -160,7 +160,7 @@ impl Store {
     pub async fn close(&self) -> Result<()> {
         self.inner.is_closed.store(true, Ordering::Release);
         let flushed = self.inner.flushing.ask().await;
-        self.inner.maintaining.end().await;
+        self.inner.maintainer.desk.end().await;
         self.inner.flushing.end().await;
         self.inner.end().await;
         drop(self.inner.lock.lock().take());
@@ -183,8 +183,11 @@ impl Inner {
             shelf,
             records,
             clock: Arc::clone(&clock),
+            desk: Desk::default(),
         };
-        maintainer.forget_lost(&lost).await;
+        if let Err(error) = maintainer.quarantine(&lost, "its file is missing or cut").await {
+            tracing::warn!(%error, "cannot take damaged segments out of the catalog, the next start tries again");
+        }
         let inner = Arc::new(Self {
             appender: Appender::new(Arc::clone(&wal), Arc::clone(&tenants), Arc::clone(&account), settings),
             tenants,
@@ -194,7 +197,6 @@ impl Inner {
             maintainer,
             publisher,
             flushing: Desk::default(),
-            maintaining: Desk::default(),
             flush_wal_bytes: settings.flush_wal_bytes,
             is_closed: AtomicBool::new(false),
             lock: Mutex::new(None),
@@ -220,9 +222,10 @@ impl Inner {
     }
 
     fn start(self: &Arc<Self>, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<()> {
+        let maintenance = Due::new(clock, settings.maintain_interval_seconds);
         let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.flush_interval_seconds));
         let (account, limit) = (Arc::clone(&self.account), self.flush_wal_bytes);
-        let flushed = due.clone();
+        let (flushed, more) = (due.clone(), maintenance.clone());
         self.flushing.start(
             "store-flush",
             move || account.active_bytes() >= limit || due.is_over(),
@@ -230,15 +233,17 @@ impl Inner {
                 let inner = weak.upgrade()?;
                 flushed.restart();
                 let done = runtime.block_on(inner.flusher.flush());
-                inner.maintaining.poke();
+                more.hasten();
                 Some(done)
             },
         )?;
-        let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.maintain_interval_seconds));
-        let maintained = due.clone();
-        self.maintaining.start(
+        let (weak, tenants, maintained) = (Arc::downgrade(self), Arc::clone(&self.tenants), maintenance.clone());
+        self.maintainer.desk.start(
             "store-maintain",
-            move || due.is_over(),
+            move || {
+                gauges::report(&tenants);
+                maintenance.is_over() || Maintainer::knows_damage(&tenants)
+            },
             move |runtime| {
                 let inner = weak.upgrade()?;
                 maintained.restart();
@@ -251,7 +256,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.flushing.stop();
-        self.maintaining.stop();
+        self.maintainer.desk.stop();
     }
 }
 
@@ -262,11 +267,12 @@ struct Due {
     interval: Duration,
     /// Monotonic nanoseconds at which the interval began.
     since: Arc<AtomicU64>,
+    is_hastened: Arc<AtomicBool>,
 }
 
 impl Due {
     fn new(clock: &Arc<dyn Clock>, seconds: u64) -> Self {
-        let due = Self { clock: Arc::clone(clock), interval: Duration::from_secs(seconds), since: Arc::default() };
+        let due = Self { clock: Arc::clone(clock), interval: Duration::from_secs(seconds), since: Arc::default(), is_hastened: Arc::default() };
         due.restart();
         due
     }
@@ -275,11 +281,17 @@ impl Due {
         u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// Makes it due now.
+    fn hasten(&self) {
+        self.is_hastened.store(true, Ordering::Relaxed);
+    }
+
     fn restart(&self) {
+        self.is_hastened.store(false, Ordering::Relaxed);
         self.since.store(self.now(), Ordering::Relaxed);
     }
 
     fn is_over(&self) -> bool {
-        Duration::from_nanos(self.now().saturating_sub(self.since.load(Ordering::Relaxed))) >= self.interval
+        self.is_hastened.load(Ordering::Relaxed) || Duration::from_nanos(self.now().saturating_sub(self.since.load(Ordering::Relaxed))) >= self.interval
     }
 }

@@ -6,15 +6,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::record_batch::RecordBatch;
 use parking_lot::RwLock;
-use signalbox_model::{KnownSeries, Labels, SeriesKey, SeriesRef, Tenant};
+use signalbox_model::{KnownSeries, Labels, SeriesKey, SeriesRef, Table, Tenant};
 
 use crate::format::SegmentId;
 use crate::format::metrics::MetricSegment;
+use crate::format::rows::RowSegment;
 use crate::read::metrics::MetricView;
+use crate::read::rows::RowView;
+use crate::segments::SegmentHandle;
 use crate::snapshot::Snapshot;
 use crate::write::head::metrics::MetricHead;
+use crate::write::head::rows::RowHead;
 use crate::write::payload::SeriesLabels;
 
 /// All tenants by name.
@@ -43,47 +46,94 @@ impl Tenants {
         all.sort_by(|left, right| left.0.cmp(&right.0));
         all
     }
+
+    /// The published segments of all tenants.
+    pub(crate) fn segments(&self) -> Vec<SegmentHandle> {
+        self.all().iter().flat_map(|(_, store)| Table::ALL.into_iter().flat_map(|table| store.segments(table)).collect::<Vec<_>>()).collect()
+    }
 }
 
 /// Head and segments of one tenant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TenantStore {
     pub(crate) metrics: MetricHead,
-    pub(crate) logs: RwLock<Vec<RecordBatch>>,
-    pub(crate) spans: RwLock<Vec<RecordBatch>>,
+    pub(crate) logs: RowHead,
+    pub(crate) spans: RowHead,
     published: RwLock<Published>,
 }
 
-/// The segments of one tenant. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Published {
-    /// Oldest rows first: of two samples of one series and time the one in the later segment counts.
-    pub(crate) metrics: Arc<[Arc<MetricSegment>]>,
+/// The segments of one tenant, by signal. Oldest rows first: of two samples of one series and time the one in the later
+/// segment counts.
+#[derive(Debug, Default)]
+struct Published {
+    metrics: Arc<[Arc<MetricSegment>]>,
+    logs: Arc<[Arc<RowSegment>]>,
+    spans: Arc<[Arc<RowSegment>]>,
+}
+
+impl Default for TenantStore {
+    fn default() -> Self {
+        Self { metrics: MetricHead::default(), logs: RowHead::new(Table::Logs), spans: RowHead::new(Table::Spans), published: RwLock::default() }
+    }
 }
 
 impl TenantStore {
-    /// The segments that are published now.
-    pub(crate) fn published(&self) -> Published {
-        self.published.read().clone()
+    /// The published segments of a table, oldest rows first.
+    pub(crate) fn segments(&self, table: Table) -> Vec<SegmentHandle> {
+        let published = self.published.read();
+        match table {
+            Table::Samples | Table::Histograms | Table::Exemplars => {
+                let of_table = published.metrics.iter().filter(|segment| segment.record().table == table);
+                of_table.cloned().map(SegmentHandle::Metrics).collect()
+            }
+            Table::Logs => published.logs.iter().cloned().map(SegmentHandle::Rows).collect(),
+            Table::Spans => published.spans.iter().cloned().map(SegmentHandle::Rows).collect(),
+        }
     }
 
     /// Head and segments at this instant.
     pub(crate) fn snapshot(self: &Arc<Self>) -> Snapshot {
         let published = self.published.read();
-        let metrics = MetricView { head: self.metrics.view(), segments: Arc::clone(&published.metrics) };
-        Snapshot { head: Arc::clone(self), metrics }
+        Snapshot {
+            metrics: MetricView { head: self.metrics.view(), segments: Arc::clone(&published.metrics) },
+            logs: RowView { head: self.logs.view(), segments: Arc::clone(&published.logs) },
+            spans: RowView { head: self.spans.view(), segments: Arc::clone(&published.spans) },
+            store: Arc::clone(self),
+        }
     }
 
     /// Changes what is published; `release` forgets what of the head it holds. Gives back the segments that went.
-    pub(crate) fn publish(&self, added: Vec<Arc<MetricSegment>>, removed: &HashSet<SegmentId>, release: impl FnOnce(&Self)) -> Vec<Arc<MetricSegment>> {
+    pub(crate) fn publish(&self, added: Vec<SegmentHandle>, removed: &HashSet<SegmentId>, release: impl FnOnce(&Self)) -> Vec<SegmentHandle> {
+        let (mut metrics, mut logs, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+        for segment in added {
+            match segment {
+                SegmentHandle::Metrics(segment) => metrics.push(segment),
+                SegmentHandle::Rows(segment) if segment.record().table == Table::Logs => logs.push(segment),
+                SegmentHandle::Rows(segment) => spans.push(segment),
+            }
+        }
         let mut published = self.published.write();
-        let (gone, mut kept): (Vec<_>, Vec<_>) = published.metrics.iter().cloned().partition(|segment| removed.contains(&segment.record().id));
-        kept.extend(added);
-        kept.sort_by_key(|segment| segment.record().order());
-        published.metrics = kept.into();
+        let mut gone = Vec::new();
+        let of_metrics = |segment: &MetricSegment| (segment.record().order(), removed.contains(&segment.record().id));
+        let of_rows = |segment: &RowSegment| (segment.record().order(), removed.contains(&segment.record().id));
+        gone.extend(change(&mut published.metrics, metrics, of_metrics).into_iter().map(SegmentHandle::Metrics));
+        gone.extend(change(&mut published.logs, logs, of_rows).into_iter().map(SegmentHandle::Rows));
+        gone.extend(change(&mut published.spans, spans, of_rows).into_iter().map(SegmentHandle::Rows));
         release(self);
         gone
     }
+}
+
+/// Adds to a list and removes from it; `look` says the place of a segment in the order, and whether it goes. A list that
+/// stays as it is stays shared with the snapshots that hold it.
+fn change<S, K: Ord>(list: &mut Arc<[Arc<S>]>, added: Vec<Arc<S>>, look: impl Fn(&S) -> (K, bool)) -> Vec<Arc<S>> {
+    let (gone, mut kept): (Vec<_>, Vec<_>) = list.iter().cloned().partition(|segment| look(segment).1);
+    if !added.is_empty() || !gone.is_empty() {
+        kept.extend(added);
+        kept.sort_by_key(|segment| look(segment).0);
+        *list = kept.into();
+    }
+    gone
 }
 
 impl KnownSeries for TenantStore {

@@ -1,6 +1,9 @@
-//! What the store does by itself: flushes when it is time, merges segments, removes what is too old.
+//! What the store does by itself besides flushing: merges segments, removes what is too old, sets aside what is damaged.
 
+pub(crate) mod compact;
+pub(crate) mod gauges;
 pub(crate) mod quarantine;
+pub(crate) mod retain;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -8,10 +11,12 @@ use std::sync::Arc;
 use signalbox_model::{Clock, Result};
 
 use crate::format::Segment;
-use crate::publish::{Change, Publisher, Shelf};
+use crate::publish::{Change, Publisher};
 use crate::segment_records::SegmentRecords;
+use crate::segments::Shelf;
 use crate::settings::Settings;
 use crate::tenants::Tenants;
+use worker::Desk;
 
 /// Keeps the segments in order.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(crate) struct Maintainer {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) records: Arc<SegmentRecords>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where the rounds are ordered; once it is stopped a round ends early.
+    pub(crate) desk: Desk,
 }
 
 impl Maintainer {
@@ -31,21 +38,38 @@ impl Maintainer {
     /// Of the disk and the catalog; nothing is lost.
     pub(crate) async fn round(&self) -> Result<()> {
         self.publisher.settle().await?;
+        self.quarantine_damaged().await?;
+        self.retain().await?;
+        let compacted = self.compact().await;
+        // A merge may have found damage.
+        self.quarantine_damaged().await?;
         self.publisher.remove_retired();
-        Ok(())
+        compacted
     }
 
-    /// Forgets segments of the catalog whose files are missing or cut.
-    pub(crate) async fn forget_lost(&self, lost: &[Segment]) {
-        if lost.is_empty() {
-            return;
+    /// Whether a read has found damage that a round would set aside.
+    pub(crate) fn knows_damage(tenants: &Tenants) -> bool {
+        tenants.segments().iter().any(|segment| segment.is_damaged())
+    }
+
+    async fn quarantine_damaged(&self) -> Result<()> {
+        let damaged: Vec<Segment> = self.tenants.segments().iter().filter(|segment| segment.is_damaged()).map(|segment| segment.record().clone()).collect();
+        self.quarantine(&damaged, "a checksum or its structure is wrong").await
+    }
+
+    /// Takes damaged segments out of the catalog and sets their files aside.
+    ///
+    /// # Errors
+    /// Of the catalog; they stay where they are then.
+    pub(crate) async fn quarantine(&self, damaged: &[Segment], what: &str) -> Result<()> {
+        if damaged.is_empty() {
+            return Ok(());
         }
-        for segment in lost {
-            quarantine::report(segment, "its file is missing or cut");
+        self.publisher.publish(Change { removed: damaged.to_vec(), ..Change::default() }).await?;
+        for segment in damaged {
+            quarantine::report(segment, what);
+            quarantine::set_aside(&self.shelf, segment);
         }
-        match self.publisher.publish(Change { removed: lost.to_vec(), ..Change::default() }).await {
-            Ok(()) => lost.iter().for_each(|segment| quarantine::set_aside(&self.shelf, segment)),
-            Err(error) => tracing::warn!(%error, "cannot take damaged segments out of the catalog, the next start tries again"),
-        }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use signalbox_telemetry::{names, registry};
 
 use crate::format::Segment;
 use crate::layout;
-use crate::publish::Shelf;
+use crate::segments::Shelf;
 
 /// Counts a damaged segment where operators look for it, and says it aloud.
 pub(crate) fn report(segment: &Segment, what: &str) {

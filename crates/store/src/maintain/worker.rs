@@ -61,6 +61,11 @@ impl Desk {
         self.0.changed.notify_all();
     }
 
+    /// Whether the thread is to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.state.lock().is_stopped
+    }
+
     /// Ends the thread after the round it is in.
     pub(crate) fn stop(&self) {
         self.0.state.lock().is_stopped = true;
@@ -82,7 +87,7 @@ impl Desk {
         let _ended = ended.await;
     }
 
-    /// Starts the thread. `is_due` is asked now and then; `work` does one round, or says `None` when the store is gone.
+    /// Starts the thread. `is_due` is asked every second or so; `work` does one round, or says `None` when the store is gone.
     ///
     /// # Errors
     /// `Unavailable` if the system has no more threads.

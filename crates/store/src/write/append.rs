@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Batch, Error, Result, SeriesEntry, SeriesRef, Tenant, schema};
+use signalbox_model::{Batch, Error, Result, SeriesEntry, SeriesRef, Tenant};
 
 use crate::limits::HEAD_FLUSHES_MAX;
 use crate::settings::Settings;
 use crate::tenants::{TenantStore, Tenants};
 use crate::write::head::metrics;
+use crate::write::head::rows::numbered;
 use crate::write::payload::{Encoder, SeriesLabels};
 use crate::write::wal::{Answer, Apply, Record, Wal};
 
@@ -59,12 +59,8 @@ impl Account {
     }
 
     /// Numbers rows in the order of arrival.
-    pub(crate) fn number(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let count = rows.num_rows() as u64;
-        let first = self.next_row.fetch_add(count, Ordering::Relaxed);
-        let mut columns = rows.columns().to_vec();
-        columns[schema::index(&rows.schema(), schema::SEQUENCE)] = Arc::new(UInt64Array::from_iter_values(first..first + count));
-        RecordBatch::try_new(rows.schema(), columns).map_err(|error| Error::internal("cannot number rows").with_source(error))
+    fn number(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        numbered(rows, self.next_row.fetch_add(rows.num_rows() as u64, Ordering::Relaxed))
     }
 }
 
@@ -133,7 +129,7 @@ impl Appender {
 pub(crate) fn apply(store: &TenantStore, account: &Account, batch: &Batch, refs: &[SeriesRef]) -> Result<()> {
     match batch {
         Batch::Metrics(batch) => store.metrics.append(batch, refs),
-        Batch::Logs(batch) => account.number(batch.rows()).map(|rows| store.logs.write().push(rows)),
-        Batch::Traces(batch) => account.number(batch.rows()).map(|rows| store.spans.write().push(rows)),
+        Batch::Logs(batch) => store.logs.append(account.number(batch.rows())?),
+        Batch::Traces(batch) => store.spans.append(account.number(batch.rows())?),
     }
 }

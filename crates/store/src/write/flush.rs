@@ -8,15 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use signalbox_model::disk::Disk;
-use signalbox_model::{Error, MetricMetadata, Result, Table, Tenant};
+use signalbox_model::{MetricMetadata, Result, Table, Tenant};
+use signalbox_telemetry::{names, registry};
 
-use crate::format::{FrameRange, Segment, metrics};
-use crate::publish::{Change, Publisher, Shelf};
+use crate::format::metrics::Target;
+use crate::format::{FrameRange, Segment, metrics, rows};
+use crate::publish::{Change, Publisher};
 use crate::segment_records::SegmentRecords;
+use crate::segments::Shelf;
 use crate::tenants::{TenantStore, Tenants};
 use crate::write::append::Account;
-use crate::write::head::metrics::Sealed;
+use crate::write::head::metrics::Sealed as SealedMetrics;
+use crate::write::head::rows::Sealed as SealedRows;
 use crate::write::wal::Wal;
 
 /// All heads, sealed between two frames.
@@ -40,24 +43,34 @@ pub(crate) struct Cut {
 #[derive(Debug)]
 pub(crate) struct CutHead {
     pub(crate) tenant: Tenant,
-    metrics: Option<Arc<Sealed>>,
+    metrics: Option<Arc<SealedMetrics>>,
+    logs: Option<Arc<SealedRows>>,
+    spans: Option<Arc<SealedRows>>,
 }
 
 impl CutHead {
     fn seal(tenant: &Tenant, store: &TenantStore) -> Option<Self> {
-        let metrics = store.metrics.seal();
-        metrics.is_some().then(|| Self { tenant: tenant.clone(), metrics })
+        let head = Self { tenant: tenant.clone(), metrics: store.metrics.seal(), logs: store.logs.seal(), spans: store.spans.seal() };
+        (head.metrics.is_some() || head.logs.is_some() || head.spans.is_some()).then_some(head)
+    }
+
+    fn release(&self, store: &TenantStore) {
+        if let Some(sealed) = &self.metrics {
+            store.metrics.release(sealed);
+        }
+        if let Some(sealed) = &self.logs {
+            store.logs.release(sealed);
+        }
+        if let Some(sealed) = &self.spans {
+            store.spans.release(sealed);
+        }
     }
 }
 
 impl Cut {
     /// Forgets what the head of a tenant holds of this cut.
     pub(crate) fn release(&self, tenant: &Tenant, store: &TenantStore) {
-        for head in self.heads.iter().filter(|head| head.tenant == *tenant) {
-            if let Some(sealed) = &head.metrics {
-                store.metrics.release(sealed);
-            }
-        }
+        self.heads.iter().filter(|head| head.tenant == *tenant).for_each(|head| head.release(store));
     }
 }
 
@@ -103,6 +116,13 @@ impl Flusher {
     /// # Errors
     /// Of the disk and the catalog; what is not published stays visible and is tried again by the next flush.
     pub(crate) async fn flush(&self) -> Result<()> {
+        let flushed = self.try_flush().await;
+        let outcome = if flushed.is_ok() { "ok" } else { "failed" };
+        registry().counter(names::STORE_FLUSHES_TOTAL, &[("outcome", outcome)]).add(1);
+        flushed
+    }
+
+    async fn try_flush(&self) -> Result<()> {
         let mut state = self.state.lock().await;
         self.publisher.settle().await?;
         self.publish_pending(&mut state).await?;
@@ -134,12 +154,7 @@ impl Flusher {
         let sealed: Arc<Mutex<Option<(Vec<CutHead>, u64, u64)>>> = Arc::default();
         let (tenants, account, result) = (Arc::clone(&self.tenants), Arc::clone(&self.account), Arc::clone(&sealed));
         let seal = move |_position: u64| {
-            let all = tenants.all();
-            // Until rows have segments their frames must stay in the WAL.
-            if all.iter().any(|(_, store)| !store.logs.read().is_empty() || !store.spans.read().is_empty()) {
-                return;
-            }
-            let heads = all.iter().filter_map(|(tenant, store)| CutHead::seal(tenant, store)).collect();
+            let heads = tenants.all().iter().filter_map(|(tenant, store)| CutHead::seal(tenant, store)).collect();
             *result.lock() = Some((heads, account.next_row(), account.cut()));
         };
         let position = self.wal.barrier(Box::new(seal)).await?;
@@ -168,7 +183,7 @@ impl Flusher {
         let mut written = Vec::new();
         for head in &cut.heads {
             if let Err(error) = self.write_head(cut, head, &mut written) {
-                remove_unpublished(self.shelf.disk.as_ref(), &self.shelf, &written);
+                self.shelf.remove_unpublished(&written);
                 return Err(error);
             }
         }
@@ -177,24 +192,13 @@ impl Flusher {
 
     fn write_head(&self, cut: &Cut, head: &CutHead, written: &mut Vec<Segment>) -> Result<()> {
         let mut record = |table: Table| self.records.level_0(&head.tenant, table, cut.frames);
+        let mut target = Target { disk: &self.shelf.disk, dir: &self.shelf.dir, record: &mut record };
         if let Some(sealed) = &head.metrics {
-            let mut target = metrics::Target { disk: &self.shelf.disk, dir: &self.shelf.dir, record: &mut record };
             written.extend(metrics::write(sealed, &mut target)?);
+        }
+        for sealed in head.logs.iter().chain(&head.spans) {
+            written.push(rows::write(sealed, &mut target)?);
         }
         Ok(())
     }
-}
-
-/// Removes files that no catalog knows; one that stays is an orphan, which the next start removes.
-pub(crate) fn remove_unpublished(disk: &dyn Disk, shelf: &Shelf, segments: &[Segment]) {
-    for segment in segments {
-        if let Err(error) = disk.remove(&segment.path(&shelf.dir)) {
-            tracing::warn!(%error, segment = %segment.url, "cannot remove an unpublished segment, the next start will");
-        }
-    }
-}
-
-/// The answer when a cut meets a closed store.
-pub(crate) fn closing() -> Error {
-    Error::unavailable("cannot flush: the store is closing")
 }

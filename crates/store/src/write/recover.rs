@@ -19,7 +19,7 @@ use super::wal::{Frame, Opening, RecoveryReport, Wal, random_log_id};
 use crate::catalog::{Catalog, CatalogState};
 use crate::format::Segment;
 use crate::layout;
-use crate::publish::Shelf;
+use crate::segments::Shelf;
 use crate::settings::Settings;
 use crate::tenants::Tenants;
 

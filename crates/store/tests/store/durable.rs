@@ -1,6 +1,4 @@
 //! The store on a real directory: what was acknowledged is there after it was dropped, closed, and opened again.
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::path::Path;
 use std::sync::Arc;
 

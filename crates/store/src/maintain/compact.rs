@@ -1,0 +1,141 @@
+//! Compaction: segments that lie beside each other become one, a level higher.
+//!
+//! Each table of each tenant has its own row of segments, ordered by the WAL frames they hold. Flushes give level 0; those of
+//! one window of two hours become level 1, those of one day level 2, by the time at which they were flushed. So a segment is
+//! rewritten twice in its life, a query meets few files, and retention finds files that grow old as a whole. Only neighbours
+//! are merged: the result takes their place in the order, which decides which of two equal samples counts.
+
+use std::ops::Range;
+
+use signalbox_model::{ErrorKind, Result, Table, Tenant};
+use signalbox_telemetry::{names, registry};
+
+use super::Maintainer;
+use crate::format::Segment;
+use crate::format::metrics::Target;
+use crate::limits::MERGE_INPUTS_MAX;
+use crate::publish::Change;
+use crate::segments::{SegmentHandle, merge};
+use crate::tenants::TenantStore;
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+/// Windows of the time of flushing that the segments of a level cover at most.
+const WINDOWS: [(u8, i64); 2] = [(1, 2 * HOUR_NS), (2, 24 * HOUR_NS)];
+/// So many neighbours are merged although their window is still open, so that readers do not meet more.
+const FAN_IN: usize = 12;
+
+/// What to merge next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Positions of the inputs in the row of segments.
+    pub(super) inputs: Range<usize>,
+    /// Level of the result.
+    pub(super) level: u8,
+}
+
+/// The next merge of a row of segments in the order of their frames; `None` when nothing is worth it.
+pub(super) fn plan(row: &[Segment], bytes_max: u64, now_ns: i64) -> Option<Plan> {
+    for (level, window_ns) in WINDOWS {
+        let window = |segment: &Segment| segment.created_at_ns.div_euclid(window_ns);
+        let is_over = |segment: &Segment| window(segment) < now_ns.div_euclid(window_ns);
+        let mut start = 0;
+        while start < row.len() {
+            let run = run_at(row, start, level, bytes_max, now_ns, &window);
+            let inputs = start..start + run.len;
+            if run.len >= FAN_IN || run.len >= 2 && (run.is_full || is_over(&row[start])) {
+                return Some(Plan { inputs, level });
+            }
+            start += run.len.max(1);
+        }
+    }
+    None
+}
+
+/// Neighbours that may become one.
+struct Run {
+    len: usize,
+    /// Whether the next one would belong to it if it were not too large.
+    is_full: bool,
+}
+
+fn run_at(row: &[Segment], start: usize, level: u8, bytes_max: u64, now_ns: i64, window: &dyn Fn(&Segment) -> i64) -> Run {
+    let mut run = Run { len: 0, is_full: false };
+    let mut bytes = 0u64;
+    for segment in &row[start..] {
+        if !may_rise_to(segment, level, now_ns) || window(segment) != window(&row[start]) {
+            break;
+        }
+        bytes = bytes.saturating_add(segment.bytes);
+        if run.len == MERGE_INPUTS_MAX || bytes > bytes_max {
+            run.is_full = true;
+            break;
+        }
+        run.len += 1;
+    }
+    run
+}
+
+/// Whether a segment may go into one of a level: it is of the level below, or further down and found no partner there.
+fn may_rise_to(segment: &Segment, level: u8, now_ns: i64) -> bool {
+    if segment.level + 1 == level {
+        return true;
+    }
+    let is_over = |(_, window_ns): &(u8, i64)| segment.created_at_ns.div_euclid(*window_ns) < now_ns.div_euclid(*window_ns);
+    segment.level < level && WINDOWS.iter().filter(|(above, _)| *above > segment.level && *above < level).all(is_over)
+}
+
+impl Maintainer {
+    /// Merges whatever is due. An input that turns out damaged is left to the quarantine, the rest goes on.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; nothing is lost.
+    pub(super) async fn compact(&self) -> Result<()> {
+        for (tenant, store) in self.tenants.all() {
+            for table in Table::ALL {
+                while !self.desk.is_stopped() && self.compact_next(&tenant, &store, table).await? {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does the next merge of a table; false when there is none to do now.
+    async fn compact_next(&self, tenant: &Tenant, store: &TenantStore, table: Table) -> Result<bool> {
+        let row = store.segments(table);
+        let records: Vec<Segment> = row.iter().map(|segment| segment.record().clone()).collect();
+        let Some(plan) = plan(&records, self.settings.compact_bytes_max, self.clock.now_ns()) else { return Ok(false) };
+        let (inputs, records) = (&row[plan.inputs.clone()], &records[plan.inputs]);
+        if inputs.iter().any(SegmentHandle::is_damaged) || !self.has_room_for(records) {
+            return Ok(false);
+        }
+        let merged = self.merge(inputs, records, plan.level).await;
+        let outcome = if merged.is_ok() { "ok" } else { "failed" };
+        registry().counter(names::STORE_COMPACTIONS_TOTAL, &[("outcome", outcome)]).add(1);
+        match merged {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!(%error, %tenant, table = table.as_str(), "cannot merge segments, one of them is damaged");
+                Ok(false)
+            }
+            merged => merged.map(|()| true),
+        }
+    }
+
+    async fn merge(&self, inputs: &[SegmentHandle], records: &[Segment], level: u8) -> Result<()> {
+        let mut record = |_table: Table| self.records.merged(records, level);
+        let mut target = Target { disk: &self.shelf.disk, dir: &self.shelf.dir, record: &mut record };
+        let added = merge(inputs, &mut target)?.into_iter().collect();
+        self.publisher.publish(Change { added, removed: records.to_vec(), cut: None }).await
+    }
+
+    /// Whether the disk can take the result and keep its reserve; if it does not say, the merge will find out.
+    fn has_room_for(&self, inputs: &[Segment]) -> bool {
+        let needed = inputs.iter().map(|input| input.bytes).sum::<u64>().saturating_add(self.settings.wal.reserve_bytes);
+        let has_room = self.shelf.disk.space(&self.shelf.dir).map_or(true, |space| space.available_bytes >= needed);
+        if !has_room {
+            tracing::warn!(needed, "no room to merge segments, it is tried again");
+        }
+        has_room
+    }
+}
+
+#[cfg(test)]
+mod tests;

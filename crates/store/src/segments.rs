@@ -1,0 +1,88 @@
+//! Segments of any table behind one handle, for whoever keeps them in order and does not look inside.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use signalbox_model::disk::Disk;
+use signalbox_model::{Result, Table};
+
+use crate::format::Segment;
+use crate::format::metrics::{self, MetricSegment, Target};
+use crate::format::rows::{self, RowSegment};
+use crate::read::metrics::cache::PageCache;
+
+/// Where segments live, and how they are opened.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(crate) disk: Arc<dyn Disk>,
+    /// The data directory.
+    pub(crate) dir: PathBuf,
+    pub(crate) cache: Arc<PageCache>,
+}
+
+impl Shelf {
+    /// A handle on a segment of the catalog. Does no IO.
+    pub(crate) fn open(&self, record: &Segment) -> SegmentHandle {
+        match record.table {
+            Table::Samples | Table::Histograms | Table::Exemplars => SegmentHandle::Metrics(MetricSegment::open(&self.disk, &self.dir, record, &self.cache)),
+            Table::Logs | Table::Spans => SegmentHandle::Rows(RowSegment::open(&self.disk, &self.dir, record, &self.cache)),
+        }
+    }
+
+    /// Removes files that no catalog knows; one that stays is an orphan, which the next start removes.
+    pub(crate) fn remove_unpublished(&self, segments: &[Segment]) {
+        for segment in segments {
+            if let Err(error) = self.disk.remove(&segment.path(&self.dir)) {
+                tracing::warn!(%error, segment = %segment.url, "cannot remove an unpublished segment, the next start will");
+            }
+        }
+    }
+}
+
+/// A published segment, shared with the snapshots that hold it.
+#[derive(Debug, Clone)]
+pub(crate) enum SegmentHandle {
+    Metrics(Arc<MetricSegment>),
+    Rows(Arc<RowSegment>),
+}
+
+impl SegmentHandle {
+    /// The record of the catalog.
+    pub(crate) fn record(&self) -> &Segment {
+        match self {
+            Self::Metrics(segment) => segment.record(),
+            Self::Rows(segment) => segment.record(),
+        }
+    }
+
+    /// Whether a read has found it damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        match self {
+            Self::Metrics(segment) => segment.is_damaged(),
+            Self::Rows(segment) => segment.is_damaged(),
+        }
+    }
+
+    /// Whether this is the last handle.
+    pub(crate) fn is_last(&self) -> bool {
+        match self {
+            Self::Metrics(segment) => Arc::strong_count(segment) == 1,
+            Self::Rows(segment) => Arc::strong_count(segment) == 1,
+        }
+    }
+}
+
+/// Merges segments of one table, neighbours in the order of their frames, into at most one. Durable when this returns.
+///
+/// # Errors
+/// Of the disk; [`signalbox_model::ErrorKind::Corrupt`] if an input is damaged ([`SegmentHandle::is_damaged`] says which).
+pub(crate) fn merge(inputs: &[SegmentHandle], target: &mut Target<'_>) -> Result<Option<Segment>> {
+    let (mut of_metrics, mut of_rows) = (Vec::new(), Vec::new());
+    for input in inputs {
+        match input {
+            SegmentHandle::Metrics(segment) => of_metrics.push(Arc::clone(segment)),
+            SegmentHandle::Rows(segment) => of_rows.push(Arc::clone(segment)),
+        }
+    }
+    if of_rows.is_empty() { Ok(metrics::merge(&of_metrics, target)?.pop()) } else { rows::merge(&of_rows, target) }
+}

@@ -1,0 +1,11 @@
+//! The whole store through its door: on a real directory, and on a simulated disk that crashes, fails and rots.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod concurrent;
+mod crash;
+mod damage;
+mod durable;
+mod faults;
+mod maintain;
+mod ledger;
+mod world;
