@@ -6,6 +6,6 @@ mod crash;
 mod damage;
 mod durable;
 mod faults;
-mod maintain;
 mod ledger;
+mod maintain;
 mod world;
