@@ -165,23 +165,23 @@ impl Registry {
         }
         readings
     }
+}
 
-    /// All values in Prometheus' text format 0.0.4.
-    pub fn render(&self) -> String {
-        let (mut out, mut family) = (String::new(), "");
-        for reading in self.read() {
-            if reading.family != family {
-                family = reading.family;
-                // Writing into a String cannot fail.
-                let _ = writeln!(out, "# HELP {family} {}\n# TYPE {family} {}", reading.help, reading.kind);
-            }
-            let labels: Vec<String> = reading.labels.iter().map(|(key, value)| format!("{key}={value:?}")).collect();
-            let _ = if labels.is_empty() {
-                writeln!(out, "{} {}", reading.name, reading.value)
-            } else {
-                writeln!(out, "{}{{{}}} {}", reading.name, labels.join(","), reading.value)
-            };
+/// Readings in Prometheus' text format 0.0.4. The readings of a family MUST follow each other.
+pub fn render(readings: &[Reading]) -> String {
+    let (mut out, mut family) = (String::new(), "");
+    for reading in readings {
+        if reading.family != family {
+            family = reading.family;
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "# HELP {family} {}\n# TYPE {family} {}", reading.help, reading.kind);
         }
-        out
+        let labels: Vec<String> = reading.labels.iter().map(|(key, value)| format!("{key}={value:?}")).collect();
+        let _ = if labels.is_empty() {
+            writeln!(out, "{} {}", reading.name, reading.value)
+        } else {
+            writeln!(out, "{}{{{}}} {}", reading.name, labels.join(","), reading.value)
+        };
     }
+    out
 }

@@ -42,4 +42,18 @@ names! {
     ALERT_EVALUATIONS_TOTAL = "signalbox_alert_evaluations_total", "Evaluations of rules by outcome.";
     ALERT_EVALUATIONS_MISSED_TOTAL = "signalbox_alert_evaluations_missed_total", "Evaluations that did not happen in time.";
     NOTIFY_MESSAGES_TOTAL = "signalbox_notify_messages_total", "Messages by channel and outcome.";
+    HTTP_REQUESTS_TOTAL = "signalbox_http_requests_total", "Requests by listener side (write, read, own) and status class.";
+    HTTP_REQUEST_SECONDS = "signalbox_http_request_seconds", "Time from the head of a request to the head of its answer, by side.";
+    HTTP_CONNECTIONS = "signalbox_http_connections", "Open connections by listener.";
+    HTTP_PANICS_TOTAL = "signalbox_http_panics_total", "Requests whose handler panicked.";
+    TELEMETRY_RECORDS_TOTAL = "signalbox_telemetry_records_total", "Own samples, log records and spans written to the own store, by signal.";
+    TELEMETRY_DROPPED_RECORDS_TOTAL = "signalbox_telemetry_dropped_records_total", "Own samples, log records and spans that were lost, by signal.";
+    BUILD_INFO = "signalbox_build_info", "Always 1; the version is a label.";
+    PROCESS_RESIDENT_MEMORY_BYTES = "process_resident_memory_bytes", "Resident memory.";
+    PROCESS_VIRTUAL_MEMORY_BYTES = "process_virtual_memory_bytes", "Virtual memory.";
+    PROCESS_CPU_SECONDS_TOTAL = "process_cpu_seconds_total", "CPU time of user and system.";
+    PROCESS_OPEN_FDS = "process_open_fds", "Open file descriptors.";
+    PROCESS_MAX_FDS = "process_max_fds", "File descriptors that may be open.";
+    PROCESS_THREADS = "process_threads", "Threads.";
+    PROCESS_START_TIME_SECONDS = "process_start_time_seconds", "Start of the process in seconds since the Unix epoch.";
 }

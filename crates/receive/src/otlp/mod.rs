@@ -56,9 +56,14 @@ const HTTP: Protocol = Protocol("otlp_http");
 const ENCODINGS: [Encoding; 4] = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd, Encoding::Deflate];
 
 /// Settings of OTLP.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Address and port of OTLP/gRPC; port 0 takes a free one, the empty text listens nowhere.
+    pub grpc_listen: String,
+    /// Address and port of OTLP/HTTP, which the main address takes as well; port 0 takes a free one, the empty text listens
+    /// nowhere.
+    pub http_listen: String,
     /// Limits of request bodies, over HTTP and gRPC.
     pub limits: BodyLimits,
     /// How metrics become series.
@@ -66,6 +71,18 @@ pub struct Settings {
     /// Origins whose web pages may send telemetry (browser SDKs), such as `https://shop.example`; `*` allows all.
     /// Empty: none, since any page that a browser of the network opens could write otherwise.
     pub cors_allowed_origins: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            grpc_listen: "127.0.0.1:4317".to_owned(),
+            http_listen: "127.0.0.1:4318".to_owned(),
+            limits: BodyLimits::default(),
+            translation: Translation::default(),
+            cors_allowed_origins: Vec::new(),
+        }
+    }
 }
 
 /// How a body is written down.

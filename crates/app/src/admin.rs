@@ -1,0 +1,51 @@
+//! What operators and orchestrators ask: does it live, is it ready, how is it doing.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::{Request, StatusCode, header};
+use signalbox_telemetry::{Reading, metrics, names, process, registry};
+
+use crate::serve::not_now;
+use crate::shutdown::{Phase, Stand};
+
+/// What the answers depend on.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    /// Where the server stands.
+    pub phase: Phase,
+    /// When the process started, in nanoseconds since the Unix epoch.
+    pub start_ns: i64,
+}
+
+/// `/-/healthy`, `/-/ready`, `/metrics`.
+pub(crate) fn router(admin: Admin) -> Router {
+    Router::new().route("/-/healthy", get(async || "healthy\n")).route("/-/ready", get(ready)).route("/metrics", get(exposition)).with_state(admin)
+}
+
+/// The same, and "not yet" to all other requests: for the time before the store is open.
+pub(crate) fn router_before_the_store(admin: Admin) -> Router {
+    let not_yet = async |request: Request<axum::body::Body>| not_now(request.headers(), "the store is being opened");
+    router(admin).fallback(not_yet)
+}
+
+/// Everything that this process measures about itself, sorted by family.
+pub(crate) fn readings(start_ns: i64) -> Vec<Reading> {
+    registry().gauge(names::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))]).set(1.0);
+    let mut readings = process::readings(start_ns);
+    readings.extend(registry().read());
+    readings
+}
+
+async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
+    match admin.phase.stand() {
+        Stand::Opening => (StatusCode::SERVICE_UNAVAILABLE, "opening: the store is being opened and its WAL replayed\n"),
+        Stand::Ready => (StatusCode::OK, "ready\n"),
+        Stand::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining: the server is being stopped\n"),
+    }
+}
+
+async fn exposition(State(admin): State<Admin>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&readings(admin.start_ns)))
+}

@@ -1,0 +1,170 @@
+//! Builds the house, floor by floor, and takes it down again. Reads like the floor plan.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use signalbox_api::ApiState;
+use signalbox_ingest::Ingester;
+use signalbox_model::{Clock, Result};
+use signalbox_query::Engine;
+use signalbox_receive::{Budget, Entry, Receiver, otlp};
+use signalbox_store::Store;
+use signalbox_store::disk::RealDisk;
+use signalbox_telemetry::Queue;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+
+use crate::admin::{self, Admin};
+use crate::config::Config;
+use crate::front::{Front, Side};
+use crate::selfwatch::{Identity, SelfWatch};
+use crate::serve::{self, Gate, Listener};
+use crate::shutdown::{Phase, Stand};
+use crate::web;
+
+/// A server whose addresses are bound: it answers that it is not ready.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    queue: Arc<Queue>,
+    admin: Admin,
+    addresses: Vec<(&'static str, SocketAddr)>,
+    http: Gate,
+    otlp_grpc: Gate,
+    otlp_http: Gate,
+    stop: CancellationToken,
+    serving: JoinSet<()>,
+}
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<(&'static str, SocketAddr)>,
+    store: Store,
+    phase: Phase,
+    stop: CancellationToken,
+    serving: JoinSet<()>,
+    stop_watching: CancellationToken,
+    watching: Option<JoinHandle<()>>,
+}
+
+impl Bound {
+    /// Binds all addresses. `queue` is where own log records and spans wait, see [`signalbox_telemetry::install`].
+    ///
+    /// # Errors
+    /// If an address cannot be had; the message names the flag that changes it.
+    pub async fn bind(config: Config, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Result<Self> {
+        let admin = Admin { phase: Phase::default(), start_ns: clock.now_ns() };
+        let closed = || Gate::closed(admin::router_before_the_store(admin.clone()));
+        let (http, otlp_grpc, otlp_http) = (closed(), closed(), closed());
+        let otlp = &config.receive.otlp;
+        let wanted = [
+            ("http", config.http.listen.as_str(), "--http-listen", &http),
+            ("otlp-grpc", otlp.grpc_listen.as_str(), "--otlp-grpc-listen", &otlp_grpc),
+            ("otlp-http", otlp.http_listen.as_str(), "--otlp-http-listen", &otlp_http),
+        ];
+        let mut listeners = Vec::new();
+        for (door, listen, flag, gate) in wanted.into_iter().filter(|(_, listen, _, _)| !listen.is_empty()) {
+            listeners.push((Listener::bind(door, listen, flag).await?, gate.clone()));
+        }
+        let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
+        let addresses = listeners.iter().map(|(listener, _)| (listener.door, listener.address)).collect();
+        for (listener, gate) in listeners {
+            serving.spawn(serve::serve(listener, gate, config.http.clone(), stop.clone()));
+        }
+        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, stop, serving })
+    }
+
+    /// The doors (`http`, `otlp-grpc`, `otlp-http`) and where they are.
+    pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Opens the store, which replays its WAL, and then the doors.
+    ///
+    /// # Errors
+    /// If the store cannot be opened or a setting makes no sense.
+    pub async fn open(self) -> Result<Server> {
+        let Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, stop, serving } = self;
+        // Floor 1: what is kept.
+        let disk = Arc::new(RealDisk::new(&config.data_dir));
+        let store = Store::open(config.store.clone(), &config.data_dir, disk, Arc::clone(&clock)).await?;
+
+        // Floor 2: the roads.
+        let ingester = Arc::new(Ingester::new(store.clone(), config.ingest.clone(), Arc::clone(&clock)));
+        let engine = Arc::new(Engine::new(store.clone(), Arc::clone(&clock), config.query.clone()));
+
+        // Floor 3: the doors.
+        let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget: Budget::new(config.receive.in_flight_bytes_max) };
+        let settings = &config.receive;
+        let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
+        let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
+        let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
+        let api_routes = api_routes(&ApiState::new(engine), config.http.body_bytes_max);
+
+        // Floor 4: the roof.
+        let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
+        http.open(
+            front
+                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes))
+                .merge(front.before(Side::Read, api_routes))
+                .merge(front.before(Side::Own, admin::router(admin.clone()).merge(web::router()))),
+        );
+        otlp_grpc.open(front.before(Side::Write, grpc_routes));
+        otlp_http.open(front.before(Side::Write, otlp_routes));
+
+        let stop_watching = CancellationToken::new();
+        let watching = config.telemetry.self_watch.then(|| {
+            let port = addresses.first().map_or(0, |(_, address)| address.port());
+            let watch = SelfWatch::new(ingester, clock, queue, Identity::of_port(port), admin.start_ns, config.telemetry.metrics_interval_seconds);
+            tokio::spawn(watch.run(stop_watching.clone()))
+        });
+        admin.phase.enter(Stand::Ready);
+        tracing::info!(data_dir = %config.data_dir.display(), "ready");
+        Ok(Server { addresses, store, phase: admin.phase, stop, serving, stop_watching, watching })
+    }
+}
+
+impl Server {
+    /// The doors and where they are.
+    pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// The address of a door.
+    pub fn address(&self, door: &str) -> Option<SocketAddr> {
+        self.addresses.iter().find(|(candidate, _)| *candidate == door).map(|(_, address)| *address)
+    }
+
+    /// Stops: says that it is not ready, takes no more connections, finishes what is under way within the time to drain,
+    /// writes what it still knows of itself, flushes and closes the store.
+    ///
+    /// # Errors
+    /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
+    pub async fn stop(self) -> Result<()> {
+        let Self { store, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        phase.enter(Stand::Draining);
+        stop.cancel();
+        while serving.join_next().await.is_some() {}
+        stop_watching.cancel();
+        if let Some(watching) = watching {
+            // A watch that panicked has been logged and has nothing left to write.
+            let _ = watching.await;
+        }
+        store.close().await?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The query APIs: bodies bounded, answers compressed.
+fn api_routes(state: &ApiState, body_bytes_max: usize) -> Router {
+    let bounded = move |request: axum::extract::Request| request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, body_bytes_max)));
+    signalbox_api::router(state)
+        .layer(axum::extract::DefaultBodyLimit::max(body_bytes_max))
+        .layer(axum::middleware::map_request(move |request| std::future::ready(bounded(request))))
+        .layer(CompressionLayer::new().gzip(true))
+}

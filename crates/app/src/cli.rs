@@ -1,0 +1,241 @@
+//! The command line: which subcommands there are, what they print, how they exit.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 130 or 143 stopped at once by a
+//! second signal.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use signalbox_model::{Error, ErrorKind, Result};
+use signalbox_telemetry::{Queue, SystemClock};
+
+use crate::boot::{Bound, Server};
+use crate::config::{self, Config};
+use crate::shutdown;
+
+/// Metrics, logs and traces in, one store, PromQL, LogQL, TraceQL and SQL out.
+#[derive(Debug, Parser)]
+#[command(name = "signalbox", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server.
+    Serve(Serve),
+    /// Sends the telemetry of a small shop to a server: metrics, logs and traces that belong together.
+    Demo(Demo),
+    /// Checks files without running anything.
+    #[command(subcommand)]
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Configuration, YAML; without it everything is at its default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Sends the telemetry of a small shop to the server itself, as `signalbox demo` does.
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Where to send: an OTLP/HTTP endpoint without the path of a signal.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318")]
+    endpoint: String,
+    /// Requests of visitors in a second, on average; each becomes about ten spans and six log records.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2.0)]
+    rate: f64,
+    /// History to send first.
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    backfill: Duration,
+    /// How long to go on after that; for ever if not given, `0s` sends only the history.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    duration: Option<Duration>,
+    /// What happens follows from it; by default every run is another one.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+}
+
+/// Flags win over the configuration file.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Flags {
+    /// Where data is kept [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of the API, the UI, remote write and OTLP/HTTP [default: 127.0.0.1:4400].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub http_listen: Option<String>,
+    /// Address of OTLP/gRPC [default: 127.0.0.1:4317].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub otlp_grpc_listen: Option<String>,
+    /// Address of OTLP/HTTP [default: 127.0.0.1:4318].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub otlp_http_listen: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Check {
+    /// Checks a configuration file.
+    Config {
+        /// The file, YAML.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// The program.
+pub fn run() -> ExitCode {
+    // Clap prints usage, help and version by itself and exits with 2 or 0.
+    let result = match Cli::parse().command {
+        Command::Serve(arguments) => serve(&arguments),
+        Command::Demo(arguments) => demo(&arguments),
+        Command::Check(Check::Config { file }) => check_config(&file),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(if error.kind() == ErrorKind::Invalid { 2 } else { 1 })
+        }
+    }
+}
+
+fn check_config(file: &std::path::Path) -> Result<()> {
+    Config::load(file, |name| config::environment(name))?;
+    say(&format!("{}: ok", file.display()))
+}
+
+fn serve(arguments: &Serve) -> Result<()> {
+    let mut config = match &arguments.config {
+        Some(file) => Config::load(file, |name| config::environment(name))?,
+        None => Config::default(),
+    };
+    config.apply(&arguments.flags);
+    install_tls();
+    let clock = Arc::new(SystemClock);
+    let queue = signalbox_telemetry::install(&config.telemetry, clock.clone())?;
+    let runtime = runtime()?;
+    let result = runtime.block_on(run_server(config, clock, queue, arguments.demo));
+    // Whatever still runs on threads of the runtime is not worth waiting for: the store is closed.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run_server(config: Config, clock: Arc<SystemClock>, queue: Arc<Queue>, with_demo: bool) -> Result<()> {
+    let mut signals = shutdown::Signals::listen()?;
+    let bound = Bound::bind(config, clock, queue).await?;
+    for (door, address) in bound.addresses() {
+        say(&format!("{door} listening on {address}"))?;
+    }
+    let server = tokio::select! {
+        server = bound.open() => server?,
+        // Nothing was acknowledged yet, so there is nothing to flush.
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped by {signal} before the store was open");
+            return Ok(());
+        }
+    };
+    say("ready")?;
+    let shop = with_demo.then(|| open_shop(&server)).flatten();
+    let signal = signals.next().await;
+    tracing::info!(signal, "{signal}: draining; send it again to stop at once");
+    shop.into_iter().for_each(|shop| shop.abort());
+    tokio::select! {
+        result = server.stop() => result,
+        signal = signals.next() => {
+            tracing::warn!(signal, "{signal}: stopping at once, what is in the WAL is replayed by the next start");
+            std::process::exit(signals.exit_code(signal));
+        }
+    }
+}
+
+/// The shop that sends to the server it runs in.
+fn open_shop(server: &Server) -> Option<tokio::task::JoinHandle<()>> {
+    let settings = signalbox_demo::Settings { endpoint: format!("http://{}", server.address("http")?), seed: rand::random(), ..Default::default() };
+    Some(tokio::spawn(async move {
+        if let Err(error) = signalbox_demo::run(&settings, Arc::new(SystemClock)).await {
+            tracing::error!("the demo has ended: {error}");
+        }
+    }))
+}
+
+fn demo(arguments: &Demo) -> Result<()> {
+    install_tls();
+    let telemetry = signalbox_telemetry::Settings { self_watch: false, ..Default::default() };
+    signalbox_telemetry::install(&telemetry, Arc::new(SystemClock))?;
+    let Demo { endpoint, rate, backfill, duration, seed } = arguments;
+    if !(rate.is_finite() && *rate > 0.0) {
+        return Err(Error::invalid(format!("cannot send at rate {rate}: want a number above 0")));
+    }
+    let settings = signalbox_demo::Settings {
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        requests_per_second: *rate,
+        backfill: *backfill,
+        duration: *duration,
+        seed: seed.unwrap_or_else(rand::random),
+    };
+    runtime()?.block_on(async {
+        let mut signals = shutdown::Signals::listen()?;
+        let sending = signalbox_demo::run(&settings, Arc::new(SystemClock));
+        tokio::select! {
+            sent = sending => {
+                let sent = sent?;
+                say(&format!("sent {} spans and log records in {} requests to {endpoint}", sent.rows, sent.requests))
+            }
+            // Ctrl-C is how a demo without an end is meant to end.
+            _ = signals.next() => Ok(()),
+        }
+    })
+}
+
+/// The one implementation of TLS that outgoing clients use.
+fn install_tls() {
+    // The only error is that there is one already, which is then the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// `90s`, `30m`, `1h30m`, as Prometheus writes durations.
+fn duration(text: &str) -> Result<Duration, String> {
+    let nanoseconds = signalbox_lang::duration::parse_ns(text).map_err(|error| error.to_string())?;
+    Ok(Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default()))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let started = AtomicUsize::new(0);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name_fn(move || format!("signalbox-{}", started.fetch_add(1, Ordering::Relaxed)))
+        .build()
+        .map_err(|source| Error::internal("cannot start the runtime").with_source(source))
+}
+
+/// Prints one line for people and scripts.
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    written.map_err(|source| Error::unavailable("cannot write to standard output").with_source(source))
+}
+
+/// Prints an error with what caused it.
+fn complain(error: &Error) {
+    let mut text = format!("signalbox: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    // Nobody is left to tell when stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

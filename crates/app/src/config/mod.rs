@@ -1,0 +1,103 @@
+//! The configuration: one section a crate, each section the `Settings` of its crate.
+//!
+//! Nothing else reads files of settings or the environment. Paths in a configuration file are taken from the folder of the
+//! file, paths of flags and defaults from the working directory.
+
+mod complaint;
+mod variables;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use signalbox_model::{Error, Result};
+
+use crate::cli::Flags;
+use crate::serve;
+
+/// The configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Folder of everything that is kept. One process at a time uses it.
+    pub data_dir: PathBuf,
+    /// Listening and serving.
+    pub http: serve::Settings,
+    /// What comes in.
+    pub receive: signalbox_receive::Settings,
+    /// What is admitted.
+    pub ingest: signalbox_ingest::Settings,
+    /// What is kept, and how long.
+    pub store: signalbox_store::Settings,
+    /// What questions may cost.
+    pub query: signalbox_query::Settings,
+    /// What Signalbox says about itself.
+    pub telemetry: signalbox_telemetry::Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            http: serve::Settings::default(),
+            receive: signalbox_receive::Settings::default(),
+            ingest: signalbox_ingest::Settings::default(),
+            store: signalbox_store::Settings::default(),
+            query: signalbox_query::Settings::default(),
+            telemetry: signalbox_telemetry::Settings::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a file. `environment` gives the value of a variable for `${NAME}`.
+    ///
+    /// # Errors
+    /// `Invalid`, with the name of the file, the line where known, and for an unknown key the nearest known one.
+    pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let place = file.display();
+        let text = std::fs::read_to_string(file).map_err(|source| Error::invalid(format!("cannot read configuration {place}")).with_source(source))?;
+        let mut config = Self::parse(&text, environment).map_err(|message| Error::invalid(format!("cannot use configuration {place}: {message}")))?;
+        let has_own_data_dir = config.data_dir != Self::default().data_dir;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        if has_own_data_dir {
+            config.data_dir = folder.join(&config.data_dir);
+        }
+        if let Some(spill_dir) = &mut config.query.spill_dir {
+            *spill_dir = folder.join(&*spill_dir);
+        }
+        Ok(config)
+    }
+
+    /// From YAML; paths stay as they are.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let is_blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        if is_blank {
+            return Ok(Self::default());
+        }
+        if !variables::are_in(text) {
+            return serde_norway::from_str(text).map_err(|error| complaint::about(&error));
+        }
+        let mut value: serde_norway::Value = serde_norway::from_str(text).map_err(|error| complaint::about(&error))?;
+        variables::expand(&mut value, &mut Vec::new(), &environment)?;
+        serde_norway::from_value(value).map_err(|error| complaint::about(&error))
+    }
+
+    /// Flags win over the file.
+    pub fn apply(&mut self, flags: &Flags) {
+        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen } = flags.clone();
+        let otlp = &mut self.receive.otlp;
+        data_dir.into_iter().for_each(|dir| self.data_dir = dir);
+        http_listen.into_iter().for_each(|address| self.http.listen = address);
+        otlp_grpc_listen.into_iter().for_each(|address| otlp.grpc_listen = address);
+        otlp_http_listen.into_iter().for_each(|address| otlp.http_listen = address);
+    }
+}
+
+/// A variable of the environment; the only place that looks.
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

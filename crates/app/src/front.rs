@@ -1,0 +1,149 @@
+//! What happens to every request before its handler and after it: request id, tenant, span, counting, and that a handler
+//! that panics costs its own request and nothing else.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures::FutureExt as _;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use signalbox_model::{Clock, Tenant};
+use signalbox_telemetry::{names, registry};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
+use crate::serve::not_now;
+
+const REQUEST_ID: &str = "x-request-id";
+const TENANT: &str = "x-scope-orgid";
+/// Longest request id that is taken over from a caller.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Which side of the house a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Telemetry comes in.
+    Write,
+    /// Questions.
+    Read,
+    /// The UI, health, metrics: not traced.
+    Own,
+}
+
+impl Side {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// What the front needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    /// For durations.
+    pub clock: Arc<dyn Clock>,
+    /// See [`crate::serve::Settings::trust_tenant_header`].
+    pub trust_tenant_header: bool,
+}
+
+impl Front {
+    /// Puts the front before all routes of a router.
+    pub(crate) fn before(&self, side: Side, router: Router) -> Router {
+        router.layer(axum::middleware::from_fn_with_state((self.clone(), side), pass))
+    }
+}
+
+async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, next: Next) -> Response {
+    let began = front.clock.monotonic();
+    let id = request_id(request.headers());
+    let span = if side == Side::Own { Span::none() } else { span(side, &request, &id) };
+    let mut response = match tenant(&front, request.headers()) {
+        Ok(tenant) => {
+            request.extensions_mut().insert(tenant);
+            run(side, request, next).instrument(span.clone()).await
+        }
+        Err(message) => refusal(StatusCode::BAD_REQUEST, message),
+    };
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "error");
+    }
+    registry().counter(names::HTTP_REQUESTS_TOTAL, &[("side", side.word()), ("status", status_class(status))]).add(1);
+    registry().histogram(names::HTTP_REQUEST_SECONDS, &[("side", side.word())]).observe(front.clock.monotonic().saturating_sub(began));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn span(side: Side, request: &Request, id: &str) -> Span {
+    let method = request.method().as_str();
+    let path = request.uri().path();
+    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
+    tracing::info_span!(
+        target: "signalbox_http",
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.path = path,
+        side = side.word(),
+        request_id = id,
+        traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok()),
+    )
+}
+
+/// Runs the handler. A receiver that panics asks for a retry, since the data is not at fault and OTLP clients drop it on 500.
+async fn run(side: Side, request: Request, next: Next) -> Response {
+    let headers = (side == Side::Write).then(|| request.headers().clone());
+    let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await else {
+        registry().counter(names::HTTP_PANICS_TOTAL, &[("side", side.word())]).add(1);
+        return match headers {
+            Some(headers) => not_now(&headers, "the server has a bug, its log says more"),
+            None => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server has a bug, its log says more".to_owned()),
+        };
+    };
+    response
+}
+
+/// The tenant of a request.
+fn tenant(front: &Front, headers: &HeaderMap) -> Result<Tenant, String> {
+    let named = headers.get(TENANT).filter(|_| front.trust_tenant_header);
+    let Some(name) = named else { return Ok(Tenant::default()) };
+    Tenant::new(name.to_str().unwrap_or_default()).map_err(|error| error.message().to_owned())
+}
+
+/// The caller's id if it is a plain word, else one of our own.
+fn request_id(headers: &HeaderMap) -> String {
+    let plain = |text: &&str| !text.is_empty() && text.len() <= REQUEST_ID_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(plain);
+    given.map_or_else(|| format!("{:016x}", rand::random::<u64>()), str::to_owned)
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+fn refusal(status: StatusCode, message: String) -> Response {
+    let mut response = Response::new(Body::from(message));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

@@ -1,0 +1,16 @@
+//! The roof: reads the configuration, builds the components, wires them, serves, shuts down. It contains no logic of
+//! telemetry; what it knows is which component is behind which door.
+
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod selfwatch;
+pub mod serve;
+pub mod shutdown;
+
+mod admin;
+mod front;
+mod web;
+
+pub use boot::Server;
+pub use config::Config;
