@@ -1,11 +1,23 @@
 //! Delivers messages about alerts through channels: email, webhook. Durable retries, never a decision about what to send.
 //!
-//! `alert` decides and enqueues; delivery drives the [`Outbox`]: one task a channel, so that a dead mail server delays no
-//! webhook. It is at least once: a message is sent again only if the process died between the receiver's yes and our record
-//! of it, and then looks the same (a mail has the same `Message-ID`).
+//! `alert` decides and enqueues; [`Deliverer`] drives the [`Outbox`]: one task a channel, so that a dead mail server delays
+//! no webhook. It is at least once: a message is sent again only if the process died between the receiver's yes and our
+//! record of it, and then looks the same (a mail has the same `Message-ID`, a webhook the same `Idempotency-Key`).
 
 pub mod message;
-mod outbox;
+pub mod settings;
 
+mod channel;
+pub mod email;
+pub mod webhook;
+
+mod deliver;
+mod instant;
+mod outbox;
+pub mod retry;
+
+pub use channel::{Channel, Delivery};
+pub use deliver::Deliverer;
 pub use message::{Alert, Message, Pairs, Reason, Status};
 pub use outbox::{Next, Outbox, Pending};
+pub use settings::{Receiver, Secret, Settings};

@@ -1,0 +1,60 @@
+//! The list of channels, and what each has to do: deliver one message, say what came of it.
+
+use crate::retry::Failure;
+use crate::{Message, email, webhook};
+
+/// A way to tell people. Adding one: a folder, a variant here, a key of a receiver.
+#[derive(Debug)]
+pub enum Channel {
+    /// SMTP.
+    Email(Box<email::Email>),
+    /// HTTP POST of Alertmanager's JSON.
+    Webhook(Box<webhook::Webhook>),
+}
+
+/// One message on its way.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// Its id in the outbox.
+    pub id: i64,
+    /// When it was enqueued, nanoseconds since the Unix epoch. With the id it identifies the message, at every attempt.
+    pub enqueued_at_ns: i64,
+}
+
+impl Channel {
+    /// The word for metrics and logs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
+    /// Whether the channel wants to know that alerts are resolved.
+    pub fn sends_resolved(&self) -> bool {
+        match self {
+            Self::Email(email) => email.sends_resolved(),
+            Self::Webhook(webhook) => webhook.sends_resolved(),
+        }
+    }
+
+    /// Tries once. `Ok` means that the receiver has taken responsibility.
+    ///
+    /// # Errors
+    /// Why not, and whether to try again.
+    pub async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Email(email) => email.deliver(delivery).await,
+            Self::Webhook(webhook) => webhook.deliver(delivery).await,
+        }
+    }
+}
+
+impl Delivery<'_> {
+    /// The same at every attempt, different for every message.
+    pub(crate) fn key(&self) -> String {
+        format!("{}.{:x}", self.id, self.enqueued_at_ns)
+    }
+}

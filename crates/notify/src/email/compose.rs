@@ -1,0 +1,95 @@
+//! One mail: headers, the same bytes for the same message.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::Message as Mail;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+
+use super::render;
+use crate::Delivery;
+use crate::message::Message;
+
+/// Headers that a mail has of its own and that must not be replaced.
+const OWN_HEADERS: &[&str] = &["from", "to", "date", "message-id", "in-reply-to", "references", "mime-version", "content-type", "content-transfer-encoding"];
+
+/// What all mails of a receiver share.
+#[derive(Debug)]
+pub(super) struct Composer {
+    from: Mailbox,
+    to: Vec<Mailbox>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Composer {
+    pub(super) fn new(from: &str, to: &[String], headers: &BTreeMap<String, String>) -> Result<Self, String> {
+        let address = |key: &str, text: &str| text.parse::<Mailbox>().map_err(|error| format!("{key}: found {text:?}: want an address: {error}"));
+        if to.is_empty() {
+            return Err("to: found no address".into());
+        }
+        let header = |(name, value): (&String, &String)| {
+            let parsed = HeaderName::new_from_ascii(name.clone()).map_err(|_| format!("headers: found {name:?}: want the name of a header"))?;
+            if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+                return Err(format!("headers: found {name}: every mail has that of its own"));
+            }
+            if value.chars().any(char::is_control) {
+                return Err(format!("headers: found a control character in the value of {name}"));
+            }
+            Ok((parsed, value.clone()))
+        };
+        Ok(Self {
+            from: address("from", from)?,
+            to: to.iter().map(|text| address("to", text)).collect::<Result<_, _>>()?,
+            headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn compose(&self, delivery: Delivery<'_>) -> Result<Mail, lettre::error::Error> {
+        let (message, domain) = (delivery.message, self.from.email.domain());
+        let thread = format!("<group.{:016x}@{domain}>", hash(&message.group_key));
+        let enqueued_at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(delivery.enqueued_at_ns).unwrap_or(0));
+        let mut mail = Mail::builder()
+            .from(self.from.clone())
+            .date(enqueued_at)
+            .subject(one_line(&message.subject()))
+            .message_id(Some(format!("<{}.{:016x}@{domain}>", delivery.key(), hash(&message.group_key))))
+            .in_reply_to(thread.clone())
+            .references(thread)
+            .user_agent(concat!("Signalbox/", env!("CARGO_PKG_VERSION")).to_owned());
+        for to in &self.to {
+            mail = mail.to(to.clone());
+        }
+        // No answers from out-of-office robots (RFC 3834).
+        for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Signalbox-Status", message.status().as_str())] {
+            mail = mail.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()));
+        }
+        for (name, value) in &self.headers {
+            mail = mail.raw_header(HeaderValue::new(name.clone(), value.clone()));
+        }
+        mail.multipart(alternatives(message, &delivery.key()))
+    }
+}
+
+/// Text and HTML; the preferred alternative is the last one (RFC 2046, section 5.1.4).
+fn alternatives(message: &Message, key: &str) -> MultiPart {
+    let part = |content_type: ContentType, body: String| {
+        // Quoted-printable whatever is inside: lines stay short and seven bits wide, and equal texts give equal bytes.
+        let encoded = Body::new_with_encoding(body, ContentTransferEncoding::QuotedPrintable);
+        let encoded = encoded.unwrap_or_else(|body| Body::new(String::from_utf8_lossy(&body).into_owned()));
+        SinglePart::builder().header(content_type).body(encoded)
+    };
+    MultiPart::alternative()
+        .boundary(format!("signalbox.{key}.{:016x}", hash(&message.group_key)))
+        .singlepart(part(ContentType::TEXT_PLAIN, render::text(message)))
+        .singlepart(part(ContentType::TEXT_HTML, render::html(message)))
+}
+
+/// Labels may hold line breaks; a header must not.
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+fn hash(text: &str) -> u64 {
+    crate::message::fingerprint([(&"group".to_owned(), &text.to_owned())])
+}

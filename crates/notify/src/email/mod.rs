@@ -1,0 +1,219 @@
+//! Mails by SMTP: text and HTML, encrypted unless told otherwise, recognisable when they come twice.
+//!
+//! The bytes of a mail depend on the message alone: a retry has the same `Message-ID`, date and body, so that a receiver that
+//! took the first attempt without our learning of it can tell. All mails about a group refer to one thread.
+
+mod compose;
+mod render;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use serde::{Deserialize, Serialize};
+
+use crate::Delivery;
+use crate::retry::{self, Failure};
+use crate::settings::{Secret, SecretSource, TlsSettings};
+use compose::Composer;
+
+/// Settings of mails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The mail server as `host:port`: 587 for submission, 465 for implicit TLS, 25 for a relay.
+    pub smarthost: String,
+    /// Who sends: `alerts@example.org` or `Signalbox <alerts@example.org>`.
+    pub from: String,
+    /// Who is told: addresses in the same form.
+    pub to: Vec<String>,
+    /// Tell about resolved alerts too.
+    pub send_resolved: bool,
+    /// Further headers; `Subject` and `Reply-To` may be replaced as well.
+    pub headers: BTreeMap<String, String>,
+    /// The name with which the server is greeted (EHLO).
+    pub hello: String,
+    /// How the connection is encrypted.
+    pub encryption: Encryption,
+    /// How the server's certificate is checked.
+    pub tls: TlsSettings,
+    /// User name; without one there is no authentication.
+    pub auth_username: Option<String>,
+    /// Password.
+    pub auth_password: Option<Secret>,
+    /// A file with the password, read at each mail.
+    pub auth_password_file: Option<PathBuf>,
+    /// Mechanisms that may be used, the preferred one first, of those that the server offers.
+    pub auth_mechanisms: Vec<AuthMechanism>,
+    /// Seconds that one mail may take from connecting to the server's yes.
+    pub timeout_seconds: u64,
+}
+
+/// How the connection to the mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// STARTTLS, or no mail.
+    Starttls,
+    /// STARTTLS if the server offers it: whoever is in the way can prevent that.
+    Opportunistic,
+    /// TLS from the first byte.
+    Implicit,
+    /// None: everybody on the way can read mails and password.
+    None,
+}
+
+/// How to authenticate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMechanism {
+    /// RFC 4616.
+    Plain,
+    /// Older than any specification, still needed.
+    Login,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            smarthost: String::new(),
+            from: String::new(),
+            to: Vec::new(),
+            send_resolved: true,
+            headers: BTreeMap::new(),
+            hello: "localhost".into(),
+            encryption: Encryption::Starttls,
+            tls: TlsSettings::default(),
+            auth_username: None,
+            auth_password: None,
+            auth_password_file: None,
+            auth_mechanisms: vec![AuthMechanism::Plain, AuthMechanism::Login],
+            timeout_seconds: 30,
+        }
+    }
+}
+
+/// A way to mail, ready to be used.
+#[derive(Debug)]
+pub struct Email {
+    host: String,
+    port: u16,
+    hello: ClientId,
+    tls: Tls,
+    credentials: Option<(String, SecretSource)>,
+    mechanisms: Vec<Mechanism>,
+    timeout: Duration,
+    composer: Composer,
+    sends_resolved: bool,
+}
+
+impl Email {
+    /// From its settings.
+    ///
+    /// # Errors
+    /// Which key cannot be used, and why.
+    pub fn new(settings: &Settings) -> Result<Self, String> {
+        let (host, port) = host_and_port(&settings.smarthost)?;
+        if settings.timeout_seconds == 0 {
+            return Err("timeout_seconds: found 0: want at least 1".into());
+        }
+        if settings.auth_mechanisms.is_empty() {
+            return Err("auth_mechanisms: found none: want plain or login".into());
+        }
+        let mechanism = |mechanism: &AuthMechanism| match mechanism {
+            AuthMechanism::Plain => Mechanism::Plain,
+            AuthMechanism::Login => Mechanism::Login,
+        };
+        Ok(Self {
+            tls: tls(settings, &host)?,
+            host,
+            port,
+            hello: ClientId::Domain(settings.hello.clone()),
+            credentials: credentials(settings)?,
+            mechanisms: settings.auth_mechanisms.iter().map(mechanism).collect(),
+            timeout: Duration::from_secs(settings.timeout_seconds),
+            composer: Composer::new(&settings.from, &settings.to, &settings.headers)?,
+            sends_resolved: settings.send_resolved,
+        })
+    }
+
+    pub(crate) fn sends_resolved(&self) -> bool {
+        self.sends_resolved
+    }
+
+    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+        let mail = self.composer.compose(delivery).map_err(|error| Failure::permanent(format!("cannot compose mail: {error}")))?;
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
+            .port(self.port)
+            .timeout(Some(self.timeout))
+            .hello_name(self.hello.clone())
+            .tls(self.tls.clone())
+            .authentication(self.mechanisms.clone());
+        if let Some((username, password)) = &self.credentials {
+            let password = password.read().map_err(Failure::transient)?;
+            transport = transport.credentials(Credentials::new(username.clone(), password.reveal().to_owned()));
+        }
+        // A connection a mail: mails are rare, and servers hang up on idle clients.
+        match tokio::time::timeout(self.timeout, transport.build().send(mail)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(_) => Err(Failure::transient(format!("cannot send mail: no answer within {} s", self.timeout.as_secs()))),
+        }
+    }
+}
+
+/// What the server said decides; without its word (refused connections, broken ones, TLS) another attempt may do better.
+fn failure(error: &lettre::transport::smtp::Error) -> Failure {
+    let mut text = format!("cannot send mail: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        // The error's own text may already end with its cause.
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = source.source();
+    }
+    match error.status() {
+        Some(code) if !retry::is_smtp_transient(u16::from(code)) => Failure::permanent(text),
+        _ => Failure::transient(text),
+    }
+}
+
+fn host_and_port(smarthost: &str) -> Result<(String, u16), String> {
+    let wrong = || format!("smarthost: found {smarthost:?}: want host:port");
+    let (host, port) = smarthost.rsplit_once(':').ok_or_else(wrong)?;
+    let host = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().map_err(|_| wrong())?;
+    if host.is_empty() || port == 0 { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+}
+
+fn tls(settings: &Settings, host: &str) -> Result<Tls, String> {
+    let mut builder = TlsParameters::builder(host.to_owned()).dangerous_accept_invalid_certs(settings.tls.insecure_skip_verify);
+    if let Some(pem) = settings.tls.ca()? {
+        let certificate = Certificate::from_pem(&pem).map_err(|error| format!("tls.ca_file: {error}"))?;
+        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
+    }
+    let parameters = || builder.build().map_err(|error| format!("tls: {error}"));
+    Ok(match settings.encryption {
+        Encryption::None => Tls::None,
+        Encryption::Starttls => Tls::Required(parameters()?),
+        Encryption::Opportunistic => Tls::Opportunistic(parameters()?),
+        Encryption::Implicit => Tls::Wrapper(parameters()?),
+    })
+}
+
+fn credentials(settings: &Settings) -> Result<Option<(String, SecretSource)>, String> {
+    let password = SecretSource::from_keys("auth_password", settings.auth_password.as_ref(), settings.auth_password_file.as_ref())?;
+    match (&settings.auth_username, password) {
+        (None, None) => Ok(None),
+        (Some(username), Some(password)) => Ok(Some((username.clone(), password))),
+        (Some(_), None) => Err("auth_username: found no auth_password and no auth_password_file".into()),
+        (None, Some(_)) => Err("auth_password: found no auth_username".into()),
+    }
+}
