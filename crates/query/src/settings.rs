@@ -38,6 +38,9 @@ pub struct Settings {
     pub promql_lookback_seconds: u64,
     /// Step of a PromQL subquery that names none, in seconds.
     pub promql_subquery_step_seconds: u64,
+    /// Whether `rate`, `increase`, `irate` and `resets` take a start time of a sample that is newer than the sample before
+    /// for a reset, and begin at a start time in the range. As in Prometheus this is off unless asked for.
+    pub promql_start_times: bool,
 }
 
 impl Default for Settings {
@@ -58,6 +61,7 @@ impl Default for Settings {
             promql_memory_bytes: 512 << 20,
             promql_lookback_seconds: 300,
             promql_subquery_step_seconds: 60,
+            promql_start_times: false,
         }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) leash: &'a Leash,
     pub(super) limits: Limits,
     pub(super) lookback_ms: i64,
+    /// Whether start times of samples tell of resets.
+    pub(super) uses_start_times: bool,
     pub(super) notes: Notes,
     pub(super) samples_read: Counter<u64>,
     pub(super) held_bytes: Counter<u64>,

@@ -153,6 +153,7 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, l
         leash,
         limits,
         lookback_ms,
+        uses_start_times: settings.promql_start_times,
         notes: notes::Notes::default(),
         samples_read: std::cell::Cell::new(0),
         held_bytes: std::cell::Cell::new(0),

@@ -113,7 +113,7 @@ impl Notes {
     }
 
     pub(super) fn start_time_overlap(&self, metric: &str, span: Span) {
-        self.warn(span, &format!("sample has start time that overlaps with previous sample timestamp{}", for_metric(metric)));
+        self.warn(span, &format!("sample has start time that overlaps with previous sample timestamp for metric {}", quote(metric)));
     }
 
     pub(super) fn possible_non_counter(&self, metric: &str, span: Span) {

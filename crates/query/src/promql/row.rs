@@ -37,6 +37,7 @@ impl Bitmap {
         self.0.iter().all(|word| *word == 0)
     }
 
+    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
@@ -113,6 +114,7 @@ impl Steps {
     }
 
     /// The same float at all steps.
+    #[cfg(test)]
     pub(super) fn constant(value: f64, steps: usize) -> Self {
         Self::dense(vec![value; steps])
     }
@@ -185,6 +187,7 @@ impl Steps {
     }
 
     /// How many steps have a value.
+    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.floats.count() + self.histograms.iter().flatten().count()
     }

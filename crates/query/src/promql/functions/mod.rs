@@ -18,6 +18,7 @@ mod changes;
 mod classic;
 mod clock;
 mod histograms;
+mod info;
 mod labels;
 mod math;
 mod native;
@@ -28,6 +29,7 @@ mod rate_histogram;
 mod regression;
 mod scalars;
 pub(super) mod sort;
+mod start_times;
 
 /// What a function of a window knows beside the window.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) metric: &'a str,
     pub(super) range_ms: i64,
     pub(super) edges: RangeEdges,
+    /// Whether start times of samples tell of resets.
+    pub(super) uses_starts: bool,
 }
 
 /// What a function makes of a window.
@@ -105,6 +109,7 @@ pub(super) fn stream(evaluator: &Evaluator<'_>, call: &FunctionCall, span: Span,
         Function::Absent => absent::stream(evaluator, call, frame, sink),
         Function::Timestamp | Function::StartTimestamp => clock::timestamp(evaluator, call, frame, sink),
         Function::Sort | Function::SortDesc | Function::SortByLabel | Function::SortByLabelDesc => sort::stream(evaluator, call, span, frame, sink),
+        Function::Info => info::stream(evaluator, call, frame, sink),
         Function::LabelReplace => labels::replace(evaluator, call, frame, sink),
         Function::LabelJoin => labels::join(evaluator, call, frame, sink),
         Function::HistogramQuantile => buckets::quantile(evaluator, call, frame, sink),

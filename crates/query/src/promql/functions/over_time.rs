@@ -83,7 +83,7 @@ pub(super) fn present(_: &Window<'_>, _: &[f64], _: &Context<'_>) -> Answer {
 }
 
 pub(super) fn first(window: &Window<'_>, _: &[f64], _: &Context<'_>) -> Answer {
-    let Samples { times, values, histograms } = window.samples;
+    let Samples { times, values, histograms, .. } = window.samples;
     Ok(match (times.first(), histograms.first()) {
         (Some(ts_ms), Some(point)) if *ts_ms >= point.ts_ms => Some(Outcome::Histogram(Arc::clone(&point.histogram))),
         (Some(_), _) => Some(Outcome::Float(values[0])),
@@ -92,7 +92,7 @@ pub(super) fn first(window: &Window<'_>, _: &[f64], _: &Context<'_>) -> Answer {
 }
 
 pub(super) fn last(window: &Window<'_>, _: &[f64], _: &Context<'_>) -> Answer {
-    let Samples { times, values, histograms } = window.samples;
+    let Samples { times, values, histograms, .. } = window.samples;
     Ok(match (times.last(), histograms.last()) {
         (Some(ts_ms), Some(point)) if *ts_ms <= point.ts_ms => Some(Outcome::Histogram(Arc::clone(&point.histogram))),
         (Some(_), _) => values.last().copied().map(Outcome::Float),
@@ -200,9 +200,9 @@ mod tests {
 
     fn of(kernel: Kernel, values: &[f64]) -> f64 {
         let notes = Notes::default();
-        let context = Context { notes: &notes, span: Span::default(), metric: "x", range_ms: 60_000, edges: RangeEdges::Plain };
+        let context = Context { notes: &notes, span: Span::default(), metric: "x", range_ms: 60_000, edges: RangeEdges::Plain, uses_starts: false };
         let times: Vec<i64> = (1..=values.len() as i64).map(|index| index * 1_000).collect();
-        let window = Window { instant_ms: 60_000, start_ms: 0, end_ms: 60_000, samples: Samples { times: &times, values, histograms: &[] } };
+        let window = Window { instant_ms: 60_000, start_ms: 0, end_ms: 60_000, samples: Samples { times: &times, values, starts: &[], histograms: &[] } };
         match kernel(&window, &[0.5, 0.0], &context).unwrap() {
             Some(Outcome::Float(value)) => value,
             other => panic!("want a float, got {other:?}"),

@@ -7,6 +7,7 @@ use signalbox_model::Result;
 use signalbox_model::histogram::{Histogram, ResetHint};
 use signalbox_store::HistogramPoint;
 
+use super::start_times::{is_overlap, is_start_of_new, start_inside};
 use super::{Context, Outcome};
 use crate::promql::histogram;
 use crate::promql::notes::HistogramOperation;
@@ -45,34 +46,39 @@ pub(in crate::promql) fn fill(function: Function, samples: Samples<'_>, mut wind
             change += values[*reset - 1];
         }
         let times = window.samples.times;
-        let span = Spread { first_ms: times[0], last_ms: times[times.len() - 1], count: times.len() };
+        let spread = Spread { first_ms: times[0], last_ms: times[times.len() - 1], count: times.len(), start_ms: None };
         let zero = (is_counter && change > 0.0 && values[first] >= 0.0).then(|| values[first] / change);
-        steps.set(step, change * factor(&window, span, zero, function == Function::Rate, context.range_ms));
+        steps.set(step, change * factor(&window, spread, zero, function == Function::Rate, context.range_ms));
     }
 }
 
 /// Where the samples of a window lie.
 #[derive(Clone, Copy)]
-struct Spread {
-    first_ms: i64,
-    last_ms: i64,
-    count: usize,
+pub(super) struct Spread {
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    pub(super) count: usize,
+    /// When the counter was zero, if that is known and in the range.
+    pub(super) start_ms: Option<i64>,
 }
 
 /// By what the change between the first and the last sample is multiplied to cover the range: samples close to its ends are
 /// taken to reach there, others only half of the way to the next expected sample. `zero` is how many such changes before
 /// the first sample a counter was zero, before which it cannot have been.
 #[inline]
-fn factor(window: &Window<'_>, spread: Spread, zero: Option<f64>, is_rate: bool, range_ms: i64) -> f64 {
+pub(super) fn factor(window: &Window<'_>, spread: Spread, zero: Option<f64>, is_rate: bool, range_ms: i64) -> f64 {
     let mut to_start = (spread.first_ms - window.start_ms) as f64 / 1000.0;
     let mut to_end = (window.end_ms - spread.last_ms) as f64 / 1000.0;
-    let sampled = (spread.last_ms - spread.first_ms) as f64 / 1000.0;
-    let between = sampled / (spread.count - 1) as f64;
+    let mut sampled = (spread.last_ms - spread.first_ms) as f64 / 1000.0;
+    let between = if spread.count > 1 { sampled / (spread.count - 1) as f64 } else { 0.0 };
     let threshold = between * 1.1;
     if to_start >= threshold {
         to_start = between / 2.0;
     }
-    if let Some(zero) = zero {
+    if let Some(start_ms) = spread.start_ms {
+        to_start = 0.0;
+        sampled = (spread.last_ms - start_ms) as f64 / 1000.0;
+    } else if let Some(zero) = zero {
         let to_zero = sampled * zero;
         if to_zero < to_start {
             to_start = to_zero;
@@ -100,8 +106,8 @@ pub(super) fn delta(window: &Window<'_>, _: &[f64], context: &Context<'_>) -> Re
 /// The family for one window, where [`fill`] does not do.
 fn change(function: Function, window: &Window<'_>, context: &Context<'_>) -> Result<Option<Outcome>> {
     let (is_counter, is_rate) = (function != Function::Delta, function == Function::Rate);
-    let Samples { times, values, histograms } = window.samples;
-    if !times.is_empty() && !histograms.is_empty() {
+    let Samples { values, histograms, .. } = window.samples;
+    if !values.is_empty() && !histograms.is_empty() {
         context.notes.mixed_floats_and_histograms(context.metric, context.span);
         return Ok(None);
     }
@@ -112,23 +118,47 @@ fn change(function: Function, window: &Window<'_>, context: &Context<'_>) -> Res
             super::rate_histogram::extended_change(window, is_counter, is_rate, context)
         };
     }
-    if let ([first, .., last], true) = (values, histograms.is_empty()) {
-        let mut change = last - first;
-        if is_counter {
-            for pair in values.windows(2).filter(|pair| pair[1] < pair[0]) {
-                change += pair[0];
-            }
-        }
-        let spread = Spread { first_ms: times[0], last_ms: times[times.len() - 1], count: times.len() };
-        let zero = (is_counter && change > 0.0 && *first >= 0.0).then(|| first / change);
-        return Ok(Some(Outcome::Float(change * factor(window, spread, zero, is_rate, context.range_ms))));
+    if !values.is_empty() {
+        return Ok(float_change(window, is_counter, is_rate, context));
     }
-    let [first, .., last] = histograms else { return Ok(None) };
+    let [first, .., last] = histograms else {
+        return Ok(histograms.first().and_then(|only| super::start_times::of_one_histogram(window, only, is_counter, is_rate, context)));
+    };
     let Some(mut change) = super::rate_histogram::change(histograms, is_counter, context) else { return Ok(None) };
-    let spread = Spread { first_ms: first.ts_ms, last_ms: last.ts_ms, count: histograms.len() };
+    let start_ms = if is_counter && context.uses_starts { start_inside(window, first.ts_ms, first.start_ms) } else { None };
+    let spread = Spread { first_ms: first.ts_ms, last_ms: last.ts_ms, count: histograms.len(), start_ms };
+    if start_ms.is_some() && !super::rate_histogram::add_first(&mut change, &first.histogram, context) {
+        return Ok(None);
+    }
     let zero = (is_counter && change.count > 0.0 && first.histogram.count >= 0.0).then(|| first.histogram.count / change.count);
     histogram::scale(&mut change, factor(window, spread, zero, is_rate, context.range_ms));
     Ok(Some(Outcome::Histogram(Arc::new(change))))
+}
+
+fn float_change(window: &Window<'_>, is_counter: bool, is_rate: bool, context: &Context<'_>) -> Option<Outcome> {
+    let Samples { times, values, starts, .. } = window.samples;
+    let (first, last) = (*values.first()?, *values.last()?);
+    let mut change = last - first;
+    if is_counter {
+        let is_reset = |index: usize| starts.len() == times.len() && is_start_of_new(starts[index - 1], times[index - 1], starts[index], times[index]);
+        for index in 1..values.len() {
+            if values[index] < values[index - 1] || is_reset(index) {
+                change += values[index - 1];
+            }
+        }
+        if (1..starts.len()).any(|index| is_overlap(starts[index - 1], times[index - 1], starts[index])) {
+            context.notes.start_time_overlap(context.metric, context.span);
+        }
+    }
+    let start_ms = starts.first().filter(|_| is_counter).and_then(|start_ms| start_inside(window, times[0], *start_ms));
+    if start_ms.is_some() {
+        change += first;
+    } else if values.len() < 2 {
+        return None;
+    }
+    let spread = Spread { first_ms: times[0], last_ms: times[times.len() - 1], count: times.len(), start_ms };
+    let zero = (is_counter && change > 0.0 && first >= 0.0).then(|| first / change);
+    Some(Outcome::Float(change * factor(window, spread, zero, is_rate, context.range_ms)))
 }
 
 /// Which samples stand for the ends of an `anchored` or `smoothed` range.
@@ -198,22 +228,24 @@ pub(super) fn idelta(window: &Window<'_>, _: &[f64], context: &Context<'_>) -> R
 /// One of the last two samples.
 #[derive(Clone, Copy)]
 enum Latest<'a> {
-    Float(i64, f64),
+    /// Time, value, start time.
+    Float(i64, f64, i64),
     Histogram(&'a HistogramPoint),
 }
 
 impl Latest<'_> {
     fn ts_ms(&self) -> i64 {
         match self {
-            Self::Float(ts_ms, _) => *ts_ms,
+            Self::Float(ts_ms, ..) => *ts_ms,
             Self::Histogram(point) => point.ts_ms,
         }
     }
 }
 
 fn instant_change(window: &Window<'_>, is_rate: bool, context: &Context<'_>) -> Result<Option<Outcome>> {
-    let Samples { times, values, histograms } = window.samples;
-    let floats = times.iter().zip(values).rev().take(2).map(|(ts_ms, value)| Latest::Float(*ts_ms, *value));
+    let Samples { times, values, starts, histograms } = window.samples;
+    let start = |index: usize| starts.get(index).copied().unwrap_or(0);
+    let floats = (0..times.len()).rev().take(2).map(|index| Latest::Float(times[index], values[index], start(index)));
     let mut latest: Vec<Latest<'_>> = floats.chain(histograms.iter().rev().take(2).map(Latest::Histogram)).collect();
     latest.sort_by_key(Latest::ts_ms);
     let [.., before, last] = latest.as_slice() else { return Ok(None) };
@@ -222,11 +254,12 @@ fn instant_change(window: &Window<'_>, is_rate: bool, context: &Context<'_>) -> 
         return Ok(None);
     }
     match (before, last) {
-        (Latest::Float(_, before), Latest::Float(_, last)) => {
-            let change = if is_rate && last < before { *last } else { last - before };
+        (Latest::Float(before_ms, before, before_start), Latest::Float(last_ms, last, last_start)) => {
+            let is_reset = last < before || is_start_of_new(*before_start, *before_ms, *last_start, *last_ms);
+            let change = if is_rate && is_reset { *last } else { last - before };
             Ok(Some(Outcome::Float(if is_rate { change / interval_s } else { change })))
         }
-        (Latest::Histogram(before), Latest::Histogram(last)) => Ok(histogram_change(&before.histogram, &last.histogram, is_rate, interval_s, context)),
+        (Latest::Histogram(before), Latest::Histogram(last)) => Ok(histogram_change(before, last, is_rate, interval_s, context)),
         _ => {
             context.notes.mixed_floats_and_histograms(context.metric, context.span);
             Ok(None)
@@ -234,7 +267,9 @@ fn instant_change(window: &Window<'_>, is_rate: bool, context: &Context<'_>) -> 
     }
 }
 
-fn histogram_change(before: &Histogram, last: &Histogram, is_rate: bool, interval_s: f64, context: &Context<'_>) -> Option<Outcome> {
+fn histogram_change(before: &HistogramPoint, last: &HistogramPoint, is_rate: bool, interval_s: f64, context: &Context<'_>) -> Option<Outcome> {
+    let is_reset = super::start_times::is_histogram_reset(before, last, context);
+    let (before, last): (&Histogram, &Histogram) = (&before.histogram, &last.histogram);
     let gauges = [before, last].into_iter().filter(|histogram| histogram.reset_hint == ResetHint::Gauge).count();
     if is_rate && gauges > 0 {
         context.notes.histogram_not_counter(context.metric, context.span);
@@ -243,7 +278,7 @@ fn histogram_change(before: &Histogram, last: &Histogram, is_rate: bool, interva
         context.notes.histogram_not_gauge(context.metric, context.span);
     }
     let mut change = last.clone();
-    if !is_rate || !histogram::is_reset(last, before) {
+    if !is_rate || !is_reset {
         match histogram::subtract(&mut change, before) {
             Ok(done) if done.are_bounds_reconciled => context.notes.mismatched_custom_buckets(HistogramOperation::Subtraction, context.span),
             Ok(_) => {}

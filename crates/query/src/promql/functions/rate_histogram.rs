@@ -8,6 +8,7 @@ use signalbox_model::{Error, Result};
 use signalbox_store::HistogramPoint;
 
 use super::rate::Bounds;
+use super::start_times::{is_histogram_reset, is_overlap, is_start_of_new};
 use super::{Context, Outcome};
 use crate::promql::histogram::{self, Done, Incompatible};
 use crate::promql::notes::HistogramOperation;
@@ -27,7 +28,7 @@ pub(super) fn change(points: &[HistogramPoint], is_counter: bool, context: &Cont
     let second = &points[1].histogram;
     // A first histogram that was reset right away does not matter, whatever its buckets are.
     let nothing = Histogram { schema: second.schema, custom_values: second.custom_values.clone(), ..Histogram::default() };
-    let base: &Histogram = if is_counter && histogram::is_reset(second, first) { &nothing } else { first };
+    let base: &Histogram = if is_counter && is_histogram_reset(&points[0], &points[1], context) { &nothing } else { first };
     let is_mixed = histogram::is_custom(last) != histogram::is_custom(base)
         || is_counter && middle.iter().any(|point| histogram::is_custom(&point.histogram) != histogram::is_custom(base));
     if is_mixed {
@@ -41,16 +42,28 @@ pub(super) fn change(points: &[HistogramPoint], is_counter: bool, context: &Cont
     tell(histogram::subtract(&mut change, base), HistogramOperation::Subtraction, context)?;
     if is_counter {
         let mut previous = base;
-        for point in &points[1..] {
-            if histogram::is_reset(&point.histogram, previous) {
+        for (index, point) in points.iter().enumerate().skip(1) {
+            let is_start = context.uses_starts && {
+                let before = &points[index - 1];
+                is_start_of_new(before.start_ms, before.ts_ms, point.start_ms, point.ts_ms)
+            };
+            if is_start || histogram::is_reset(&point.histogram, previous) {
                 tell(histogram::add(&mut change, previous), HistogramOperation::Addition, context)?;
             }
             previous = &point.histogram;
         }
     }
+    if is_counter && context.uses_starts && points.windows(2).any(|pair| is_overlap(pair[0].start_ms, pair[0].ts_ms, pair[1].start_ms)) {
+        context.notes.start_time_overlap(context.metric, context.span);
+    }
     change.reset_hint = ResetHint::Gauge;
     histogram::compact(&mut change);
     Some(change)
+}
+
+/// Adds what a counter had reached at its first sample when it is known to have started in the range.
+pub(super) fn add_first(change: &mut Histogram, first: &Histogram, context: &Context<'_>) -> bool {
+    tell(histogram::add(change, first), HistogramOperation::Addition, context).is_some()
 }
 
 /// Tells what was odd about a combination; `None` if it was not possible. Hints about resets that contradict each other are

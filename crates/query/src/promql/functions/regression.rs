@@ -8,7 +8,7 @@ use crate::promql::ops::over::{Samples, Window};
 
 /// Times and values when there are two floats at least.
 fn floats<'a>(window: &Window<'a>, context: &Context<'_>) -> Option<(&'a [i64], &'a [f64])> {
-    let Samples { times, values, histograms } = window.samples;
+    let Samples { times, values, histograms, .. } = window.samples;
     if !values.is_empty() && !histograms.is_empty() {
         context.notes.histograms_ignored_in_range(context.metric, context.span);
     }

@@ -162,6 +162,75 @@ fn combine(histogram: &mut Histogram, other: &Histogram, sign: f64) -> Result<Do
     Ok(done)
 }
 
+/// Adds a histogram to a sum and to what rounding takes from the sum. The two have one layout before and after.
+pub(super) fn add_compensated(sum: &mut Histogram, lost: &mut Histogram, other: &Histogram) -> Result<Done, Incompatible> {
+    if is_custom(sum) != is_custom(other) {
+        return Err(Incompatible);
+    }
+    let mut done = Done { is_reset_collision: combine_hints(sum, other), are_bounds_reconciled: false };
+    sum.is_integer = false;
+    let mut other_zero = 0.0;
+    let (mut others_positive, mut others_negative) = (positive(other), negative(other));
+    if is_custom(sum) {
+        if sum.custom_values != other.custom_values {
+            done.are_bounds_reconciled = true;
+            let shared = shared_bounds(&sum.custom_values, &other.custom_values);
+            others_positive = onto_bounds(&others_positive, &other.custom_values, &shared);
+            for own in [&mut *sum, &mut *lost] {
+                let entries = onto_bounds(&positive(own), &own.custom_values, &shared);
+                set_positive(own, &entries);
+                own.custom_values.clone_from(&shared);
+            }
+        }
+    } else {
+        other_zero = reconcile_zero_buckets(sum, other);
+        if lost.zero_threshold != sum.zero_threshold {
+            (lost.zero_count, _) = zero_count_within(lost, sum.zero_threshold);
+            lost.zero_threshold = sum.zero_threshold;
+            trim_zero_bucket(lost);
+        }
+        let schema = sum.schema.min(other.schema);
+        reduce(sum, schema);
+        reduce(lost, schema);
+        for entries in [&mut others_positive, &mut others_negative] {
+            *entries = reduced(entries, other.schema, schema);
+            entries.retain(|(index, _)| bound(*index, schema) > sum.zero_threshold);
+        }
+    }
+    let add = |total: &mut f64, lost: &mut f64, term: f64| {
+        let mut kahan = Kahan { sum: *total, lost: *lost };
+        kahan.add(term);
+        (*total, *lost) = (kahan.sum, kahan.lost);
+    };
+    add(&mut sum.zero_count, &mut lost.zero_count, other_zero);
+    add(&mut sum.count, &mut lost.count, other.count);
+    add(&mut sum.sum, &mut lost.sum, other.sum);
+    let (totals, rests) = merge_compensated(&positive(sum), &positive(lost), &others_positive);
+    set_positive(sum, &totals);
+    set_positive(lost, &rests);
+    let (totals, rests) = merge_compensated(&negative(sum), &negative(lost), &others_negative);
+    set_negative(sum, &totals);
+    set_negative(lost, &rests);
+    Ok(done)
+}
+
+/// Sums and what rounding took from them, of the same buckets.
+fn merge_compensated(own: &[(i32, f64)], lost: &[(i32, f64)], others: &[(i32, f64)]) -> (Entries, Entries) {
+    let lost_at = |index: i32| lost.binary_search_by_key(&index, |entry| entry.0).map_or(0.0, |position| lost[position].1);
+    let other_at = |index: i32| others.binary_search_by_key(&index, |entry| entry.0).ok().map(|position| others[position].1);
+    let own_at = |index: i32| own.binary_search_by_key(&index, |entry| entry.0).map_or(0.0, |position| own[position].1);
+    let mut totals = merge(own, others, 1.0);
+    let mut rests = totals.clone();
+    for (total, rest) in totals.iter_mut().zip(&mut rests) {
+        let mut kahan = Kahan { sum: own_at(total.0), lost: lost_at(total.0) };
+        if let Some(term) = other_at(total.0) {
+            kahan.add(term);
+        }
+        (total.1, rest.1) = (kahan.sum, kahan.lost);
+    }
+    (totals, rests)
+}
+
 /// Settles what is known about resets; answers whether the two contradict each other.
 fn combine_hints(histogram: &mut Histogram, other: &Histogram) -> bool {
     match (histogram.reset_hint, other.reset_hint) {
@@ -288,15 +357,20 @@ fn reconcile_zero_buckets(histogram: &mut Histogram, other: &Histogram) -> f64 {
         }
         if threshold > histogram.zero_threshold {
             (histogram.zero_count, histogram.zero_threshold) = zero_count_within(histogram, threshold);
-            let (mut positive, mut negative) = (positive(histogram), negative(histogram));
-            let is_outside = |entry: &(i32, f64)| bound(entry.0 - 1, histogram.schema) >= histogram.zero_threshold && entry.1 != 0.0;
-            positive.retain(is_outside);
-            negative.retain(is_outside);
-            set_positive(histogram, &positive);
-            set_negative(histogram, &negative);
+            trim_zero_bucket(histogram);
         }
     }
     count
+}
+
+/// Forgets the buckets that lie in the zero bucket.
+fn trim_zero_bucket(histogram: &mut Histogram) {
+    let (mut positive, mut negative) = (positive(histogram), negative(histogram));
+    let is_outside = |entry: &(i32, f64)| bound(entry.0 - 1, histogram.schema) >= histogram.zero_threshold && entry.1 != 0.0;
+    positive.retain(is_outside);
+    negative.retain(is_outside);
+    set_positive(histogram, &positive);
+    set_negative(histogram, &negative);
 }
 
 /// Forgets empty buckets.

@@ -21,6 +21,8 @@ use crate::promql::row::{Bitmap, Row, Steps};
 pub(in crate::promql) struct Samples<'a> {
     pub(in crate::promql) times: &'a [i64],
     pub(in crate::promql) values: &'a [f64],
+    /// Start times of the floats, 0 when unknown; empty when they do not count.
+    pub(in crate::promql) starts: &'a [i64],
     pub(in crate::promql) histograms: &'a [HistogramPoint],
 }
 
@@ -40,13 +42,14 @@ pub(in crate::promql) struct Window<'a> {
 pub(in crate::promql) struct Cleaned {
     times: Vec<i64>,
     values: Vec<f64>,
+    starts: Vec<i64>,
     histograms: Vec<HistogramPoint>,
 }
 
 impl Cleaned {
     /// The samples without staleness markers: where they lie if there is none, copied otherwise.
     pub(in crate::promql) fn of<'a>(&'a mut self, samples: &SeriesSamples<'a>) -> Samples<'a> {
-        let (mut times, mut values, mut histograms) = (samples.ts_ms, samples.values, samples.histograms);
+        let (mut times, mut values, mut starts, mut histograms) = (samples.ts_ms, samples.values, samples.start_ms, samples.histograms);
         if values.iter().any(|value| is_stale_nan(*value)) {
             self.times.clear();
             self.values.clear();
@@ -54,14 +57,16 @@ impl Cleaned {
                 self.times.push(*ts_ms);
                 self.values.push(*value);
             }
-            (times, values) = (&self.times, &self.values);
+            self.starts.clear();
+            self.starts.extend(starts.iter().zip(samples.values).filter(|(_, value)| !is_stale_nan(**value)).map(|(start_ms, _)| *start_ms));
+            (times, values, starts) = (&self.times, &self.values, &self.starts);
         }
         if histograms.iter().any(|point| is_stale_nan(point.histogram.sum)) {
             self.histograms.clear();
             self.histograms.extend(histograms.iter().filter(|point| !is_stale_nan(point.histogram.sum)).cloned());
             histograms = &self.histograms;
         }
-        Samples { times, values, histograms }
+        Samples { times, values, starts, histograms }
     }
 }
 
@@ -93,7 +98,7 @@ pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &Ran
             let mut room = Cleaned::default();
             evaluator.stream(plan, &inner, &mut |row| {
                 room.take_steps(&row.steps, &inner);
-                visit(&row.labels, row.drop_name, Samples { times: &room.times, values: &room.values, histograms: &room.histograms })
+                visit(&row.labels, row.drop_name, Samples { times: &room.times, values: &room.values, starts: &[], histograms: &room.histograms })
             })
         }
     }
@@ -169,11 +174,12 @@ impl<'a> Iterator for Windows<'a> {
         let end_ms = self.source.place().of(instant_ms);
         let start_ms = end_ms.saturating_sub(self.source.range_ms());
         let (from_ms, to_ms) = (start_ms.saturating_sub(self.margins.0), end_ms.saturating_add(self.margins.1));
-        let Samples { times, values, histograms } = self.samples;
+        let Samples { times, values, starts, histograms } = self.samples;
         advance(&mut self.floats, times.len(), |index| times[index], from_ms, to_ms);
         advance(&mut self.histograms, histograms.len(), |index| histograms[index].ts_ms, from_ms, to_ms);
         let (floats, points) = (self.floats.0..self.floats.1, self.histograms.0..self.histograms.1);
-        let samples = Samples { times: &times[floats.clone()], values: &values[floats], histograms: &histograms[points] };
+        let starts = starts.get(floats.clone()).unwrap_or_default();
+        let samples = Samples { times: &times[floats.clone()], values: &values[floats], starts, histograms: &histograms[points] };
         Some((step, Window { instant_ms, start_ms, end_ms, samples }))
     }
 }
@@ -196,14 +202,21 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
     }
     let keeps_name = matches!(over.function, Function::LastOverTime | Function::FirstOverTime);
     let mut row = Row::default();
-    for_each_series(evaluator, &over.source, frame, &mut |labels, drop_name, samples| {
+    let uses_starts = evaluator.uses_start_times
+        && matches!(over.source, RangeSource::Selector { .. })
+        && matches!(over.function, Function::Rate | Function::Increase | Function::Irate | Function::Resets);
+    for_each_series(evaluator, &over.source, frame, &mut |labels, drop_name, mut samples| {
         row.steps.reset(frame.steps);
+        if !uses_starts {
+            samples.starts = &[];
+        }
         let context = Context {
             notes: &evaluator.notes,
             span: over.source_span,
             metric: labels.metric_name(),
             range_ms: over.source.range_ms(),
             edges: over.source.edges(),
+            uses_starts,
         };
         let windows = Windows::new(samples, frame, &over.source, evaluator.lookback_ms);
         fill(over.function, samples, windows, &params, &context, &mut row.steps)?;
@@ -220,7 +233,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
 }
 
 fn fill(function: Function, samples: Samples<'_>, windows: Windows<'_>, params: &[Vec<f64>], context: &Context<'_>, steps: &mut Steps) -> Result<()> {
-    if context.edges == RangeEdges::Plain && samples.histograms.is_empty() && functions::rate::is_of_family(function) {
+    if context.edges == RangeEdges::Plain && samples.histograms.is_empty() && samples.starts.is_empty() && functions::rate::is_of_family(function) {
         functions::rate::fill(function, samples, windows, context, steps);
         return Ok(());
     }
@@ -293,7 +306,7 @@ mod tests {
             select: Select { matchers: Vec::new(), place: Place { offset_ms: 0, at_ms: None }, edges: RangeEdges::Plain },
             range_ms: 20,
         };
-        let samples = Samples { times: &[10, 20, 30, 40], values: &[1.0, 2.0, 3.0, 4.0], histograms: &[] };
+        let samples = Samples { times: &[10, 20, 30, 40], values: &[1.0, 2.0, 3.0, 4.0], starts: &[], histograms: &[] };
         let windows = Windows::new(samples, &Frame { start_ms: 10, step_ms: 15, steps: 4 }, &source, 0);
         let found: Vec<Vec<f64>> = windows.map(|(_, window)| window.samples.values.to_vec()).collect();
         assert_eq!(found, [vec![1.0], vec![1.0, 2.0], vec![3.0, 4.0], vec![4.0]]);

@@ -17,6 +17,8 @@ pub(in crate::promql) enum Take {
     Value,
     /// Its time in seconds.
     Time,
+    /// As [`Self::Time`] of floats; histograms stay what they are.
+    TimeOfFloat,
     /// Its start time in seconds, 0 when unknown.
     StartTime,
 }
@@ -66,7 +68,7 @@ fn fill(samples: &SeriesSamples<'_>, frame: &Frame, place: Place, lookback_ms: i
                     continue;
                 }
                 match take {
-                    Take::Value => steps.set_histogram(step, Arc::clone(&point.histogram)),
+                    Take::Value | Take::TimeOfFloat => steps.set_histogram(step, Arc::clone(&point.histogram)),
                     Take::Time => steps.set(step, point.ts_ms as f64 / 1000.0),
                     Take::StartTime => steps.set(step, point.start_ms as f64 / 1000.0),
                 }
@@ -78,7 +80,7 @@ fn fill(samples: &SeriesSamples<'_>, frame: &Frame, place: Place, lookback_ms: i
                 }
                 match take {
                     Take::Value => steps.set(step, value),
-                    Take::Time => steps.set(step, times[index] as f64 / 1000.0),
+                    Take::Time | Take::TimeOfFloat => steps.set(step, times[index] as f64 / 1000.0),
                     Take::StartTime => steps.set(step, samples.start_ms.get(index).copied().unwrap_or(0) as f64 / 1000.0),
                 }
             }

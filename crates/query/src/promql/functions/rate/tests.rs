@@ -9,7 +9,7 @@ use crate::promql::plan::{Place, RangeSource, Select};
 const MINUTE: i64 = 60_000;
 
 fn context(notes: &Notes, range_ms: i64, edges: RangeEdges) -> Context<'_> {
-    Context { notes, span: Span::default(), metric: "x_total", range_ms, edges }
+    Context { notes, span: Span::default(), metric: "x_total", range_ms, edges, uses_starts: false }
 }
 
 /// A kernel over samples a minute apart from 0 on, in a window that ends with the last one.
@@ -18,7 +18,7 @@ fn of(kernel: Kernel, values: &[f64], range_ms: i64, edges: RangeEdges) -> Optio
     let times: Vec<i64> = (0..values.len() as i64).map(|index| index * MINUTE).collect();
     let end_ms = times[times.len() - 1];
     let first = if edges == RangeEdges::Plain { times.partition_point(|ts| *ts <= end_ms - range_ms) } else { 0 };
-    let samples = Samples { times: &times[first..], values: &values[first..], histograms: &[] };
+    let samples = Samples { times: &times[first..], values: &values[first..], starts: &[], histograms: &[] };
     let window = Window { instant_ms: end_ms, start_ms: end_ms - range_ms, end_ms, samples };
     match kernel(&window, &[], &context(&notes, range_ms, edges)).unwrap() {
         Some(Outcome::Float(value)) => Some(value),
@@ -72,7 +72,7 @@ fn the_fast_pass_equals_the_windows() {
         times.push(at_ms);
         values.push(value);
     }
-    let samples = Samples { times: &times, values: &values, histograms: &[] };
+    let samples = Samples { times: &times, values: &values, starts: &[], histograms: &[] };
     let frame = Frame { start_ms: 0, step_ms: 17_000, steps: 900 };
     for (function, kernel) in [(Function::Rate, rate as Kernel), (Function::Increase, increase), (Function::Delta, delta)] {
         for range_ms in [30_000, 300_000] {
