@@ -187,7 +187,7 @@ impl Planner {
             }
             ExprKind::Call(call) => self.call(call)?,
             ExprKind::Aggregate(aggregate) => self.aggregate(aggregate)?,
-            ExprKind::Binary(binary) => self.binary(binary)?,
+            ExprKind::Binary(_) => return self.chain(expr),
             ExprKind::Unary(unary) => {
                 let operand = self.planned(&unary.expr)?;
                 match unary.op {
@@ -289,12 +289,31 @@ impl Planner {
         Ok((Node::Aggregate(Box::new(aggregation)), is_constant))
     }
 
-    fn binary(&self, binary: &Binary) -> Result<(Node, bool)> {
-        let (left, right) = (self.planned(&binary.lhs)?, self.planned(&binary.rhs)?);
+    /// A chain of binary operations such as `a + b + c + ...`, which leans to the left and may be hundreds of levels high:
+    /// walked from the leftmost operand, not recursed into.
+    fn chain(&self, expr: &Expr) -> Result<Planned> {
+        let (mut leftmost, mut operations) = (expr, Vec::new());
+        while let ExprKind::Binary(binary) = &leftmost.kind {
+            operations.push((binary, leftmost.span));
+            leftmost = &binary.lhs;
+        }
+        let mut left = self.planned(leftmost)?;
+        for (binary, span) in operations.into_iter().rev() {
+            left = self.binary(binary, left, span)?;
+        }
+        Ok(left)
+    }
+
+    fn binary(&self, binary: &Binary, left: Planned, span: Span) -> Result<Planned> {
+        let right = self.planned(&binary.rhs)?;
         let is_constant = left.is_constant && right.is_constant;
         let finish = |planned: Planned| if is_constant { planned.plan } else { once(planned) };
+        let (left, right) = (finish(left), finish(right));
+        let are_scalars = left.value_type == ValueType::Scalar && right.value_type == ValueType::Scalar;
+        let value_type = if are_scalars { ValueType::Scalar } else { ValueType::Vector };
         let (op, return_bool, matching) = (binary.op, binary.return_bool, binary.matching.clone());
-        Ok((Node::Binary(Box::new(Operation { op, left: finish(left), right: finish(right), matching, return_bool })), is_constant))
+        let node = Node::Binary(Box::new(Operation { op, left, right, matching, return_bool }));
+        Ok(Planned { plan: Plan { node, span, value_type }, is_constant })
     }
 }
 

@@ -219,7 +219,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
             uses_starts,
         };
         let windows = Windows::new(samples, frame, &over.source, evaluator.lookback_ms);
-        fill(over.function, samples, windows, &params, &context, &mut row.steps)?;
+        fill(evaluator, over.function, samples, windows, &params, &context, &mut row.steps)?;
         if row.steps.is_empty() {
             return Ok(());
         }
@@ -232,7 +232,18 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
     })
 }
 
-fn fill(function: Function, samples: Samples<'_>, windows: Windows<'_>, params: &[Vec<f64>], context: &Context<'_>, steps: &mut Steps) -> Result<()> {
+/// Samples in windows between two looks at the leash: a millisecond or so.
+const SAMPLES_PER_CHECK: usize = 1 << 20;
+
+fn fill(
+    evaluator: &Evaluator<'_>,
+    function: Function,
+    samples: Samples<'_>,
+    windows: Windows<'_>,
+    params: &[Vec<f64>],
+    context: &Context<'_>,
+    steps: &mut Steps,
+) -> Result<()> {
     if context.edges == RangeEdges::Plain && samples.histograms.is_empty() && samples.starts.is_empty() && functions::rate::is_of_family(function) {
         functions::rate::fill(function, samples, windows, context, steps);
         return Ok(());
@@ -240,7 +251,13 @@ fn fill(function: Function, samples: Samples<'_>, windows: Windows<'_>, params: 
     let kernel = functions::kernel(function)?;
     // No function over a range takes more than two scalars.
     let mut at_step = [f64::NAN; 2];
+    let mut unchecked = 0;
     for (step, window) in windows {
+        unchecked += window.samples.times.len() + window.samples.histograms.len();
+        if unchecked > SAMPLES_PER_CHECK {
+            evaluator.leash.check()?;
+            unchecked = 0;
+        }
         if window.samples.times.is_empty() && window.samples.histograms.is_empty() {
             continue;
         }
