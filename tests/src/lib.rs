@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// How long a server may take to say that it is ready, or to end when told to. A test fails instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +19,7 @@ pub struct TestServer {
     child: Child,
     /// Kept open: a server that cannot print would end.
     _stdout: BufReader<ChildStdout>,
+    log: JoinHandle<Vec<String>>,
     /// The main address.
     pub http: SocketAddr,
     /// OTLP/gRPC.
@@ -39,12 +41,21 @@ impl TestServer {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("start {}", binary.display()))?;
         let mut stdout = BufReader::new(child.stdout.take().context("a piped output")?);
-        let [http, otlp_grpc, otlp_http] = tokio::time::timeout(PATIENCE, addresses(&mut stdout)).await.context("wait for `ready`")??;
-        Ok(Self { child, _stdout: stdout, http, otlp_grpc, otlp_http })
+        let stderr = child.stderr.take().context("a piped log")?;
+        let log = tokio::spawn(lines(stderr));
+        let started = tokio::time::timeout(PATIENCE, addresses(&mut stdout)).await.context("wait for `ready`").flatten();
+        match started {
+            Ok([http, otlp_grpc, otlp_http]) => Ok(Self { child, _stdout: stdout, log, http, otlp_grpc, otlp_http }),
+            Err(error) => {
+                child.kill().await?;
+                Err(error.context(format!("start the server; it said:\n{}", log.await?.join("\n"))))
+            }
+        }
     }
 
     /// The binary that `cargo build --workspace` made, or what `SIGNALBOX_BIN` names.
@@ -75,15 +86,29 @@ impl TestServer {
     /// Sends SIGTERM and waits for the end; the exit code.
     ///
     /// # Errors
+    /// If the server does not end in time, or by a signal, or if it logged a warning or an error: a test that expects one
+    /// uses [`TestServer::terminate_with_log`].
+    pub async fn terminate(self) -> Result<i32> {
+        let (code, log) = self.terminate_with_log().await?;
+        let complaints: Vec<&str> = log.iter().map(String::as_str).filter(|line| line.contains(" WARN ") || line.contains("ERROR ")).collect();
+        if !complaints.is_empty() {
+            bail!("the server complained:\n{}", complaints.join("\n"));
+        }
+        Ok(code)
+    }
+
+    /// Sends SIGTERM and waits for the end; the exit code and the lines of the log.
+    ///
+    /// # Errors
     /// If the server does not end in time, or by a signal.
-    pub async fn terminate(mut self) -> Result<i32> {
+    pub async fn terminate_with_log(mut self) -> Result<(i32, Vec<String>)> {
         let pid = self.pid().context("a process that runs")?;
         let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
         if !sent.success() {
             bail!("cannot send SIGTERM to {pid}: kill ended with {sent}");
         }
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("wait for the end of the server")??;
-        status.code().context("the server was ended by a signal")
+        Ok((status.code().context("the server was ended by a signal")?, self.log.await?))
     }
 
     /// Kills the process with SIGKILL, as a loss of power would, and waits until it is gone.
@@ -93,6 +118,15 @@ impl TestServer {
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("kill the server")
     }
+}
+
+async fn lines(stderr: ChildStderr) -> Vec<String> {
+    let mut lines = BufReader::new(stderr).lines();
+    let mut read = Vec::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        read.push(line);
+    }
+    read
 }
 
 /// Reads `<door> listening on <address>` lines up to `ready`.

@@ -10,10 +10,14 @@ fn slips_max(length: usize) -> usize {
 /// The complaint about an error of the YAML reader.
 pub(super) fn about(error: &Error) -> String {
     let line = error.location().map(|location| format!("line {}: ", location.line())).unwrap_or_default();
+    format!("{line}{}", without_line(error))
+}
+
+/// The same about a text whose lines nobody has seen.
+pub(super) fn without_line(error: &Error) -> String {
     let text = error.to_string();
     let message = without_location(&text);
-    let complaint = unknown_key(message).unwrap_or_else(|| message.to_owned());
-    format!("{line}{complaint}")
+    unknown_key(message).unwrap_or_else(|| message.to_owned())
 }
 
 /// The reader ends its messages with the place, which stands at the front already.

@@ -82,7 +82,9 @@ impl Config {
         }
         let mut value: serde_norway::Value = serde_norway::from_str(text).map_err(|error| complaint::about(&error))?;
         variables::expand(&mut value, &mut Vec::new(), &environment)?;
-        serde_norway::from_value(value).map_err(|error| complaint::about(&error))
+        // Written down again, because only reading text tells the path of a mistake; its lines are not those of the file.
+        let expanded = serde_norway::to_string(&value).map_err(|error| error.to_string())?;
+        serde_norway::from_str(&expanded).map_err(|error| complaint::without_line(&error))
     }
 
     /// Flags win over the file.

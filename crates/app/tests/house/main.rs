@@ -1,0 +1,8 @@
+//! The whole house: configuration, doors, APIs, shutdown.
+
+mod config;
+mod process;
+mod reference;
+mod serve;
+mod ui;
+mod world;

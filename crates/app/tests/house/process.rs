@@ -1,0 +1,119 @@
+//! The real binary: what it prints, how it stops, what is there afterwards.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use signalbox_tests::TestServer;
+
+use crate::world::{client, logs, metrics, now_ns};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_signalbox");
+
+fn run(arguments: &[&str]) -> Output {
+    std::process::Command::new(BINARY).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+async fn get(server: &TestServer, path: &str) -> Value {
+    client().get(server.url(path)).send().await.unwrap().json().await.unwrap()
+}
+
+async fn post(server: &TestServer, path: &str, body: &Value) -> u16 {
+    let request = client().post(server.url(path)).header("content-type", "application/json").body(body.to_string());
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn found_lines(server: &TestServer) -> usize {
+    let found = get(server, "/loki/api/v1/query_range?query=%7Bservice_name%3D%22cart%22%7D").await;
+    found["data"]["result"].as_array().map_or(0, |streams| streams.iter().map(|stream| stream["values"].as_array().map_or(0, Vec::len)).sum())
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_sigterm_and_after_sigkill() {
+    let dir = tempfile::tempdir().unwrap();
+    let binary = Path::new(BINARY);
+    let server = TestServer::start(binary, dir.path(), &[]).await.unwrap();
+    assert_eq!(post(&server, "/v1/logs", &logs(now_ns())).await, 200);
+    assert_eq!(server.terminate().await.unwrap(), 0);
+
+    let server = TestServer::start(binary, dir.path(), &[]).await.unwrap();
+    assert_eq!(found_lines(&server).await, 1);
+    assert_eq!(post(&server, "/v1/logs", &logs(now_ns())).await, 200);
+    server.kill().await.unwrap();
+
+    let server = TestServer::start(binary, dir.path(), &[]).await.unwrap();
+    assert_eq!(found_lines(&server).await, 2);
+    assert_eq!(server.terminate().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_second_server_over_the_same_folder_says_why_it_cannot_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = TestServer::start(Path::new(BINARY), dir.path(), &[]).await.unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let second =
+        run(&["serve", "--data-dir", folder, "--http-listen", "127.0.0.1:0", "--otlp-grpc-listen", "127.0.0.1:0", "--otlp-http-listen", "127.0.0.1:0"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another process uses it"), "{}", text(&second.stderr));
+
+    let http = server.http.to_string();
+    let third = run(&["serve", "--data-dir", folder, "--http-listen", &http]);
+    assert_eq!(third.status.code(), Some(1));
+    let said = text(&third.stderr);
+    assert!(said.contains(&format!("cannot listen on {http}: another process does")) && said.contains("--http-listen"), "{said}");
+    assert_eq!(server.terminate().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn it_observes_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = TestServer::start(Path::new(BINARY), dir.path(), &[]).await.unwrap();
+    assert_eq!(post(&server, "/v1/metrics", &metrics(now_ns())).await, 200);
+    // Own telemetry is written every second; a minute without any is a failure.
+    let mut missing = Vec::new();
+    for _ in 0..240 {
+        let sql = |query: &str| serde_json::json!({"query": query});
+        let count = async |query: &str| -> i64 {
+            let answer = client().post(server.url("/api/v1/sql")).header("content-type", "application/json").body(sql(query).to_string()).send().await.unwrap();
+            let answer: Value = answer.json().await.unwrap();
+            answer["rows"][0][0].as_i64().unwrap_or_else(|| panic!("no count: {answer}"))
+        };
+        missing.clear();
+        for (signal, query) in [
+            ("logs", "select count(*) as n from logs where service = 'signalbox'"),
+            ("spans", "select count(*) as n from spans where service = 'signalbox'"),
+            ("metrics", "select count(*) as n from metrics where name = 'process_resident_memory_bytes'"),
+        ] {
+            if count(query).await == 0 {
+                missing.push(signal);
+            }
+        }
+        if missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    assert!(missing.is_empty(), "no own telemetry: {missing:?}");
+    assert_eq!(server.terminate().await.unwrap(), 0);
+}
+
+#[test]
+fn mistakes_end_with_2_and_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bad.yaml");
+    std::fs::write(&file, "http:\n  lisen: 1\n").unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [&["check", "config", file][..], &["serve", "--config", file]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let expected = format!("signalbox: cannot use configuration {file}: line 2: unknown key `http.lisen`: did you mean `listen`?\n");
+        assert_eq!(text(&output.stderr), expected);
+    }
+    assert_eq!(run(&["serve", "--colour"]).status.code(), Some(2));
+    let version = run(&["--version"]);
+    assert_eq!((version.status.code(), text(&version.stdout)), (Some(0), format!("signalbox {}\n", env!("CARGO_PKG_VERSION"))));
+}
