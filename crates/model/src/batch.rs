@@ -6,6 +6,7 @@ use crate::{Histogram, Labels, Result, SeriesEntry, Signal, SpanId, TraceId, sch
 
 /// Rows of one signal.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a request has at most three of them, and they are moved a handful of times")]
 pub enum Batch {
     /// Samples and what belongs to them.
     Metrics(MetricBatch),
