@@ -63,6 +63,7 @@ impl Front {
 async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, next: Next) -> Response {
     let began = front.clock.monotonic();
     let id = request_id(request.headers());
+    let dialect = (side == Side::Read).then(|| dialect(request.uri().path()));
     let span = if side == Side::Own { Span::none() } else { span(side, &request, &id) };
     let mut response = match tenant(&front, request.headers()) {
         Ok(tenant) => {
@@ -77,6 +78,9 @@ async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, 
         span.record("otel.status_code", "error");
     }
     registry().counter(names::HTTP_REQUESTS_TOTAL, &[("side", side.word()), ("status", status_class(status))]).add(1);
+    if let Some(dialect) = dialect {
+        registry().counter(names::API_REQUESTS_TOTAL, &[("dialect", dialect), ("status", status_class(status))]).add(1);
+    }
     registry().histogram(names::HTTP_REQUEST_SECONDS, &[("side", side.word())]).observe(front.clock.monotonic().saturating_sub(began));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -129,6 +133,17 @@ fn request_id(headers: &HeaderMap) -> String {
     let plain = |text: &&str| !text.is_empty() && text.len() <= REQUEST_ID_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(plain);
     given.map_or_else(|| format!("{:016x}", rand::random::<u64>()), str::to_owned)
+}
+
+/// Whose API a path belongs to.
+fn dialect(path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        Some("loki") => "loki",
+        Some("jaeger") => "jaeger",
+        Some("tempo") => "tempo",
+        _ if path == "/api/v1/sql" => "native",
+        _ => "prometheus",
+    }
 }
 
 fn status_class(status: StatusCode) -> &'static str {

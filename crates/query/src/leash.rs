@@ -60,7 +60,8 @@ impl Engine {
         let leash =
             Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: self.clock.monotonic().saturating_add(timeout), timeout };
         let _guard = SetOnDrop(is_dropped);
-        let task = tokio::task::spawn_blocking(move || work(&leash));
+        let span = tracing::Span::current();
+        let task = tokio::task::spawn_blocking(move || span.in_scope(|| work(&leash)));
         task.await.map_err(|error| Error::internal("cannot answer: the reading thread died").with_source(error))?
     }
 }

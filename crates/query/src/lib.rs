@@ -20,6 +20,7 @@ mod leash;
 mod pattern;
 mod session;
 mod table;
+mod watch;
 
 pub use settings::Settings;
 

@@ -74,7 +74,8 @@ impl Engine {
             return Err(Error::invalid(format!("cannot answer {} records: want at most {}", request.limit, self.settings.results_max)));
         }
         let snapshot = self.store.snapshot(tenant);
-        self.blocking(move |leash| read(&snapshot, &request, leash)).await
+        let text = request.expr.to_string();
+        self.watched("logql", text, self.blocking(move |leash| read(&snapshot, &request, leash))).await
     }
 }
 

@@ -127,7 +127,8 @@ impl Engine {
         let settings = self.settings.clone();
         let snapshot = self.store.snapshot(tenant);
         let timeout = request.timeout;
-        self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, leash)).await
+        let text = request.expr.to_string();
+        self.watched("promql", text, self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, leash))).await
     }
 }
 

@@ -75,6 +75,10 @@ impl Engine {
     /// `Invalid` for a text that does not parse, names what does not exist or would change anything; `Limit` and `Timeout`
     /// by the limits. Errors that show only while the query runs come through the stream.
     pub async fn sql(&self, tenant: &Tenant, text: &str, limits: SqlLimits) -> Result<SqlAnswer> {
+        self.watched("sql", text, self.plan_sql(tenant, text, limits)).await
+    }
+
+    async fn plan_sql(&self, tenant: &Tenant, text: &str, limits: SqlLimits) -> Result<SqlAnswer> {
         let settings = &self.settings;
         let timeout = limits.timeout.unwrap_or(Duration::MAX).min(Duration::from_secs(settings.timeout_seconds));
         let memory_bytes = limits.memory_bytes.unwrap_or(u64::MAX).min(settings.memory_bytes_per_query);

@@ -89,11 +89,11 @@ impl Engine {
     /// `Limit` for a trace of more than a million spans; `Timeout`; of the disk.
     pub async fn trace(&self, tenant: &Tenant, trace_id: TraceId) -> Result<Option<Trace>> {
         let snapshot = self.store.snapshot(tenant);
-        self.blocking(move |leash| {
+        let question = self.blocking(move |leash| {
             let trace = fetch(&snapshot, trace_id, &mut Shared::default(), leash)?;
             Ok((!trace.spans.is_empty()).then_some(trace))
-        })
-        .await
+        });
+        self.watched("trace", trace_id, question).await
     }
 
     /// The newest traces with a span that fits, by the start of that span.
@@ -105,7 +105,8 @@ impl Engine {
             return Err(Error::invalid(format!("cannot answer {} traces: want at most {}", search.limit, self.settings.results_max)));
         }
         let snapshot = self.store.snapshot(tenant);
-        self.blocking(move |leash| find(&snapshot, &search, leash)).await
+        let text = search.filter.to_string();
+        self.watched("traceql", text, self.blocking(move |leash| find(&snapshot, &search, leash))).await
     }
 }
 

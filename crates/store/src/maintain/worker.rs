@@ -98,7 +98,7 @@ impl Desk {
     {
         let failed = |error: std::io::Error| Error::unavailable(format!("cannot start thread {name}")).with_source(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let desk = self.clone();
+        let (desk, thread) = (self.clone(), name.to_owned());
         let ended = Ended(self.clone());
         let body = move || {
             let _ended = ended;
@@ -106,7 +106,11 @@ impl Desk {
                 if callers.is_empty() && !is_due() {
                     continue;
                 }
-                let Some(done) = work(&runtime) else { return };
+                let span = tracing::info_span!(target: "signalbox_store", "background work", otel.name = thread, otel.status_code = tracing::field::Empty);
+                let Some(done) = span.in_scope(|| work(&runtime)) else { return };
+                if done.is_err() {
+                    span.record("otel.status_code", "error");
+                }
                 if let (Err(error), true) = (&done, callers.is_empty()) {
                     tracing::warn!(%error, "background work of the store failed, it is tried again");
                 }
