@@ -4,6 +4,8 @@
 //! one file per noun, each with its own tables; [`migrate`] has the list of all. What must agree is written in one
 //! transaction: a message in the outbox and its line in the notification log above all.
 
+mod alerts;
+mod board;
 mod migrate;
 mod notification_log;
 mod outbox;
@@ -16,6 +18,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
+pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};
 
