@@ -1,5 +1,38 @@
-//! Rules: load, schedule, evaluate, state machine, group; recording rules
+//! Rules: load, schedule, evaluate, state machine, group; recording rules.
+//!
+//! Rule files are Prometheus'. `schedule` says when a group is evaluated, `evaluate` does it (asks the engine, writes recorded
+//! series, moves alerts by the pure `state`), `dispatch` tells receivers by the pure `group`, through the outbox in `meta` that
+//! `notify` empties. What must survive a crash is durable before anybody is told; how rules are now is on the board in `meta`,
+//! where `api` reads it. Routing by labels, silences and inhibition do not exist yet.
 
+pub mod group;
+pub mod limits;
+pub mod rule_file;
+pub mod schedule;
+pub mod settings;
+pub mod state;
+pub mod template;
+
+mod alerting;
+mod dispatch;
+mod evaluate;
+mod expand;
+mod orphans;
 mod outbox;
+mod record;
+mod resume;
+mod status;
+mod world;
 
+pub use alerting::Alerting;
 pub use outbox::MetaOutbox;
+pub use settings::Settings;
+pub use world::Parts;
+
+#[cfg(test)]
+#[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]
+mod corpus;
+#[cfg(test)]
+mod flow_tests;
+#[cfg(test)]
+mod mutate;

@@ -1,0 +1,199 @@
+//! Alerting as the server runs it: a task for each group, one that tells, and the deliverer behind the outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalbox_meta::Meta;
+use signalbox_model::{Error, Result};
+use signalbox_notify::{Channel, Deliverer};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::dispatch::{Dispatcher, Target};
+use crate::evaluate::Evaluator;
+use crate::limits::EVALUATIONS_MAX;
+use crate::outbox::MetaOutbox;
+use crate::resume::{end_series, resume};
+use crate::rule_file;
+use crate::settings::Settings;
+use crate::world::{Parts, World};
+
+/// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// Lines of the notification log older than this are forgotten, 30 days.
+const LOG_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
+/// How often the log is cleaned.
+const CLEAN_EVERY: Duration = Duration::from_secs(3600);
+
+/// Running rules. One per process.
+#[derive(Debug)]
+pub struct Alerting {
+    settings: Settings,
+    shared: Arc<Shared>,
+    running: Mutex<Running>,
+    dispatching: JoinHandle<()>,
+    stop_dispatching: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    world: World,
+    dispatcher: Mutex<Dispatcher>,
+    /// Groups have news.
+    news: Notify,
+    evaluations: Semaphore,
+}
+
+/// The tasks of the groups.
+#[derive(Debug)]
+struct Running {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<Evaluator>>,
+}
+
+impl Alerting {
+    /// Loads the rule files, resumes what the database knows of their alerts, and starts evaluating and delivering.
+    ///
+    /// # Errors
+    /// `Invalid` or `NotFound` if a rule file or a setting is wrong, `Unavailable` or `Corrupt` of the database.
+    pub async fn start(settings: Settings, notify: &signalbox_notify::Settings, parts: Parts) -> Result<Self> {
+        settings.check()?;
+        let channels = notify.channels()?;
+        let targets = targets(&channels, &settings.receivers)?;
+        let groups = rule_file::load_all(&settings.rule_files)?;
+        let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
+        let deliverer = Deliverer::start(channels, outbox, Arc::clone(&parts.clock)).await?;
+        let world = World::new(parts, &settings);
+        let dispatcher = Dispatcher::new(settings.policy(), targets, world.external_url.clone());
+        let shared = Arc::new(Shared { world, dispatcher: Mutex::new(dispatcher), news: Notify::new(), evaluations: Semaphore::new(EVALUATIONS_MAX) });
+        let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
+        shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
+        let (stop_dispatching, is_stopping) = watch::channel(false);
+        let dispatching = tokio::spawn(dispatch(Arc::clone(&shared), deliverer, is_stopping));
+        let running = Mutex::new(Running::start(evaluators, &shared));
+        Ok(Self { settings, shared, running, dispatching, stop_dispatching })
+    }
+
+    /// Reads the rule files again. Alerts of rules that are still there go on; those of rules that are gone are resolved.
+    ///
+    /// # Errors
+    /// As [`Alerting::start`]; then the rules in force stay in force.
+    pub async fn reload(&self) -> Result<()> {
+        let groups = rule_file::load_all(&self.settings.rule_files)?;
+        let mut running = self.running.lock().await;
+        let before = running.stop().await;
+        let world = &self.shared.world;
+        let (evaluators, notices) = match resume(groups, &before, world).await {
+            Ok(resumed) => resumed,
+            Err(error) => {
+                *running = Running::start(before, &self.shared);
+                return Err(error);
+            }
+        };
+        if let Err(error) = end_series(&before, &evaluators, world).await {
+            tracing::warn!("cannot mark the series of removed rules as ended: {error}");
+        }
+        self.shared.dispatcher.lock().await.update(notices, world.parts.clock.now_ms());
+        self.shared.news.notify_one();
+        *running = Running::start(evaluators, &self.shared);
+        Ok(())
+    }
+
+    /// Stops: evaluations and deliveries that run come to their end, the state is durable.
+    pub async fn shutdown(self) {
+        self.running.lock().await.stop().await;
+        self.stop_dispatching.send_replace(true);
+        if let Err(error) = self.dispatching.await {
+            tracing::error!("the task that notifies died: {error}");
+        }
+    }
+}
+
+/// All channels of the receivers with these names; no name means all receivers.
+fn targets(channels: &[(String, Channel)], receivers: &[String]) -> Result<Vec<Target>> {
+    let receiver_of = |channel: &str| channel.rsplit_once('/').map_or(channel, |(receiver, _)| receiver).to_owned();
+    let known: BTreeSet<String> = channels.iter().map(|(name, _)| receiver_of(name)).collect();
+    if let Some(unknown) = receivers.iter().find(|name| !known.contains(*name)) {
+        return Err(Error::invalid(format!("cannot use setting alert.receivers: found {unknown:?}: want names of notify.receivers, {known:?}")));
+    }
+    let target = |(name, channel): &(String, Channel)| Target { receiver: receiver_of(name), channel: name.clone(), sends_resolved: channel.sends_resolved() };
+    Ok(channels.iter().map(target).filter(|target| receivers.is_empty() || receivers.contains(&target.receiver)).collect())
+}
+
+impl Running {
+    fn start(evaluators: Vec<Evaluator>, shared: &Arc<Shared>) -> Self {
+        let (stop, is_stopping) = watch::channel(false);
+        let tasks = evaluators.into_iter().map(|evaluator| tokio::spawn(evaluate(evaluator, Arc::clone(shared), is_stopping.clone()))).collect();
+        Self { stop, tasks }
+    }
+
+    /// The evaluators, after the evaluation that each may be in.
+    async fn stop(&mut self) -> Vec<Evaluator> {
+        self.stop.send_replace(true);
+        let mut evaluators = Vec::with_capacity(self.tasks.len());
+        for task in self.tasks.drain(..) {
+            match task.await {
+                Ok(evaluator) => evaluators.push(evaluator),
+                Err(error) => tracing::error!("the task of a rule group died: {error}"),
+            }
+        }
+        evaluators
+    }
+}
+
+/// The life of one group.
+async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping: watch::Receiver<bool>) -> Evaluator {
+    while !*is_stopping.borrow() {
+        if let Ok(_permit) = shared.evaluations.acquire().await {
+            let notices = evaluator.run_due(&shared.world).await;
+            if !notices.is_empty() {
+                shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
+                shared.news.notify_one();
+            }
+        }
+        let wait_ms = evaluator.slots.wait_ms(shared.world.parts.clock.now_ms());
+        let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // An error means that nobody can stop the group any more but by ending the process.
+            _ = is_stopping.changed() => {}
+        }
+    }
+    evaluator
+}
+
+/// Tells about groups that are due, until the server stops.
+async fn dispatch(shared: Arc<Shared>, deliverer: Deliverer, mut is_stopping: watch::Receiver<bool>) {
+    let clock = &shared.world.parts.clock;
+    let mut cleaned_at = None;
+    while !*is_stopping.borrow() {
+        let now_ms = clock.now_ms();
+        let next_at_ms = {
+            let mut dispatcher = shared.dispatcher.lock().await;
+            if dispatcher.run_due(&shared.world.parts.meta, now_ms).await > 0 {
+                deliverer.wake();
+            }
+            dispatcher.next_at_ms()
+        };
+        if cleaned_at.is_none_or(|at: Duration| clock.monotonic().saturating_sub(at) >= CLEAN_EVERY) {
+            cleaned_at = Some(clock.monotonic());
+            clean(&shared.world.parts.meta, clock.now_ns()).await;
+        }
+        let wait_ms = next_at_ms.map_or(i64::MAX, |at_ms| at_ms.saturating_sub(clock.now_ms())).max(1);
+        let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shared.news.notified() => {}
+            // An error means that nobody can stop the task any more but by ending the process.
+            _ = is_stopping.changed() => {}
+        }
+    }
+    deliverer.stop().await;
+}
+
+async fn clean(meta: &Meta, now_ns: i64) {
+    if let Err(error) = meta.forget_notifications(now_ns.saturating_sub(LOG_NANOS_MAX)).await {
+        tracing::warn!("cannot forget old notifications, trying again in an hour: {error}");
+    }
+}

@@ -1,0 +1,297 @@
+//! One group of rules and its evaluations: rules one after another, each written before the next is asked, so that a rule sees
+//! what those before it found. Then the state is made durable, and only then may anybody be told: a crash in between tells late,
+//! never twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use signalbox_lang::promql::Expr;
+use signalbox_meta::{AlertChanges, Pairs, StoredAlert, StoredGroup};
+use signalbox_model::{Labels, Result};
+use signalbox_query::promql::VectorSample;
+
+use crate::expand::Expander;
+use crate::group::Notice;
+use crate::record::{self, Sample};
+use crate::rule_file::{AlertingRule, Group, Rule, RuleKind};
+use crate::schedule::Slots;
+use crate::state::{Alert, Alerts, Change, State, Terms, step};
+use crate::status;
+use crate::template::query_escape;
+use crate::world::World;
+
+/// After an outage longer than this, pending alerts start over: what was before is no evidence any more.
+const OUTAGE_MAX_MS: i64 = 3_600_000;
+
+/// A group with what its evaluations have found.
+#[derive(Debug)]
+pub(crate) struct Evaluator {
+    pub(crate) group: Group,
+    pub(crate) slots: Slots,
+    query_offset_ms: i64,
+    pub(crate) rules: Vec<RuleState>,
+    /// The slot that was evaluated last, or the one before the group came to be.
+    last_ms: i64,
+    pub(crate) evaluated: Evaluated,
+    /// What may be told as soon as the state is durable.
+    untold: Vec<Notice>,
+}
+
+/// When an evaluation was, and how it went.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evaluated {
+    pub(crate) at_ns: Option<i64>,
+    pub(crate) took: Duration,
+    pub(crate) error: Option<String>,
+}
+
+/// What a rule found.
+#[derive(Debug, Default)]
+pub(crate) struct RuleState {
+    /// The rule among those of its group, whatever their order.
+    pub(crate) key: String,
+    pub(crate) alerts: Alerts,
+    /// The alerts as they are in the database.
+    saved: Alerts,
+    /// Series that the latest evaluation wrote.
+    pub(crate) written: BTreeSet<Labels>,
+    pub(crate) evaluated: Evaluated,
+}
+
+/// Rules of a group by name and labels; equal ones are counted.
+pub(crate) fn rule_keys(rules: &[Rule]) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let key = |rule: &Rule| {
+        let name = format!("{}{}", rule.name, rule.labels);
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}#{count}") }
+    };
+    rules.iter().map(key).collect()
+}
+
+impl Evaluator {
+    /// A group as it was stored, ready for its next slot. Its alerts that fire, or are over and may not have been told, wait to be told.
+    pub(crate) fn new(group: Group, stored: Option<&StoredGroup>, world: &World, now_ms: i64) -> Self {
+        let slots = Slots::new(&group.file, &group.name, group.interval_ms.unwrap_or(world.interval_ms));
+        let keys = rule_keys(&group.rules);
+        let mut rules: Vec<RuleState> = keys.into_iter().map(|key| RuleState { key, ..RuleState::default() }).collect();
+        let is_long_ago = stored.is_some_and(|stored| now_ms.saturating_sub(stored.evaluated_at_ms) > OUTAGE_MAX_MS);
+        for alert in stored.map(|stored| stored.alerts.as_slice()).unwrap_or_default() {
+            let Some(rule) = rules.iter_mut().find(|rule| rule.key == alert.rule) else { continue };
+            let (labels, state) = restore(alert);
+            rule.saved.insert(labels.clone(), state.clone());
+            if state.state != State::Pending || !is_long_ago {
+                rule.alerts.insert(labels, state);
+            }
+        }
+        for rule in &mut rules {
+            rule.written = record::alert_series(&rule.alerts).into_iter().map(|sample| sample.labels).collect();
+        }
+        let query_offset_ms = group.query_offset_ms.unwrap_or(world.query_offset_ms);
+        let mut evaluator =
+            Self { slots, query_offset_ms, rules, last_ms: slots.at_or_before(now_ms), evaluated: Evaluated::default(), untold: Vec::new(), group };
+        evaluator.untold = evaluator.notices(world, |alert| alert.state != State::Pending);
+        evaluator
+    }
+
+    /// Takes over what an earlier evaluator of the group knows and the database does not.
+    pub(crate) fn inherit(&mut self, earlier: &Self) {
+        for rule in &mut self.rules {
+            let Some(before) = earlier.rules.iter().find(|before| before.key == rule.key) else { continue };
+            rule.written.clone_from(&before.written);
+            rule.evaluated = before.evaluated.clone();
+            for (labels, alert) in &mut rule.alerts {
+                if let Some(known) = before.alerts.get(labels) {
+                    (alert.value, alert.annotations) = (known.value, known.annotations.clone());
+                }
+            }
+        }
+        self.evaluated = earlier.evaluated.clone();
+        if self.slots == earlier.slots {
+            self.last_ms = earlier.last_ms;
+        }
+    }
+
+    /// Evaluates the group if its time has come. Returns what may be told.
+    pub(crate) async fn run_due(&mut self, world: &World) -> Vec<Notice> {
+        if let Some(due) = self.slots.due(self.last_ms, world.parts.clock.now_ms()) {
+            if due.missed > 0 {
+                world.missed.add(due.missed);
+                tracing::warn!(group = self.group.name, file = self.group.file, missed = due.missed, "evaluations of rules came too late");
+            }
+            self.last_ms = due.at_ms;
+            self.evaluate(world, due.at_ms).await;
+        }
+        self.take_untold(world).await
+    }
+
+    async fn evaluate(&mut self, world: &World, at_ms: i64) {
+        let (at_ns, began) = (world.parts.clock.now_ns(), world.parts.clock.monotonic());
+        for index in 0..self.rules.len() {
+            let (rule_at_ns, rule_began) = (world.parts.clock.now_ns(), world.parts.clock.monotonic());
+            let result = self.rule(index, world, at_ms).await;
+            let took = world.parts.clock.monotonic().saturating_sub(rule_began);
+            let error = result.err().map(|error| error.message().to_owned());
+            match &error {
+                None => world.good.add(1),
+                Some(error) => {
+                    world.bad.add(1);
+                    tracing::warn!(group = self.group.name, rule = self.group.rules[index].name, "cannot evaluate a rule: {error}");
+                }
+            }
+            self.rules[index].evaluated = Evaluated { at_ns: Some(rule_at_ns), took, error };
+        }
+        self.evaluated = Evaluated { at_ns: Some(at_ns), took: world.parts.clock.monotonic().saturating_sub(began), error: None };
+        world.parts.board.show(status::of(self));
+    }
+
+    async fn rule(&mut self, index: usize, world: &World, at_ms: i64) -> Result<()> {
+        let rule = &self.group.rules[index];
+        let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs());
+        let query_ms = at_ms - self.query_offset_ms;
+        let vector = world.ask(Expr::clone(&rule.expr), query_ms, timeout).await?;
+        let samples = match &rule.kind {
+            RuleKind::Recording => record::recorded(&rule.name, &rule.labels, vector, self.group.limit)?,
+            RuleKind::Alerting(alerting) => {
+                let alerting = AlertingRule::clone(alerting);
+                self.alerts(index, &alerting, vector, world, at_ms, timeout).await?
+            }
+        };
+        let state = &mut self.rules[index];
+        world.write(record::batch(&samples, &state.written, query_ms)).await?;
+        state.written = samples.into_iter().map(|sample| sample.labels).collect();
+        Ok(())
+    }
+
+    /// Moves the alerts of a rule. Returns their series.
+    async fn alerts(
+        &mut self,
+        index: usize,
+        alerting: &AlertingRule,
+        vector: Vec<VectorSample>,
+        world: &World,
+        at_ms: i64,
+        timeout: Duration,
+    ) -> Result<Vec<Sample>> {
+        let rule = &self.group.rules[index];
+        let elements = Expander::new(world, at_ms, timeout).elements(rule, alerting, vector).await?;
+        let terms = Terms { hold_ms: alerting.hold_ms, keep_firing_ms: alerting.keep_firing_ms, retention_ms: world.retention_ms, limit: self.group.limit };
+        let state = &mut self.rules[index];
+        let (next, transitions) = step(&state.alerts, elements, at_ms, &terms)?;
+        let mut notices = Vec::new();
+        for transition in &transitions {
+            tracing::debug!(alert = %transition.labels, change = ?transition.change, "an alert moved");
+            let is_over = match transition.change {
+                // The episode that was told ended; its successor is told when it fires.
+                Change::Began | Change::Fired | Change::Forgotten | Change::Cleared => false,
+                Change::Resolved | Change::Demoted => true,
+            };
+            if let Some(alert) = state.alerts.get(&transition.labels).filter(|_| is_over) {
+                let ended = Alert { state: State::Inactive, resolved_at_ms: Some(at_ms), ..alert.clone() };
+                notices.extend(notice(rule, &transition.labels, &ended, world));
+            }
+        }
+        for (labels, alert) in next.iter().filter(|(_, alert)| alert.state == State::Firing) {
+            notices.extend(notice(rule, labels, alert, world));
+        }
+        state.alerts = next;
+        let samples = record::alert_series(&state.alerts);
+        self.untold.extend(notices);
+        Ok(samples)
+    }
+
+    /// Makes the state durable. Then, and only then, what is new may be told.
+    async fn take_untold(&mut self, world: &World) -> Vec<Notice> {
+        if let Err(error) = self.save(world).await {
+            tracing::error!(group = self.group.name, "cannot save the state of alerts, nobody is told until that works: {error}");
+            return Vec::new();
+        }
+        std::mem::take(&mut self.untold)
+    }
+
+    async fn save(&mut self, world: &World) -> Result<()> {
+        let mut changes =
+            AlertChanges { file: self.group.file.clone(), name: self.group.name.clone(), evaluated_at_ms: self.last_ms, ..AlertChanges::default() };
+        for rule in &self.rules {
+            let is_known = |labels: &Labels, alert: &Alert| rule.saved.get(labels).is_some_and(|saved| is_equal_when_stored(saved, alert));
+            let changed = rule.alerts.iter().filter(|(labels, alert)| !is_known(labels, alert));
+            changes.upserts.extend(changed.map(|(labels, alert)| store(&rule.key, labels, alert)));
+            let gone = rule.saved.keys().filter(|labels| !rule.alerts.contains_key(*labels));
+            changes.gone.extend(gone.map(|labels| (rule.key.clone(), pairs(labels))));
+        }
+        // While something is pending, the database must know how long the server was there to see it.
+        let is_pending = self.rules.iter().flat_map(|rule| rule.alerts.values()).any(|alert| alert.state == State::Pending);
+        if changes.upserts.is_empty() && changes.gone.is_empty() && !is_pending {
+            return Ok(());
+        }
+        world.parts.meta.save_alerts(&changes).await?;
+        for rule in &mut self.rules {
+            rule.saved.clone_from(&rule.alerts);
+        }
+        Ok(())
+    }
+
+    fn notices(&self, world: &World, is_wanted: impl Fn(&Alert) -> bool) -> Vec<Notice> {
+        let rules = self.group.rules.iter().zip(&self.rules);
+        let alerts = rules.flat_map(|(rule, state)| state.alerts.iter().map(move |(labels, alert)| (rule, labels, alert)));
+        alerts.filter(|(_, _, alert)| is_wanted(alert)).filter_map(|(rule, labels, alert)| notice(rule, labels, alert, world)).collect()
+    }
+}
+
+/// An alert as receivers see it; `None` if it never fired.
+fn notice(rule: &Rule, labels: &Labels, alert: &Alert, world: &World) -> Option<Notice> {
+    Some(Notice {
+        labels: with_external(labels, &world.external_labels),
+        annotations: alert.annotations.clone(),
+        starts_at_ms: alert.fired_at_ms?,
+        ends_at_ms: alert.resolved_at_ms,
+        generator_url: format!("{}/ui/metrics?q={}", world.external_url, query_escape(&rule.query)),
+    })
+}
+
+/// Labels of the server are added where the alert has none of the name.
+pub(crate) fn with_external(labels: &Labels, external: &Labels) -> Labels {
+    let mut builder = external.to_builder();
+    for (name, value) in labels {
+        builder.set(name, value);
+    }
+    builder.build()
+}
+
+fn is_equal_when_stored(left: &Alert, right: &Alert) -> bool {
+    let times = |alert: &Alert| (alert.state, alert.active_at_ms, alert.fired_at_ms, alert.resolved_at_ms, alert.keep_firing_since_ms);
+    times(left) == times(right)
+}
+
+pub(crate) fn pairs(labels: &Labels) -> Pairs {
+    labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+pub(crate) fn store(rule: &str, labels: &Labels, alert: &Alert) -> StoredAlert {
+    StoredAlert {
+        rule: rule.to_owned(),
+        labels: pairs(labels),
+        annotations: pairs(&alert.annotations),
+        value: alert.value,
+        state: alert.state.as_str().to_owned(),
+        active_at_ms: alert.active_at_ms,
+        fired_at_ms: alert.fired_at_ms,
+        resolved_at_ms: alert.resolved_at_ms,
+        keep_firing_since_ms: alert.keep_firing_since_ms,
+    }
+}
+
+pub(crate) fn restore(alert: &StoredAlert) -> (Labels, Alert) {
+    let state = [State::Pending, State::Firing].into_iter().find(|state| state.as_str() == alert.state).unwrap_or(State::Inactive);
+    let restored = Alert {
+        annotations: Labels::from_pairs(&alert.annotations),
+        value: alert.value,
+        state,
+        active_at_ms: alert.active_at_ms,
+        fired_at_ms: alert.fired_at_ms,
+        resolved_at_ms: alert.resolved_at_ms,
+        keep_firing_since_ms: alert.keep_firing_since_ms,
+    };
+    (Labels::from_pairs(&alert.labels), restored)
+}

@@ -1,0 +1,211 @@
+//! Which alerts are told together, and when: Alertmanager's grouping, pure.
+//!
+//! Alerts with equal values of the grouping labels are one group. A new group waits a moment for more alerts, then tells;
+//! later news wait for the interval; what has not changed is told again after the repeat interval. What was told before comes
+//! from the notification log, so that a restart asks the same question and gets the same answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use signalbox_model::Labels;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// What alerts have in common that are told together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupBy {
+    /// The values of these labels.
+    Labels(BTreeSet<String>),
+    /// All labels: every alert is told alone.
+    Everything,
+}
+
+impl GroupBy {
+    /// From settings: `...` means all labels.
+    pub fn new(labels: &[String]) -> Self {
+        if labels.iter().any(|label| label == "...") { Self::Everything } else { Self::Labels(labels.iter().cloned().collect()) }
+    }
+
+    fn key(&self, labels: &Labels) -> Labels {
+        match self {
+            Self::Labels(names) => labels.keep(|name| names.contains(name)),
+            Self::Everything => labels.clone(),
+        }
+    }
+}
+
+/// When groups are told. All in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// What makes a group.
+    pub group_by: GroupBy,
+    /// From the first alert of a new group to the first message.
+    pub wait_ms: i64,
+    /// Between two messages about a group that changes.
+    pub interval_ms: i64,
+    /// Between two messages about a group that does not.
+    pub repeat_ms: i64,
+}
+
+/// An alert as receivers see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: Labels,
+    /// When it began to fire, milliseconds since the Unix epoch.
+    pub starts_at_ms: i64,
+    /// When it was resolved, if it was.
+    pub ends_at_ms: Option<i64>,
+    /// Where to look at its expression.
+    pub generator_url: String,
+}
+
+impl Notice {
+    /// Identity of this firing: an alert that fires again later is news.
+    pub fn episode(&self) -> u64 {
+        xxh3_64_with_seed(self.labels.as_bytes(), self.starts_at_ms.cast_unsigned())
+    }
+}
+
+/// The latest message about a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub at_ms: i64,
+    /// Episodes that it said are firing.
+    pub firing: BTreeSet<u64>,
+}
+
+/// Why a group is told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nothing was told about it before.
+    First,
+    /// Alerts fire that were not told.
+    Fired,
+    /// Alerts are resolved that were told, others fire still.
+    Resolved,
+    /// All alerts that were told are resolved.
+    AllResolved,
+    /// Nothing changed for the repeat interval.
+    Repeat,
+}
+
+/// What to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Telling {
+    /// Why.
+    pub news: News,
+    /// The alerts that fire, and those that were told and are resolved.
+    pub notices: Vec<Notice>,
+}
+
+/// What to tell a receiver about the members of a group now, given what it was told last; `None` is nothing.
+pub fn decide<'a>(members: impl Iterator<Item = &'a Notice>, told: Option<&Told>, now_ms: i64, repeat_ms: i64) -> Option<Telling> {
+    let nothing = Told::default();
+    let before = told.unwrap_or(&nothing);
+    let (mut notices, mut firing, mut resolved, mut is_fresh) = (Vec::new(), 0, 0, false);
+    for notice in members {
+        let was_told = before.firing.contains(&notice.episode());
+        match notice.ends_at_ms {
+            None => {
+                firing += 1;
+                is_fresh |= !was_told;
+            }
+            Some(_) if was_told => resolved += 1,
+            // It came and went between two messages.
+            Some(_) => continue,
+        }
+        notices.push(notice.clone());
+    }
+    let is_repeat = || firing > 0 && now_ms.saturating_sub(before.at_ms) >= repeat_ms;
+    let news = match (firing, resolved) {
+        _ if is_fresh && before.firing.is_empty() && told.is_none() => News::First,
+        _ if is_fresh => News::Fired,
+        (0, 1..) => News::AllResolved,
+        (_, 1..) => News::Resolved,
+        _ if is_repeat() => News::Repeat,
+        _ => return None,
+    };
+    Some(Telling { news, notices })
+}
+
+/// A group of alerts that waits to be told.
+#[derive(Debug)]
+pub struct AlertGroup {
+    /// The labels that all its alerts share by the policy.
+    pub labels: Labels,
+    members: BTreeMap<u64, Notice>,
+    next_at_ms: i64,
+}
+
+impl AlertGroup {
+    /// The alerts in it.
+    pub fn members(&self) -> impl Iterator<Item = &Notice> {
+        self.members.values()
+    }
+}
+
+/// All groups.
+#[derive(Debug)]
+pub struct Groups {
+    policy: Policy,
+    groups: BTreeMap<Labels, AlertGroup>,
+}
+
+impl Groups {
+    /// No group yet.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, groups: BTreeMap::new() }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Puts an alert into its group, or what is new about it.
+    pub fn update(&mut self, notice: Notice, now_ms: i64) {
+        let labels = self.policy.group_by.key(&notice.labels);
+        // An alert that fired long ago, as after a restart, has waited enough.
+        let first_at_ms = notice.starts_at_ms.saturating_add(self.policy.wait_ms).clamp(now_ms, now_ms.saturating_add(self.policy.wait_ms));
+        let group = self.groups.entry(labels.clone()).or_insert_with(|| AlertGroup { labels, members: BTreeMap::new(), next_at_ms: first_at_ms });
+        group.members.insert(notice.episode(), notice);
+    }
+
+    /// When the next group is due.
+    pub fn next_at_ms(&self) -> Option<i64> {
+        self.groups.values().map(|group| group.next_at_ms).min()
+    }
+
+    /// The groups that are due.
+    pub fn due(&self, now_ms: i64) -> Vec<&AlertGroup> {
+        // After a clock was set back, no group waits longer than its interval.
+        let is_due =
+            |group: &&AlertGroup| group.next_at_ms <= now_ms || group.next_at_ms > now_ms.saturating_add(self.policy.interval_ms.max(self.policy.wait_ms));
+        self.groups.values().filter(is_due).collect()
+    }
+
+    /// A due group was told, or there was nothing to tell: what is resolved leaves it, and it waits for its interval.
+    pub fn told(&mut self, labels: &Labels, now_ms: i64) {
+        let Some(group) = self.groups.get_mut(labels) else { return };
+        group.members.retain(|_, notice| notice.ends_at_ms.is_none());
+        group.next_at_ms = now_ms.saturating_add(self.policy.interval_ms);
+        if group.members.is_empty() {
+            self.groups.remove(labels);
+        }
+    }
+
+    /// Number of groups.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

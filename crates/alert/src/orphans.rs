@@ -1,0 +1,54 @@
+//! Alerts in the database whose rule is gone: who was told that they fire must be told that they are over.
+
+use std::collections::BTreeMap;
+
+use signalbox_meta::{AlertChanges, StoredGroup};
+use signalbox_model::Result;
+
+use crate::evaluate::{Evaluator, restore, store, with_external};
+use crate::group::Notice;
+use crate::state::{State, resolve};
+use crate::world::World;
+
+/// Ends the alerts of rules that are gone, and forgets them when they have been over for long enough. Returns what may be told.
+///
+/// # Errors
+/// Of the database; then nothing may be told.
+pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], world: &World, now_ms: i64) -> Result<Vec<Notice>> {
+    let current: BTreeMap<(&str, &str), &Evaluator> =
+        evaluators.iter().map(|evaluator| ((evaluator.group.file.as_str(), evaluator.group.name.as_str()), evaluator)).collect();
+    let mut notices = Vec::new();
+    for group in stored {
+        let evaluator = current.get(&(group.file.as_str(), group.name.as_str()));
+        let has_rule = |key: &str| evaluator.is_some_and(|evaluator| evaluator.rules.iter().any(|rule| rule.key == key));
+        let mut changes =
+            AlertChanges { file: group.file.clone(), name: group.name.clone(), evaluated_at_ms: group.evaluated_at_ms, ..AlertChanges::default() };
+        let mut remaining = 0;
+        for orphan in group.alerts.iter().filter(|alert| !has_rule(&alert.rule)) {
+            let (labels, mut alert) = restore(orphan);
+            let is_over_for_long = alert.resolved_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) > world.retention_ms);
+            if alert.state == State::Pending || is_over_for_long {
+                changes.gone.push((orphan.rule.clone(), orphan.labels.clone()));
+                continue;
+            }
+            remaining += 1;
+            if alert.state == State::Firing {
+                resolve(&mut alert, now_ms);
+                changes.upserts.push(store(&orphan.rule, &labels, &alert));
+            }
+            notices.extend(alert.fired_at_ms.map(|starts_at_ms| Notice {
+                labels: with_external(&labels, &world.external_labels),
+                annotations: alert.annotations.clone(),
+                starts_at_ms,
+                ends_at_ms: alert.resolved_at_ms,
+                generator_url: format!("{}/ui/alerts", world.external_url),
+            }));
+        }
+        if evaluator.is_none() && remaining == 0 {
+            world.parts.meta.forget_alert_group(&group.file, &group.name).await?;
+        } else if !changes.upserts.is_empty() || !changes.gone.is_empty() {
+            world.parts.meta.save_alerts(&changes).await?;
+        }
+    }
+    Ok(notices)
+}

@@ -1,0 +1,45 @@
+//! From rule files and what is known of their alerts to evaluators: at the start of the server and when files are read again.
+
+use std::collections::BTreeSet;
+
+use signalbox_model::{Labels, Result};
+
+use crate::evaluate::Evaluator;
+use crate::group::Notice;
+use crate::world::World;
+use crate::{orphans, record, rule_file, status};
+
+/// Evaluators for groups, with what the database and earlier evaluators know, and what may be told at once.
+pub(crate) async fn resume(groups: Vec<rule_file::Group>, before: &[Evaluator], world: &World) -> Result<(Vec<Evaluator>, Vec<Notice>)> {
+    let now_ms = world.parts.clock.now_ms();
+    let stored = world.parts.meta.load_alerts().await?;
+    let mut evaluators = Vec::with_capacity(groups.len());
+    for group in groups {
+        let known = stored.iter().find(|known| known.file == group.file && known.name == group.name);
+        let mut evaluator = Evaluator::new(group, known, world, now_ms);
+        if let Some(earlier) = before.iter().find(|earlier| is_same(earlier, &evaluator)) {
+            evaluator.inherit(earlier);
+        }
+        evaluators.push(evaluator);
+    }
+    let notices = orphans::settle(&stored, &evaluators, world, now_ms).await?;
+    world.parts.board.keep(|shown| evaluators.iter().any(|evaluator| evaluator.group.file == shown.file && evaluator.group.name == shown.name));
+    for evaluator in &evaluators {
+        world.parts.board.show(status::of(evaluator));
+    }
+    Ok((evaluators, notices))
+}
+
+fn is_same(left: &Evaluator, right: &Evaluator) -> bool {
+    left.group.file == right.group.file && left.group.name == right.group.name
+}
+
+/// Writes staleness markers for series whose rule is gone.
+pub(crate) async fn end_series(before: &[Evaluator], now: &[Evaluator], world: &World) -> Result<()> {
+    let written = |evaluators: &[Evaluator]| -> BTreeSet<Labels> {
+        evaluators.iter().flat_map(|evaluator| &evaluator.rules).flat_map(|rule| rule.written.iter().cloned()).collect()
+    };
+    let (ended, going_on) = (written(before), written(now));
+    let ended: BTreeSet<Labels> = ended.difference(&going_on).cloned().collect();
+    world.write(record::batch(&[], &ended, world.parts.clock.now_ms())).await
+}

@@ -1,0 +1,294 @@
+//! Rule files of Prometheus: found by patterns, read strictly, every expression and template parsed. A bad rule never
+//! starts: all that is wrong with a file is said at once, with places, in the words of `promtool check rules`.
+//!
+//! More than Prometheus: several YAML documents in one file are all read (it drops all but the first without a word), a rule
+//! that is in a group twice is an error (it is a warning of `promtool`), and a path without `*` must exist.
+
+mod document;
+mod locate;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use signalbox_lang::promql::{self, Expr, ValueType};
+use signalbox_lang::text::quote;
+use signalbox_model::labels::METRIC_NAME;
+use signalbox_model::{Error, Labels, Result};
+
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::template::Template;
+use document::{RawGroup, RawRule};
+use locate::{Step, locate};
+
+/// Rules that are evaluated one after another, on one interval.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Path of the file, as found.
+    pub file: String,
+    /// Name, unique in the file.
+    pub name: String,
+    /// How often it is evaluated, if the file says so.
+    pub interval_ms: Option<i64>,
+    /// How far back of the evaluation its queries look, if the file says so.
+    pub query_offset_ms: Option<i64>,
+    /// Series or alerts that one rule may make; 0 is no limit.
+    pub limit: usize,
+    /// The rules in order.
+    pub rules: Vec<Rule>,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Name of the series or of the alert.
+    pub name: String,
+    /// What is evaluated.
+    pub expr: Expr,
+    /// Canonical text of the expression.
+    pub query: String,
+    /// Labels as written, those of the group among them.
+    pub labels: Labels,
+    /// What becomes of the result.
+    pub kind: RuleKind,
+}
+
+/// The two kinds of rules.
+#[derive(Debug, Clone)]
+pub enum RuleKind {
+    /// The result is written as series.
+    Recording,
+    /// The result are alerts.
+    Alerting(AlertingRule),
+}
+
+/// What only alerting rules have.
+#[derive(Debug, Clone)]
+pub struct AlertingRule {
+    /// How long an alert is pending before it fires.
+    pub hold_ms: i64,
+    /// How long it goes on firing after its element is gone.
+    pub keep_firing_ms: i64,
+    /// Annotations as written.
+    pub annotations: Labels,
+    /// Templates of the labels, by name.
+    pub label_templates: Vec<(String, Template)>,
+    /// Templates of the annotations, by name.
+    pub annotation_templates: Vec<(String, Template)>,
+}
+
+/// Reads all files that match the patterns, in order of pattern and name, each once.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong with any of them, one problem a line; `NotFound` if a path without pattern does not exist.
+pub fn load_all(patterns: &[String]) -> Result<Vec<Group>> {
+    let (mut groups, mut problems) = (Vec::new(), Vec::new());
+    for path in find(patterns)? {
+        let name = path.display().to_string();
+        match read(&path).and_then(|text| parse(&name, &text)) {
+            Ok(more) => groups.extend(more),
+            Err(error) => problems.push(error.message().to_owned()),
+        }
+    }
+    if problems.is_empty() { Ok(groups) } else { Err(Error::invalid(problems.join("\n"))) }
+}
+
+fn find(patterns: &[String]) -> Result<Vec<PathBuf>> {
+    let (mut paths, mut known) = (Vec::new(), BTreeSet::new());
+    for pattern in patterns {
+        let invalid = |why: &dyn std::fmt::Display| Error::invalid(format!("cannot read rule files {pattern:?}: {why}"));
+        let found = glob::glob(pattern).map_err(|error| invalid(&error))?;
+        let mut matches = 0;
+        for path in found {
+            let path = path.map_err(|error| invalid(&error))?;
+            matches += 1;
+            if path.is_file() && known.insert(path.clone()) {
+                paths.push(path);
+            }
+        }
+        let is_literal = !pattern.contains(['*', '?', '[']);
+        if matches == 0 && is_literal {
+            return Err(Error::new(signalbox_model::ErrorKind::NotFound, format!("cannot read rule file {pattern:?}: it does not exist")));
+        }
+        if paths.len() > FILES_MAX {
+            return Err(invalid(&format!("found more than {FILES_MAX} files")));
+        }
+    }
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let cannot = |why: &dyn std::fmt::Display| Error::invalid(format!("{}: {why}", path.display()));
+    let size = std::fs::metadata(path).map_err(|error| cannot(&error))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(cannot(&format!("file of {size} bytes: want at most {FILE_BYTES_MAX}")));
+    }
+    std::fs::read_to_string(path).map_err(|error| cannot(&error))
+}
+
+/// Parses the text of a rule file, YAML or JSON.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong, one problem a line: `file: line:column: group "g", rule 1, "name": what`.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Group>> {
+    let documents = document::read(text).map_err(|problem| Error::invalid(format!("{file}: {problem}")))?;
+    let mut checker = Checker { file, text, problems: Vec::new(), names: BTreeSet::new() };
+    let mut groups = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        for (position, group) in document.groups().iter().enumerate() {
+            groups.extend(checker.group(group, &[Step::Document(index), Step::Key("groups"), Step::Index(position)]));
+        }
+    }
+    if checker.problems.is_empty() { Ok(groups) } else { Err(Error::invalid(checker.problems.join("\n"))) }
+}
+
+struct Checker<'a> {
+    file: &'a str,
+    text: &'a str,
+    problems: Vec<String>,
+    names: BTreeSet<String>,
+}
+
+/// Where a rule stands, for messages.
+struct Place<'a> {
+    path: Vec<Step<'a>>,
+    description: String,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, path: &[Step<'_>], message: &str) {
+        let position = locate(self.text, path).map_or(String::new(), |(line, column)| format!("{line}:{column}: "));
+        self.problems.push(format!("{}: {position}{message}", self.file));
+    }
+
+    fn rule_problem(&mut self, place: &Place<'_>, key: Option<&str>, message: &str) {
+        let mut path = place.path.clone();
+        if let Some(key) = key {
+            path.push(Step::Key(key));
+            if locate(self.text, &path).is_none() {
+                path.pop();
+            }
+        }
+        self.problem(&path, &format!("{}: {message}", place.description));
+    }
+
+    fn duration(&mut self, path: &[Step<'_>], text: Option<&str>) -> Option<i64> {
+        let text = text.filter(|text| !text.is_empty())?;
+        match promql::parse_duration(text) {
+            Ok(milliseconds) => Some(milliseconds),
+            Err(error) => {
+                self.problem(path, error.message());
+                None
+            }
+        }
+    }
+
+    fn group(&mut self, raw: &RawGroup, path: &[Step<'_>]) -> Option<Group> {
+        let before = self.problems.len();
+        let below = |key| [path, &[Step::Key(key)]].concat();
+        let name = raw.name.clone().unwrap_or_default();
+        if name.is_empty() {
+            self.problem(path, "Groupname must not be empty");
+        } else if !self.names.insert(name.clone()) {
+            self.problem(path, &format!("groupname: {} is repeated in the same file", quote(&name)));
+        }
+        for (label, _) in raw.labels.iter() {
+            if label.is_empty() || label == METRIC_NAME {
+                self.problem(&below("labels"), &format!("invalid label name: {label}"));
+            }
+        }
+        let interval_ms = self.duration(&below("interval"), raw.interval.as_deref()).filter(|interval| *interval > 0);
+        let query_offset_ms = self.duration(&below("query_offset"), raw.query_offset.as_deref());
+        let mut rules = Vec::new();
+        let raws: Vec<RawRule> = raw.rules().iter().map(RawRule::merged).collect();
+        for (index, rule) in raws.iter().enumerate() {
+            let name = if rule.alert().is_empty() { rule.record() } else { rule.alert() };
+            let description = format!("group {}, rule {}, {}", quote(raw.name.as_deref().unwrap_or_default()), index + 1, quote(name));
+            let place = Place { path: [path, &[Step::Key("rules"), Step::Index(index)]].concat(), description };
+            if let Some(earlier) = raws[..index].iter().position(|other| other == rule) {
+                self.rule_problem(&place, None, &format!("duplicate of rule {}", earlier + 1));
+            }
+            rules.extend(self.rule(rule, &place, raw));
+        }
+        let limit = usize::try_from(raw.limit.unwrap_or(0)).unwrap_or(0);
+        (self.problems.len() == before).then(|| Group { file: self.file.to_owned(), name, interval_ms, query_offset_ms, limit, rules })
+    }
+
+    fn rule(&mut self, raw: &RawRule, place: &Place<'_>, group: &RawGroup) -> Option<Rule> {
+        let before = self.problems.len();
+        let (record, alert) = (raw.record(), raw.alert());
+        match (record.is_empty(), alert.is_empty()) {
+            (false, false) => self.rule_problem(place, Some("alert"), "only one of 'record' and 'alert' must be set"),
+            (true, true) => self.rule_problem(place, None, "one of 'record' or 'alert' must be set"),
+            _ => {}
+        }
+        let expr = self.expression(raw, place);
+        let hold_ms = self.duration(&[place.path.as_slice(), &[Step::Key("for")]].concat(), raw.hold.as_deref()).unwrap_or(0);
+        let keep_firing_ms = self.duration(&[place.path.as_slice(), &[Step::Key("keep_firing_for")]].concat(), raw.keep_firing_for.as_deref()).unwrap_or(0);
+        if !record.is_empty() {
+            for (is_set, field) in [(!raw.annotations.is_empty(), "annotations"), (hold_ms != 0, "for"), (keep_firing_ms != 0, "keep_firing_for")] {
+                if is_set {
+                    self.rule_problem(place, Some(field), &format!("invalid field '{field}' in recording rule"));
+                }
+            }
+            if record.contains(['{', '}']) {
+                self.rule_problem(place, Some("record"), &format!("braces present in the recording rule name; should it be in expr?: {record}"));
+            }
+        }
+        for (name, _) in raw.labels.iter().filter(|(name, _)| name.is_empty() || name == METRIC_NAME) {
+            self.rule_problem(place, Some("labels"), &format!("invalid label name: {name}"));
+        }
+        for (name, _) in raw.annotations.iter().filter(|(name, _)| name.is_empty()) {
+            self.rule_problem(place, Some("annotations"), &format!("invalid annotation name: {name}"));
+        }
+        let labels = Labels::from_pairs(group.labels.iter().chain(raw.labels.iter()).map(|(name, value)| (name, value)));
+        let annotations = Labels::from_pairs(raw.annotations.iter().map(|(name, value)| (name, value)));
+        let kind = if alert.is_empty() {
+            RuleKind::Recording
+        } else {
+            let label_templates = self.templates(place, alert, "label", &labels);
+            let annotation_templates = self.templates(place, alert, "annotation", &annotations);
+            RuleKind::Alerting(AlertingRule { hold_ms, keep_firing_ms, annotations, label_templates, annotation_templates })
+        };
+        let expr = expr?;
+        let name = if alert.is_empty() { record } else { alert };
+        (self.problems.len() == before).then(|| Rule { name: name.to_owned(), query: expr.to_string(), expr, labels, kind })
+    }
+
+    fn expression(&mut self, raw: &RawRule, place: &Place<'_>) -> Option<Expr> {
+        let text = raw.expr.as_deref().unwrap_or_default();
+        if text.is_empty() {
+            self.rule_problem(place, Some("expr"), "field 'expr' must be set in rule");
+            return None;
+        }
+        let expr = match promql::parse(text) {
+            Ok(expr) => expr,
+            Err(error) => {
+                self.rule_problem(place, Some("expr"), &format!("could not parse expression: {}", error.message()));
+                return None;
+            }
+        };
+        // Prometheus finds this out at every evaluation.
+        if !matches!(expr.value_type(), ValueType::Vector | ValueType::Scalar) {
+            let message = format!("could not use expression: it is a {}: want an instant vector or a scalar", expr.value_type().as_str());
+            self.rule_problem(place, Some("expr"), &message);
+        }
+        Some(expr)
+    }
+
+    fn templates(&mut self, place: &Place<'_>, alert: &str, what: &str, pairs: &Labels) -> Vec<(String, Template)> {
+        let mut templates = Vec::new();
+        for (name, text) in pairs {
+            match Template::parse(alert, text) {
+                Ok(template) => templates.push((name.to_owned(), template)),
+                Err(message) => {
+                    let key = if what == "label" { "labels" } else { "annotations" };
+                    self.rule_problem(place, Some(key), &format!("{what} {}: {message}", quote(name)));
+                }
+            }
+        }
+        templates
+    }
+}
+
+#[cfg(test)]
+mod tests;

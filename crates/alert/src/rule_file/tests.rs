@@ -1,0 +1,233 @@
+//! Rule files against the conformance data and real packs, against tables of our own, and against hostile text.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::corpus;
+use crate::mutate;
+
+fn problems(text: &str) -> String {
+    parse("r.yaml", text).map(|_| String::new()).unwrap_or_else(|error| error.message().to_owned())
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let (mut dirs, mut files) = (vec![dir.to_owned()], Vec::new());
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else if path.extension().is_some_and(|extension| ["yaml", "yml", "rules"].iter().any(|known| extension == *known)) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// What is refused, with a part of the reason. Everything else that has `groups:` must load.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "prometheus-rulefmt/bad_expr.bad.yaml",
+        "5:15: group \"yolo\", rule 1, \"yolo\": could not parse expression: 1:6: parse error: expected type range vector in call to function \"rate\", got instant vector",
+    ),
+    ("prometheus-rulefmt/bad_field.bad.yaml", "8:9: field annotation not found: did you mean annotations?"),
+    ("prometheus-rulefmt/duplicate_grp.bad.yaml", "3:5: groupname: \"yolo\" is repeated in the same file"),
+    ("prometheus-rulefmt/invalid_label_name.bad.yaml", "7:11: group \"yolo\", rule 1, \"hola\": invalid label name: __name__"),
+    ("prometheus-rulefmt/noexpr.bad.yaml", "4:9: group \"yolo\", rule 1, \"ylo\": field 'expr' must be set in rule"),
+    ("prometheus-rulefmt/record_and_for.bad.yaml", "6:14: group \"yolo\", rule 1, \"Hello\": invalid field 'for' in recording rule"),
+    ("prometheus-rulefmt/record_and_keep_firing_for.bad.yaml", "invalid field 'keep_firing_for' in recording rule"),
+    // Prometheus loads it, and `promtool` warns.
+    ("prometheus-rulefmt/test_aliases.yaml", "24:9: group \"my-group-name\", rule 3, \"HighAlert\": duplicate of rule 1"),
+    (
+        "prometheus-rules-fixtures/invalid_rules.yaml",
+        "6:9: field unexpected_field not found: want one of record, alert, expr, for, keep_firing_for, labels, annotations",
+    ),
+    ("promtool/bad-rules-syntax.yml", "7:15: group \"bad-syntax\", rule 1, \"x\": could not parse expression: 1:7: parse error: unexpected end of input"),
+    ("promtool/rules-bad.yml", "rule 1, \"InstanceDown\": annotation \"summary\": template: __alert_InstanceDown:1: undefined variable \"$label\""),
+    ("promtool/rules_extrafields.yml", "7:5: field namespace not found: want one of name, interval, query_offset, limit, labels, rules"),
+    ("promtool/prometheus-rules.lint.yml", "11:5: group \"example\", rule 2, \"HighRequestLatency\": duplicate of rule 1"),
+    // Extensions of Thanos and VictoriaMetrics, which Prometheus refuses as well.
+    ("thanos/cmd/thanos/testdata/rules-files/invalid-rules-data.yaml", "field partial_response_strategy not found"),
+    ("thanos/cmd/thanos/testdata/rules-files/invalid-yaml-format.yaml", "could not find expected ':'"),
+    ("thanos/cmd/thanos/testdata/rules-files/unreadable_valid.yaml", "field partial_response_strategy not found"),
+    ("thanos/cmd/thanos/testdata/rules-files/valid.yaml", "field partial_response_strategy not found"),
+    ("thanos/cmd/thanos/testdata/rules-files/valid_2.yaml", "field partial_response_strategy not found"),
+    ("vmalert/dir/rules0-bad.rules", "annotation \"summary\": template: __alert_InvalidAnnotations:1: missing value for command"),
+    ("vmalert/dir/rules0-good.rules", "label \"expr\": template: __alert_VMRows:1: undefined variable \"$expr\""),
+    ("vmalert/dir/rules1-bad.rules", "groupname: \"sameGroup\" is repeated in the same file"),
+    ("vmalert/dir/rules6-bad.rules", "field headers not found"),
+    ("vmalert/rules/rules-multi-doc-duplicates-bad.rules", "groupname: \"foo\" is repeated in the same file"),
+    ("vmalert/rules/rules0-bad.rules", "could not parse expression"),
+    ("vmalert/rules/rules1-bad.rules", "field concurrency not found"),
+    ("vmalert/rules/rules2-good.rules", "field concurrency not found"),
+    ("vmalert/rules/rules3-good.rules", "field concurrency not found"),
+    ("vmalert/rules/rules4-good.rules", "field concurrency not found"),
+    ("vmalert/rules/rules_interval_bad.rules", "field eval_offset not found"),
+    ("vmalert-tool/disable-group-label.yaml", "not a rule file"),
+];
+
+#[test]
+fn loads_and_refuses_what_prometheus_does() {
+    let Some(root) = corpus::root().map(|root| root.join("rules")) else { return };
+    let (mut failures, mut cases, mut refused) = (Vec::new(), 0, 0);
+    for path in files_below(&root) {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Some((_, reason)) = REFUSED.iter().find(|(file, _)| *file == name) else {
+            if text.lines().any(|line| line.trim_start().starts_with("groups:")) {
+                cases += 1;
+                failures.extend(parse(&name, &text).err().map(|error| error.to_string()));
+            }
+            continue;
+        };
+        if *reason == "not a rule file" {
+            continue;
+        }
+        cases += 1;
+        refused += 1;
+        match parse(&name, &text) {
+            Ok(_) => failures.push(format!("{name}: loads, want {reason}")),
+            Err(error) if error.message().contains(reason) => {}
+            Err(error) => failures.push(format!("{error}: want {reason}")),
+        }
+    }
+    corpus::report("rule files", cases, &failures);
+    assert_eq!(refused, REFUSED.len() - 1, "every refused file is there");
+    assert!(cases > 45, "{cases} files");
+}
+
+/// The rule file in a manifest of Kubernetes.
+fn spec_of_manifest(text: &str) -> Option<String> {
+    let manifest: serde_json::Value = serde_norway::from_str(text).ok()?;
+    let groups = manifest.get("groups").or_else(|| manifest.get("spec")?.get("groups"))?;
+    serde_json::to_string(&serde_json::json!({ "groups": groups })).ok()
+}
+
+#[test]
+fn loads_the_rules_of_the_real_world() {
+    let Some(root) = corpus::root() else { return };
+    let (mut failures, mut files, mut alerts, mut records) = (Vec::new(), 0, 0, 0);
+    for pack in ["awesome-prometheus-alerts", "kube-prometheus", "kubernetes-mixin", "monitoring-mixins", "node_exporter", "tempo-mixin", "loki-mixin"] {
+        for path in files_below(&root.join("realworld").join(pack)) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let Some(rules) = (if text.lines().any(|line| line.starts_with("groups:")) { Some(text) } else { spec_of_manifest(&text) }) else { continue };
+            files += 1;
+            match parse(&path.display().to_string(), &rules) {
+                Ok(groups) => {
+                    for rule in groups.iter().flat_map(|group| &group.rules) {
+                        match rule.kind {
+                            RuleKind::Alerting(_) => alerts += 1,
+                            RuleKind::Recording => records += 1,
+                        }
+                    }
+                }
+                Err(error) => failures.push(error.to_string()),
+            }
+        }
+    }
+    eprintln!("{alerts} alerts and {records} recording rules");
+    corpus::report("real rule files", files, &failures);
+    assert!(alerts > 1000 && records > 400, "{alerts} alerts, {records} recording rules");
+}
+
+#[test]
+fn keeps_what_is_written() {
+    let text = "groups:\n- name: g\n  interval: 30s\n  query_offset: 1m\n  limit: 7\n  labels: {team: a, x: group}\n  rules:\n  - alert: Down\n    expr: up==0\n    for: 5m\n    keep_firing_for: 1h\n    labels: {x: 1.10, y: yes}\n    annotations:\n      summary: '{{ $labels.x }}'\n  - record: job:up\n    expr: sum(up)by(job)\n";
+    let groups = parse("r.yaml", text).unwrap();
+    let [group] = &groups[..] else { panic!("{groups:?}") };
+    assert_eq!(
+        (group.file.as_str(), group.name.as_str(), group.interval_ms, group.query_offset_ms, group.limit),
+        ("r.yaml", "g", Some(30_000), Some(60_000), 7)
+    );
+    let [down, job_up] = &group.rules[..] else { panic!("two rules") };
+    assert_eq!((down.name.as_str(), down.query.as_str()), ("Down", "up == 0"));
+    assert_eq!(down.labels, Labels::from_pairs([("team", "a"), ("x", "1.10"), ("y", "yes")]), "scalars are text as written");
+    let RuleKind::Alerting(alerting) = &down.kind else { panic!("it alerts") };
+    assert_eq!((alerting.hold_ms, alerting.keep_firing_ms, alerting.annotation_templates[0].1.source()), (300_000, 3_600_000, "{{ $labels.x }}"));
+    assert_eq!(
+        (job_up.name.as_str(), job_up.query.as_str(), &job_up.labels),
+        ("job:up", "sum by (job) (up)", &Labels::from_pairs([("team", "a"), ("x", "group")]))
+    );
+    assert!(matches!(job_up.kind, RuleKind::Recording));
+}
+
+#[test]
+fn follows_aliases_and_merge_keys() {
+    let text = "groups:\n- name: g\n  rules:\n  - &down\n    alert: &name Down\n    expr: &expr up == 0\n    for: 5m\n    labels: {a: b}\n  - <<: *down\n    alert: Other\n  - record: *name\n    expr: *expr\n";
+    let groups = parse("r.yaml", text).unwrap();
+    let shown: Vec<(&str, &str, usize)> = groups[0].rules.iter().map(|rule| (rule.name.as_str(), rule.query.as_str(), rule.labels.len())).collect();
+    assert_eq!(shown, [("Down", "up == 0", 1), ("Other", "up == 0", 1), ("Down", "up == 0", 0)]);
+    assert!(matches!(&groups[0].rules[1].kind, RuleKind::Alerting(alerting) if alerting.hold_ms == 300_000));
+}
+
+#[test]
+fn says_everything_that_is_wrong_at_once() {
+    let text = "groups:\n- name: g\n  interval: 5x\n  rules:\n  - alert: A\n    record: B\n    expr: 'up ='\n  - expr: up\n  - record: 'a{b}'\n    expr: '\"text\"'\n    for: 1m\n    annotations: {a: b}\n- rules: []\n";
+    let found = problems(text);
+    for want in [
+        "r.yaml: 3:13: unknown unit \"x\" in duration \"5x\"",
+        "r.yaml: 5:12: group \"g\", rule 1, \"A\": only one of 'record' and 'alert' must be set",
+        "r.yaml: 7:11: group \"g\", rule 1, \"A\": could not parse expression: 1:4: parse error:",
+        "r.yaml: 8:5: group \"g\", rule 2, \"\": one of 'record' or 'alert' must be set",
+        "r.yaml: 12:18: group \"g\", rule 3, \"a{b}\": invalid field 'annotations' in recording rule",
+        "r.yaml: 11:10: group \"g\", rule 3, \"a{b}\": invalid field 'for' in recording rule",
+        "r.yaml: 9:13: group \"g\", rule 3, \"a{b}\": braces present in the recording rule name; should it be in expr?: a{b}",
+        "could not use expression: it is a string: want an instant vector or a scalar",
+        "r.yaml: 13:3: Groupname must not be empty",
+    ] {
+        assert!(found.contains(want), "no {want:?} in\n{found}");
+    }
+}
+
+#[test]
+fn refuses_what_yaml_should_not_have() {
+    for (text, want) in [
+        ("group: []\n", "r.yaml: 1:1: field group not found: did you mean groups?"),
+        ("groups: 5\n", "r.yaml: 1:9: groups: invalid type: integer `5`, expected a sequence"),
+        ("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    expr: up\n", "duplicate field `expr`"),
+        ("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n    labels: {a: b, a: c}\n", "mapping key \"a\" already defined"),
+        ("groups: [", "r.yaml: "),
+        ("\u{0}", "r.yaml: "),
+    ] {
+        let found = problems(text);
+        assert!(found.contains(want), "{text:?}: {found}");
+    }
+    for empty in ["", "groups:\n", "# nothing\n", "---\n---\n", "{}"] {
+        assert_eq!(parse("r.yaml", empty).unwrap().len(), 0, "{empty:?}");
+    }
+}
+
+#[test]
+fn finds_files_by_pattern_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, group) in [("b.yaml", "b"), ("a.yaml", "a"), ("c.txt", "c")] {
+        std::fs::write(dir.path().join(name), format!("groups: [{{name: {group}, rules: []}}]")).unwrap();
+    }
+    let pattern = |name: &str| dir.path().join(name).display().to_string();
+    let names = |patterns: &[String]| load_all(patterns).unwrap().iter().map(|group| group.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&[pattern("*.yaml")]), ["a", "b"]);
+    assert_eq!(names(&[pattern("b.yaml"), pattern("*.y?ml"), pattern("nothing*")]), ["b", "a"]);
+    let error = load_all(&[pattern("nothing.yaml")]).unwrap_err();
+    assert!(error.message().ends_with("nothing.yaml\": it does not exist"), "{error}");
+    std::fs::write(dir.path().join("a.yaml"), "groups: [{name: ''}]").unwrap();
+    std::fs::write(dir.path().join("b.yaml"), "grups: []").unwrap();
+    let error = load_all(&[pattern("*.yaml")]).unwrap_err();
+    assert_eq!(error.message().lines().count(), 2, "one line for each file: {error}");
+    let large = "#".repeat(usize::try_from(FILE_BYTES_MAX).unwrap() + 1);
+    std::fs::write(dir.path().join("a.yaml"), large).unwrap();
+    let error = load_all(&[pattern("a.yaml")]).unwrap_err();
+    assert!(error.message().contains("want at most"), "{error}");
+}
+
+#[test]
+fn no_mutant_of_a_rule_file_makes_it_panic() {
+    let seeds = [
+        "groups:\n- name: g\n  interval: 30s\n  labels: {team: a}\n  rules:\n  - &a\n    alert: Down\n    expr: &e up == 0\n    for: 5m\n    labels: {x: 1.1}\n    annotations:\n      summary: \"{{ $labels.x | title }}\"\n  - <<: *a\n    alert: Other\n  - record: job:up\n    expr: *e\n",
+        "{\"groups\":[{\"name\":\"g\",\"rules\":[{\"record\":\"a\",\"expr\":\"rate(up[5m])\"}]}]}\n---\ngroups:\n",
+    ];
+    mutate::check(&seeds, |text| {
+        problems(text);
+    });
+}

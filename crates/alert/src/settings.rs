@@ -1,0 +1,104 @@
+//! Settings of alerting.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use signalbox_model::{Error, Labels, Result};
+
+use crate::group::{GroupBy, Policy};
+
+/// Settings of alerting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Paths of rule files in Prometheus' format; `*`, `?`, `[…]` and `**` are patterns. A path without them must exist.
+    pub rule_files: Vec<String>,
+    /// How often groups are evaluated that do not say so themselves, in seconds.
+    pub evaluation_interval_seconds: u64,
+    /// How far back of an evaluation its queries look where a group does not say so itself, in seconds: for senders that are late.
+    pub query_offset_seconds: u64,
+    /// Labels of this server: templates see them as `$externalLabels`, notifications carry them.
+    pub external_labels: BTreeMap<String, String>,
+    /// Where people reach this server; links in notifications start with it.
+    pub external_url: String,
+    /// Names of the receivers in `notify` that are told; none means all of them.
+    pub receivers: Vec<String>,
+    /// Labels whose values alerts must share to be told in one message; `...` tells every alert alone.
+    pub group_by: Vec<String>,
+    /// How long the first message about a group waits for more alerts, in seconds.
+    pub group_wait_seconds: u64,
+    /// How long news about a group wait after a message, in seconds.
+    pub group_interval_seconds: u64,
+    /// After how long a group that did not change is told again, in seconds.
+    pub repeat_interval_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rule_files: Vec::new(),
+            evaluation_interval_seconds: 60,
+            query_offset_seconds: 0,
+            external_labels: BTreeMap::new(),
+            external_url: "http://127.0.0.1:4400".to_owned(),
+            receivers: Vec::new(),
+            group_by: vec!["alertname".to_owned()],
+            group_wait_seconds: 30,
+            group_interval_seconds: 5 * 60,
+            repeat_interval_seconds: 4 * 3600,
+        }
+    }
+}
+
+impl Settings {
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// `Invalid` with the name of the setting.
+    pub fn check(&self) -> Result<()> {
+        for (name, seconds) in [
+            ("evaluation_interval_seconds", self.evaluation_interval_seconds),
+            ("group_interval_seconds", self.group_interval_seconds),
+            ("repeat_interval_seconds", self.repeat_interval_seconds),
+        ] {
+            if seconds == 0 {
+                return Err(Error::invalid(format!("cannot use setting alert.{name}: found 0: want at least 1")));
+            }
+        }
+        let has_scheme = self.external_url.starts_with("http://") || self.external_url.starts_with("https://");
+        if !has_scheme {
+            return Err(Error::invalid(format!("cannot use setting alert.external_url: found {:?}: want http://… or https://…", self.external_url)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            group_by: GroupBy::new(&self.group_by),
+            wait_ms: milliseconds(self.group_wait_seconds),
+            interval_ms: milliseconds(self.group_interval_seconds),
+            repeat_ms: milliseconds(self.repeat_interval_seconds),
+        }
+    }
+
+    pub(crate) fn evaluation_interval_ms(&self) -> i64 {
+        milliseconds(self.evaluation_interval_seconds)
+    }
+
+    pub(crate) fn query_offset_ms(&self) -> i64 {
+        milliseconds(self.query_offset_seconds)
+    }
+
+    pub(crate) fn external_labels(&self) -> Labels {
+        Labels::from_pairs(&self.external_labels)
+    }
+
+    /// How long an alert that is over stays known: Prometheus' quarter of an hour, and long enough for its group to be told.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        (15 * 60_000).max(milliseconds(self.group_wait_seconds) + 2 * milliseconds(self.group_interval_seconds))
+    }
+}
+
+fn milliseconds(seconds: u64) -> i64 {
+    i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
