@@ -208,6 +208,13 @@ pub(crate) struct SegmentRead {
     ahead: Bytes,
 }
 
+impl SegmentRead {
+    /// Names the segment in errors.
+    pub(crate) fn url(&self) -> &str {
+        &self.file.url
+    }
+}
+
 impl Read for SegmentRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ahead.is_empty() {

@@ -10,15 +10,16 @@ use signalbox_model::{Table, schema};
 
 /// Rows of a page: what a reader decompresses of a column to get at one row. Pages of all columns begin at the same rows.
 /// Tests reach several with few rows.
-pub(super) const PAGE_ROWS: usize = if cfg!(test) { 1 << 10 } else { 8 << 10 };
-/// Rows of a row group at most. A writer holds one encoded in memory, some tens of bytes a row.
-pub(super) const GROUP_ROWS: usize = if cfg!(test) { 6 << 10 } else { 256 << 10 };
+pub(super) const PAGE_ROWS: usize = if cfg!(test) { 256 } else { 8 << 10 };
+/// Rows of a row group at most. A writer holds one encoded in memory, some tens of bytes a row. Groups twice as large are no
+/// smaller a row, and their dictionaries are larger to read.
+pub(super) const GROUP_ROWS: usize = if cfg!(test) { 2 << 10 } else { 128 << 10 };
 /// Only the rows of a page should end it; a page of large rows still has an end.
 const PAGE_BYTES_MAX: usize = 16 << 20;
 /// The texts of a dictionary column in a row group, before compression. Beyond it the rest of the group is written plainly.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
-/// The same for texts that are often as many as the rows: trying longer would only cost.
-const VALUES_BYTES_MAX: usize = 512 << 10;
+/// The same for values of attributes, which may be as many as the rows: whoever reads one page reads the dictionary too.
+const VALUES_BYTES_MAX: usize = 1 << 20;
 
 /// The first leaf of a column of the table, by its name.
 pub(crate) fn column_of(parquet: &SchemaDescriptor, name: &str) -> Option<usize> {
@@ -72,7 +73,8 @@ fn form_of(table: Table, column: &ColumnDescriptor) -> Form {
         // Spans of a trace lie together; all other identifiers are as good as random.
         Type::FIXED_LEN_BYTE_ARRAY if table == Table::Spans && root == schema::TRACE_ID => Form::Dictionary,
         Type::FIXED_LEN_BYTE_ARRAY => Form::Plain,
-        Type::BYTE_ARRAY if root == schema::logs::BODY => Form::Encoded(Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        // The compressor makes more of lengths between the texts than of texts and lengths apart.
+        Type::BYTE_ARRAY if root == schema::logs::BODY => Form::Plain,
         Type::BYTE_ARRAY if leaf == "value" => Form::Values,
         _ => Form::Dictionary,
     }

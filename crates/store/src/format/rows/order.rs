@@ -10,13 +10,16 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, TimestampNanosecondType, UInt32Type, UInt64Type};
 use signalbox_model::{Error, Result, Table, schema};
 
+/// An identifier of a trace in two halves: as one number of 128 bits it would be aligned to as many.
+type Trace = (u64, u64);
+
 /// What rows are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     /// Logs: rank of the service. Spans: start of the trace.
     group: i64,
     /// Spans: the trace.
-    trace: u128,
+    trace: Trace,
     timestamp_ns: i64,
     sequence: u64,
 }
@@ -27,13 +30,13 @@ pub(super) enum Order {
     /// Services by rank.
     Logs(HashMap<String, i64>),
     /// Starts of traces.
-    Spans(HashMap<u128, i64>),
+    Spans(HashMap<Trace, i64>),
     /// Rows come in their order: the first of a trace says when it starts.
     SortedSpans,
 }
 
 /// The trace that a source of sorted rows is at, and its start.
-pub(super) type At = Option<(u128, i64)>;
+pub(super) type At = Option<(Trace, i64)>;
 
 impl Order {
     /// The order of rows that are in none.
@@ -64,15 +67,15 @@ impl Order {
     /// The keys of rows. `at` goes from each batch of a source to the next.
     pub(super) fn keys(&self, rows: &RecordBatch, at: &mut At) -> Result<Vec<Key>> {
         let columns = Columns::of(rows)?;
-        let key = |row: usize, group: i64, trace: u128| Key { group, trace, timestamp_ns: columns.times[row], sequence: columns.sequences[row] };
+        let key = |row: usize, group: i64, trace: Trace| Key { group, trace, timestamp_ns: columns.times[row], sequence: columns.sequences[row] };
         let rows = 0..rows.num_rows();
         match self {
             Self::Logs(ranks) => {
                 let ranks: Vec<i64> = columns.services.iter().map(|service| ranks.get(service.unwrap_or_default()).copied().unwrap_or(i64::MAX)).collect();
-                Ok(rows.map(|row| key(row, ranks[columns.service_keys[row] as usize], 0)).collect())
+                Ok(rows.map(|row| key(row, ranks[columns.service_keys[row] as usize], (0, 0))).collect())
             }
             Self::Spans(starts) => {
-                let start = |row: usize, trace: u128| starts.get(&trace).copied().unwrap_or(columns.times[row]);
+                let start = |row: usize, trace: Trace| starts.get(&trace).copied().unwrap_or(columns.times[row]);
                 Ok(rows.map(|row| (row, columns.trace(row))).map(|(row, trace)| key(row, start(row, trace), trace)).collect())
             }
             Self::SortedSpans => Ok(rows
@@ -124,8 +127,9 @@ impl<'a> Columns<'a> {
     }
 
     /// The trace of a row; of a row without one, whatever lies there.
-    fn trace(&self, row: usize) -> u128 {
-        self.traces.value(row).try_into().map(u128::from_be_bytes).unwrap_or_default()
+    fn trace(&self, row: usize) -> Trace {
+        let number: u128 = self.traces.value(row).try_into().map(u128::from_be_bytes).unwrap_or_default();
+        ((number >> 64) as u64, number as u64)
     }
 }
 

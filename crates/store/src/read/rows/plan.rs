@@ -19,7 +19,7 @@ use crate::format::rows::{OpenRows, RowSegment, column_of};
 use crate::scan::{Batches, ScanPart, ScanRequest};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
-const PART_ROWS: u64 = if cfg!(test) { 4 << 10 } else { 64 << 10 };
+const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
 
 /// Neighbouring rows of a row group and the bounds of their times.
 struct Piece {

@@ -91,7 +91,7 @@ impl Read for NotedRead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.read.read(buffer).map_err(|error| {
             let kind = error.kind();
-            self.failure.lock().get_or_insert_with(|| read_error("", ParquetError::from(error)));
+            self.failure.lock().get_or_insert_with(|| read_error(self.read.url(), ParquetError::from(error)));
             kind.into()
         })
     }

@@ -40,7 +40,7 @@ fn a_flipped_bit_gives_the_same_rows_or_corrupt() {
                 }
             }
             assert_eq!(world.segments[0].verify().unwrap_err().kind(), ErrorKind::Corrupt, "byte {at}");
-            at += 1 + random.below(good.len() as u64 / 120) as usize;
+            at += 1 + random.below(good.len() as u64 / 80) as usize;
         }
         assert!(refused > 100);
         world.sim.put(&path, good);
@@ -103,7 +103,7 @@ fn damaged_indexes_of_traces_are_made_again() {
 fn a_disk_that_fails_is_not_a_damaged_file() {
     for table in [Table::Logs, Table::Spans] {
         let (mut world, mut random) = (World::new(table), Random(44));
-        world.append(&mut random, 5000);
+        world.append(&mut random, 2500);
         world.flush();
         for nth in 1..40 {
             world.cache = Arc::new(PageCache::new(1 << 20));

@@ -97,11 +97,6 @@ impl RowHead {
         RowHeadView { table: self.table, chunks: cut.sealed.iter().flat_map(|sealed| &sealed.chunks).chain(cut.active.chunks()).cloned().collect() }
     }
 
-    /// Bytes of the rows that are not sealed, about: what a flush by size looks at.
-    pub(crate) fn buffered_bytes(&self) -> usize {
-        self.cut.read().active.bytes()
-    }
-
     /// Rows that are not sealed.
     pub(crate) fn buffered_rows(&self) -> usize {
         self.cut.read().active.rows()

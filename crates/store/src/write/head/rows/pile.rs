@@ -20,14 +20,12 @@ const COPY_FACTOR: usize = 16;
 pub(super) struct Pile {
     chunks: Vec<Arc<Chunk>>,
     rows: usize,
-    bytes: usize,
 }
 
 impl Pile {
     pub(super) fn push(&mut self, rows: RecordBatch) -> Result<()> {
         let chunk = Chunk::new(rows)?;
         self.rows += chunk.rows.num_rows();
-        self.bytes += chunk.rows.get_array_memory_size();
         self.chunks.push(Arc::new(chunk));
         while let Some(first) = self.to_copy() {
             let together: Vec<&RecordBatch> = self.chunks[first..].iter().map(|chunk| &chunk.rows).collect();
@@ -48,10 +46,6 @@ impl Pile {
 
     pub(super) fn rows(&self) -> usize {
         self.rows
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// The first of the last chunks that are to be one.

@@ -39,7 +39,6 @@ fn small_batches_become_few_chunks_and_keep_their_order() {
     assert_eq!(sequences(&view.chunks), (0..total).collect::<Vec<_>>());
     assert!(view.chunks.len() < 64, "{} chunks", view.chunks.len());
     assert_eq!(head.buffered_rows() as u64, total);
-    assert!(head.buffered_bytes() > 100 * total as usize);
     for chunk in view.chunks.iter() {
         let services = chunk.rows.column_by_name(schema::SERVICE).unwrap().as_dictionary::<UInt32Type>();
         assert!(services.values().len() <= 4, "a copied dictionary holds each text once");
@@ -65,7 +64,7 @@ fn sealed_rows_stay_until_they_are_released_and_views_keep_what_they_show() {
     head.append(logs(10, 0)).unwrap();
     let sealed = head.seal().unwrap();
     assert!(head.seal().is_none());
-    assert_eq!((head.buffered_rows(), head.buffered_bytes()), (0, 0));
+    assert_eq!(head.buffered_rows(), 0);
     head.append(logs(5, 10)).unwrap();
     let view = head.view();
     let second = head.seal().unwrap();
