@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod logs;
+mod promql;
 mod promql_bounds;
 mod sql;
 mod traces;

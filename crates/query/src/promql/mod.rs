@@ -31,6 +31,10 @@ use frame::{Frame, QueryTimes};
 use plan::{Node, Plan, Planner};
 use row::{Cell, Row};
 
+mod listing;
+
+pub use listing::{EXEMPLARS_MAX, LISTED_SERIES_MAX, Listing, ListingRequest, SeriesExemplars};
+
 /// A question in PromQL.
 #[derive(Debug, Clone)]
 pub struct PromqlRequest {
