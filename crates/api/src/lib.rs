@@ -11,6 +11,7 @@ pub mod http;
 pub mod jaeger;
 pub mod loki;
 pub mod native;
+pub mod prometheus;
 pub mod tempo;
 
 /// What every dialect needs. Cheap to clone.
@@ -18,12 +19,15 @@ pub mod tempo;
 pub struct ApiState {
     /// Answers questions.
     pub engine: Arc<Engine>,
+    /// When the server began to answer, in nanoseconds since the Unix epoch.
+    pub(crate) started_ns: i64,
 }
 
 impl ApiState {
     /// The state of all dialects.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+        let started_ns = engine.clock().now_ns();
+        Self { engine, started_ns }
     }
 }
 
@@ -33,5 +37,7 @@ pub fn router(state: &ApiState) -> axum::Router {
         .nest("/loki", loki::router(state.clone()))
         .nest("/jaeger", jaeger::router(state.clone()))
         .nest("/tempo", tempo::router(state.clone()))
+        .nest("/api/v1", prometheus::router(state.clone()))
+        .nest("/prometheus/api/v1", prometheus::router(state.clone()))
         .merge(native::router(state.clone()))
 }

@@ -46,6 +46,36 @@ async fn hostile_parameters_are_refused() {
         "/tempo/api/search?spss=x".to_owned(),
         "/tempo/api/search?tags=%3Dx".to_owned(),
         "/tempo/api/search?tags=a%3D%22x".to_owned(),
+        "/api/v1/query?query=%FF%00".to_owned(),
+        "/api/v1/query?query=up&time=yesterday".to_owned(),
+        "/api/v1/query?query=up&time=1e300".to_owned(),
+        "/api/v1/query?query=up&time=NaN".to_owned(),
+        "/api/v1/query?query=up&timeout=soon".to_owned(),
+        "/api/v1/query?query=up&lookback_delta=x".to_owned(),
+        "/api/v1/query?query=up&limit=-1".to_owned(),
+        "/api/v1/query?query=up&limit=99999999999999999999".to_owned(),
+        "/api/v1/query?query=up%7Ba%3D~%22(((a%7B1000%7D)%7B1000%7D)%7B1000%7D)%22%7D".to_owned(),
+        format!("/api/v1/query?query={}1", "-(".repeat(5_000)),
+        format!("/api/v1/query?query={}", "a%2B".repeat(15_000)),
+        "/api/v1/query_range?query=up".to_owned(),
+        "/api/v1/query_range?query=up&start=5&end=1&step=1".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=5&step=0".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=5&step=-1".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=5&step=1e300".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=5&step=1e-300".to_owned(),
+        "/api/v1/query_range?query=up[5m]&start=1&end=5&step=1".to_owned(),
+        "/api/v1/labels?start=x".to_owned(),
+        "/api/v1/labels?match[]=%7B%7D".to_owned(),
+        "/api/v1/label/U__/values".to_owned(),
+        "/api/v1/series".to_owned(),
+        "/api/v1/series?match[]=%7Ba%3D~%22.*%22%7D".to_owned(),
+        "/api/v1/series?match[]=sum(a)".to_owned(),
+        "/api/v1/metadata?limit=x".to_owned(),
+        "/api/v1/metadata?limit_per_metric=x".to_owned(),
+        "/api/v1/query_exemplars".to_owned(),
+        "/api/v1/query_exemplars?query=up&start=9&end=1".to_owned(),
+        "/api/v1/format_query?query=(".to_owned(),
+        "/api/v1/parse_query?query=".to_owned(),
     ];
     let world = World::head().await;
     for path in cases {
@@ -54,6 +84,10 @@ async fn hostile_parameters_are_refused() {
         let shown: String = path.chars().take(120).collect();
         assert!((400..500).contains(&answer.status), "{shown}: {} {}", answer.status, answer.text());
         assert!(!answer.body.is_empty(), "{shown}");
+        if path.starts_with("/api/v1") {
+            assert_eq!(answer.json()["status"], "error", "{shown}");
+            assert_eq!(answer.content_type, "application/json", "{shown}");
+        }
         if path.starts_with("/jaeger") {
             assert_eq!(answer.json()["errors"][0]["code"], answer.status, "{shown}");
         }
@@ -70,6 +104,9 @@ async fn extreme_times_are_answered() {
         "/jaeger/api/traces?start=-9223372036854775808&end=9223372036854775807",
         "/jaeger/api/dependencies?endTs=-9223372036854775808&lookback=9223372036854775807",
         "/tempo/api/search?start=0&end=9223372036854775807",
+        "/api/v1/labels?start=-8640000000000&end=8640000000000",
+        "/api/v1/series?match%5B%5D=up&start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z",
+        "/api/v1/query_exemplars?query=up&start=-8640000000000&end=8640000000000",
     ] {
         assert_eq!(world.get(path).await.status, 200, "{path}");
     }

@@ -6,5 +6,8 @@
 
 mod golden;
 mod hostile;
+mod metrics;
+mod prometheus;
 mod sql;
+mod web;
 mod world;

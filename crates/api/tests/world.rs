@@ -1,4 +1,4 @@
-//! A world small enough to read: four log records and one trace.
+//! A world small enough to read: four log records, one trace, a few series.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ impl World {
         let clock = Arc::new(ManualClock::at_ns(T0 + 60_000_000_000));
         let disk = Arc::new(RealDisk::new(dir.path()));
         let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
-        store.append(&Tenant::default(), vec![logs(), spans()]).await.unwrap();
+        store.append(&Tenant::default(), vec![logs(), spans(), crate::metrics::batch()]).await.unwrap();
         if is_flushed {
             store.flush().await.unwrap();
         }
