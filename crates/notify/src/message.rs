@@ -4,7 +4,6 @@
 //! group key and a fingerprint are spelt, how a subject reads.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -141,8 +140,7 @@ impl Message {
         let mut others = self.common_labels();
         if others.len() > self.group_labels.len() {
             others.retain(|name, _| !self.group_labels.contains_key(name));
-            // Writing to a String cannot fail.
-            let _ = write!(subject, " ({})", values(&others));
+            subject.push_str(&format!(" ({})", values(&others)));
         }
         subject
     }
@@ -197,20 +195,19 @@ fn quoted(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 2);
     out.push('"');
     for character in value.chars() {
-        let written = match character {
-            '"' | '\\' => write!(out, "\\{character}"),
-            '\x07' => out.write_str("\\a"),
-            '\x08' => out.write_str("\\b"),
-            '\x0c' => out.write_str("\\f"),
-            '\n' => out.write_str("\\n"),
-            '\r' => out.write_str("\\r"),
-            '\t' => out.write_str("\\t"),
-            '\x0b' => out.write_str("\\v"),
-            control if control.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(control)),
-            control if control.is_control() => write!(out, "\\u{:04x}", u32::from(control)),
-            other => out.write_char(other),
-        };
-        debug_assert!(written.is_ok(), "writing to a String cannot fail");
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0c' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x0b' => out.push_str("\\v"),
+            control if control.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(control))),
+            control if control.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            other => out.push(other),
+        }
     }
     out.push('"');
     out

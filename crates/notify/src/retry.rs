@@ -65,7 +65,7 @@ pub fn delay(attempts: u32, seed: u64) -> Duration {
     let full = DELAY_MIN.saturating_mul(1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX)).min(DELAY_MAX);
     let half = full / 2;
     let share = scramble(seed ^ u64::from(attempts).rotate_left(32)) >> 32;
-    half + Duration::from_nanos(u64::try_from(half.as_nanos() * u128::from(share) >> 32).unwrap_or(0))
+    half + Duration::from_nanos(u64::try_from((half.as_nanos() * u128::from(share)) >> 32).unwrap_or(0))
 }
 
 /// Whether an HTTP status is a yes, and if not, whether to try again: server errors, timeouts and limits pass.

@@ -1,0 +1,208 @@
+//! Delivery drives the outbox: order of calls, retries by the clock, restarts, stopping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use signalbox_model::{Clock, Error, Result};
+use signalbox_notify::message::{Message, Status};
+use signalbox_notify::webhook::{self, Webhook};
+use signalbox_notify::{Channel, Deliverer, Next, Outbox, Pending, Secret};
+use signalbox_testkit::ManualClock;
+use tokio::sync::watch;
+
+use crate::http_peer::HttpPeer;
+use crate::{START_NS, message};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+const GONE: &str = "HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// An outbox in memory, which tells what was recorded.
+#[derive(Debug)]
+struct MemoryOutbox {
+    waiting: Mutex<Vec<(String, Pending, i64)>>,
+    records: watch::Sender<Vec<String>>,
+}
+
+impl MemoryOutbox {
+    fn with(messages: Vec<(&str, i64, std::result::Result<Message, String>)>) -> Arc<Self> {
+        let pending = |(channel, id, message): (&str, i64, _)| {
+            let pending = Pending { id, message, enqueued_at_ns: START_NS, attempts: 0 };
+            (channel.to_owned(), pending, START_NS)
+        };
+        Arc::new(Self { waiting: Mutex::new(messages.into_iter().map(pending).collect()), records: watch::channel(Vec::new()).0 })
+    }
+
+    fn end(&self, id: i64, record: String) -> Result<()> {
+        self.waiting.lock().retain(|(_, pending, _)| pending.id != id);
+        self.records.send_modify(|records| records.push(record));
+        Ok(())
+    }
+
+    /// Until so many records were made.
+    async fn records(&self, count: usize) -> Vec<String> {
+        self.records.subscribe().wait_for(|records| records.len() >= count).await.unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryOutbox {
+    async fn next(&self, channel: &str, now_ns: i64) -> Result<Next> {
+        let waiting = self.waiting.lock();
+        let first = waiting.iter().filter(|(name, _, _)| name == channel).min_by_key(|(_, pending, at_ns)| (*at_ns, pending.id));
+        Ok(match first {
+            None => Next::Empty,
+            Some((_, _, at_ns)) if *at_ns > now_ns => Next::At(*at_ns),
+            Some((_, pending, _)) => Next::Due(Box::new(pending.clone())),
+        })
+    }
+
+    async fn delivered(&self, id: i64, _: i64) -> Result<()> {
+        self.end(id, format!("{id} delivered"))
+    }
+
+    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
+        for (_, pending, at_ns) in self.waiting.lock().iter_mut().filter(|(_, pending, _)| pending.id == id) {
+            pending.attempts += 1;
+            *at_ns = next_attempt_at_ns;
+        }
+        self.records.send_modify(|records| records.push(format!("{id} failed: {error}")));
+        Ok(())
+    }
+
+    async fn gave_up(&self, id: i64, error: &str, _: i64) -> Result<()> {
+        self.end(id, format!("{id} gave up: {error}"))
+    }
+
+    async fn waiting_channels(&self) -> Result<Vec<String>> {
+        let mut names: Vec<String> = self.waiting.lock().iter().map(|(name, _, _)| name.clone()).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+}
+
+fn hook(name: &str, peer: &HttpPeer) -> (String, Channel) {
+    let settings = webhook::Settings { url: Some(Secret::new(peer.url())), ..webhook::Settings::default() };
+    (name.to_owned(), Channel::Webhook(Box::new(Webhook::new(&settings).unwrap())))
+}
+
+async fn start(channels: Vec<(String, Channel)>, outbox: &Arc<MemoryOutbox>, clock: &ManualClock) -> Deliverer {
+    let (outbox, clock): (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
+    Deliverer::start(channels, outbox, clock).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_waits_is_delivered_in_order() {
+    let (peer, clock) = (HttpPeer::start(&[OK, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message())), ("ops", 2, Ok(message()))]);
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    assert_eq!(outbox.records(2).await, ["1 delivered", "2 delivered"]);
+    deliverer.stop().await;
+    assert_eq!(peer.requests.try_iter().count(), 2);
+}
+
+#[tokio::test]
+async fn a_message_is_retried_when_its_time_has_come_and_not_before() {
+    let (peer, clock) = (HttpPeer::start(&[BUSY, BUSY, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    assert_eq!(outbox.records(1).await, ["1 failed: unexpected status code 503"]);
+    deliverer.wake();
+    assert!(matches!(outbox.next("ops", START_NS).await.unwrap(), Next::At(at_ns) if at_ns > START_NS));
+    assert_eq!(peer.requests.try_iter().count(), 1, "the clock stands still");
+    for count in [2, 3] {
+        clock.advance(Duration::from_secs(2));
+        deliverer.wake();
+        outbox.records(count).await;
+    }
+    assert_eq!(outbox.records(3).await[2], "1 delivered");
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn an_attempt_after_a_day_is_the_last() {
+    let (peer, clock) = (HttpPeer::start(&[BUSY]), ManualClock::at_ns(START_NS));
+    clock.advance(signalbox_notify::retry::GIVE_UP_AFTER);
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    assert_eq!(outbox.records(1).await, ["1 gave up: unexpected status code 503"]);
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_can_take_is_given_up_and_holds_up_nothing() {
+    let (peer, clock) = (HttpPeer::start(&[GONE, OK]), ManualClock::at_ns(START_NS));
+    let outbox =
+        MemoryOutbox::with(vec![("ops", 1, Ok(message())), ("ops", 2, Err("cannot read it".into())), ("ops", 3, Ok(message())), ("old", 4, Ok(message()))]);
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    let expected = ["4 gave up: its channel is not configured any more", "1 gave up: unexpected status code 410", "2 gave up: cannot read it", "3 delivered"];
+    assert_eq!(outbox.records(4).await, expected);
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_channel_delays_no_other() {
+    let (dead, alive, clock) = (HttpPeer::start(&["", OK]), HttpPeer::start(&[OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("dead", 1, Ok(message())), ("alive", 2, Ok(message()))]);
+    let deliverer = start(vec![hook("dead", &dead), hook("alive", &alive)], &outbox, &clock).await;
+    assert_eq!(outbox.records(1).await, ["2 delivered"]);
+    drop(deliverer);
+}
+
+#[tokio::test]
+async fn a_channel_that_does_not_want_to_know_is_not_told_that_all_is_over() {
+    let (peer, clock) = (HttpPeer::start(&[OK]), ManualClock::at_ns(START_NS));
+    let settings = webhook::Settings { url: Some(Secret::new(peer.url())), send_resolved: false, ..webhook::Settings::default() };
+    let mut over = message();
+    over.alerts.retain(|alert| alert.status == Status::Resolved);
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(over)), ("ops", 2, Ok(message()))]);
+    let deliverer = start(vec![("ops".into(), Channel::Webhook(Box::new(Webhook::new(&settings).unwrap())))], &outbox, &clock).await;
+    assert_eq!(outbox.records(2).await, ["1 delivered", "2 delivered"]);
+    deliverer.stop().await;
+    let bodies: Vec<String> = peer.requests.try_iter().map(|request| request.body).collect();
+    assert!(bodies.len() == 1 && !bodies[0].contains("\"resolved\""), "{bodies:?}");
+}
+
+/// Takes a message, and fails to record that it was delivered the first time.
+#[derive(Debug)]
+struct ForgetfulOutbox(Arc<MemoryOutbox>, Mutex<u32>);
+
+#[async_trait]
+impl Outbox for ForgetfulOutbox {
+    async fn next(&self, channel: &str, now_ns: i64) -> Result<Next> {
+        self.0.next(channel, now_ns).await
+    }
+
+    async fn delivered(&self, id: i64, at_ns: i64) -> Result<()> {
+        let failures = std::mem::take(&mut *self.1.lock());
+        if failures > 0 { Err(Error::unavailable("the disk is full")) } else { self.0.delivered(id, at_ns).await }
+    }
+
+    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
+        self.0.failed(id, error, next_attempt_at_ns).await
+    }
+
+    async fn gave_up(&self, id: i64, error: &str, at_ns: i64) -> Result<()> {
+        self.0.gave_up(id, error, at_ns).await
+    }
+
+    async fn waiting_channels(&self) -> Result<Vec<String>> {
+        self.0.waiting_channels().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_could_not_be_recorded_is_recorded_later_not_repeated() {
+    let (peer, clock) = (HttpPeer::start(&[OK, OK]), ManualClock::at_ns(START_NS));
+    let memory = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
+    let outbox: Arc<dyn Outbox> = Arc::new(ForgetfulOutbox(memory.clone(), Mutex::new(1)));
+    let deliverer = Deliverer::start(vec![hook("ops", &peer)], outbox, Arc::new(clock)).await.unwrap();
+    // Stopping waits for the record.
+    peer.requests.recv().unwrap();
+    deliverer.stop().await;
+    assert_eq!(memory.records(1).await, ["1 delivered"]);
+    assert_eq!(peer.requests.try_iter().count(), 0);
+}
