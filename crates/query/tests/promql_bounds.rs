@@ -75,6 +75,19 @@ async fn limits_name_the_selector() {
     assert!(ask(&engine, "sum(requests_total)", two_hours(MINUTE_MS)).await.is_ok());
 }
 
+#[tokio::test]
+async fn selectors_that_occur_twice_are_read_once() {
+    let engine = engine(Settings::default()).await;
+    let read = async |query: &str| ask(&engine, query, two_hours(MINUTE_MS)).await.unwrap().samples_read;
+    let once = read("rate(requests_total[5m])").await;
+    assert_eq!(once, u64::from(SERIES) * SAMPLES as u64);
+    assert_eq!(read("sum(rate(requests_total[5m])) / sum(increase(requests_total[10m])) > requests_total or requests_total").await, once);
+    // Kept samples must fit the memory: here they are read twice instead.
+    let engine = self::engine(Settings { promql_memory_bytes: 20_000, ..Settings::default() }).await;
+    let answer = ask(&engine, "sum(rate(requests_total[5m])) / sum(requests_total)", two_hours(MINUTE_MS)).await.unwrap();
+    assert_eq!(answer.samples_read, 2 * once);
+}
+
 /// Threads that block have two megabytes of stack.
 #[tokio::test]
 async fn deep_queries_fit_the_stack() {

@@ -11,6 +11,7 @@ use super::frame::Frame;
 use super::notes::Notes;
 use super::ops;
 use super::plan::{Node, Plan};
+use super::reads::{Kept, Reading, Reads};
 use super::row::{Row, Steps};
 use crate::leash::Leash;
 
@@ -39,6 +40,7 @@ pub(super) struct Evaluator<'a> {
     pub(super) lookback_ms: i64,
     /// Whether start times of samples tell of resets.
     pub(super) uses_start_times: bool,
+    pub(super) reads: Reads,
     pub(super) notes: Notes,
     pub(super) samples_read: Counter<u64>,
     pub(super) held_bytes: Counter<u64>,
@@ -127,6 +129,46 @@ impl Evaluator<'_> {
         if range_ms.0 > range_ms.1 {
             return Ok(());
         }
+        match self.reads.reading(matchers, range_ms) {
+            Reading::Alone => self.read(matchers, range_ms, visit),
+            Reading::Keep(wider_ms) => self.read_and_keep(matchers, wider_ms, visit),
+            Reading::Kept(kept, is_last) => {
+                for kept in kept.iter() {
+                    self.leash.check()?;
+                    visit(&kept.series, kept.samples())?;
+                }
+                if is_last {
+                    self.give_back(kept.iter().map(|kept| sample_bytes(&kept.samples())).sum());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads for this use and for those to come, unless what is kept would take more than half of the memory of the query.
+    fn read_and_keep(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        let (mut kept, mut bytes) = (Some(Vec::new()), 0);
+        self.read(matchers, range_ms, &mut |series, samples| {
+            if let Some(all) = &mut kept {
+                let added = sample_bytes(&samples);
+                if self.held_bytes.get() + added > self.limits.memory_bytes_max / 2 {
+                    self.give_back(std::mem::take(&mut bytes));
+                    kept = None;
+                } else {
+                    self.hold(added)?;
+                    bytes += added;
+                    all.push(Kept::of(series, &samples));
+                }
+            }
+            visit(series, samples)
+        })?;
+        if let Some(kept) = kept {
+            self.reads.keep(matchers, kept);
+        }
+        Ok(())
+    }
+
+    fn read(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
         let range = TimeRange::from_ms(range_ms.0, range_ms.1);
         let series = self.snapshot.select(matchers, range, self.limits.series_max).map_err(|error| match error.kind() {
             ErrorKind::Limit => {
@@ -155,6 +197,10 @@ impl Evaluator<'_> {
 fn row_bytes(steps: &Steps) -> u64 {
     let histograms = if steps.histograms.is_empty() { 0 } else { steps.histograms.iter().flatten().count() as u64 * HISTOGRAM_BYTES };
     ROW_BYTES + (steps.len() * size_of::<f64>()) as u64 + histograms
+}
+
+fn sample_bytes(samples: &SeriesSamples<'_>) -> u64 {
+    ROW_BYTES + (samples.ts_ms.len() * 16 + samples.start_ms.len() * 8) as u64 + samples.histograms.len() as u64 * HISTOGRAM_BYTES
 }
 
 /// Matchers as a selector.

@@ -24,6 +24,7 @@ mod notes;
 mod number;
 mod ops;
 mod plan;
+mod reads;
 mod row;
 
 use eval::{Evaluator, Limits};
@@ -159,6 +160,7 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, l
         limits,
         lookback_ms,
         uses_start_times: settings.promql_start_times,
+        reads: reads::Reads::of(&plan, &frame, lookback_ms),
         notes: notes::Notes::default(),
         samples_read: std::cell::Cell::new(0),
         held_bytes: std::cell::Cell::new(0),

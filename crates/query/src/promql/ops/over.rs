@@ -71,7 +71,7 @@ impl Cleaned {
 }
 
 /// How much of the time around the windows of a source is read with them: before and after, in milliseconds.
-fn margins(edges: RangeEdges, lookback_ms: i64) -> (i64, i64) {
+pub(in crate::promql) fn margins(edges: RangeEdges, lookback_ms: i64) -> (i64, i64) {
     match edges {
         RangeEdges::Plain => (0, 0),
         RangeEdges::Anchored => (lookback_ms, 0),
@@ -105,7 +105,7 @@ pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &Ran
 }
 
 /// The multiples of the step after `first_ms` up to `last_ms`.
-fn subquery_frame(first_ms: i64, last_ms: i64, step_ms: i64, steps_max: u64) -> Result<Option<Frame>> {
+pub(in crate::promql) fn subquery_frame(first_ms: i64, last_ms: i64, step_ms: i64, steps_max: u64) -> Result<Option<Frame>> {
     let Some(start_ms) = first_ms.div_euclid(step_ms).checked_mul(step_ms).and_then(|aligned| aligned.checked_add(step_ms)) else { return Ok(None) };
     if start_ms > last_ms {
         return Ok(None);
