@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Batch, LogBatch, SpanBatch, Table, Tenant, TimeRange, schema};
 use signalbox_store::disk::RealDisk;
 use signalbox_store::{ScanRequest, Settings, Store};
-use signalbox_telemetry::SystemClock;
+use signalbox_testkit::ManualClock;
 
 use load::{FIRST_NS, Random, trace};
 
@@ -34,7 +34,8 @@ fn main() {
 async fn run(table: Table, rows: u64, flushes: u64) {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { flush_interval_seconds: u64::MAX / 4, flush_wal_bytes: u64::MAX / 4, ..Settings::default() };
-    let store = Store::open(settings, dir.path(), Arc::new(RealDisk::new(dir.path())), Arc::new(SystemClock)).await.unwrap();
+    let clock = ManualClock::at_ns(FIRST_NS);
+    let store = Store::open(settings, dir.path(), Arc::new(RealDisk::new(dir.path())), Arc::new(clock.clone())).await.unwrap();
     let nanos_each = SPREAD.as_nanos() as i64 / rows as i64;
     let (mut random, mut appending, mut flushing, mut written) = (Random(88_172_645_463_325_252), Duration::ZERO, Duration::ZERO, 0u64);
     while written < rows {
@@ -63,6 +64,8 @@ async fn run(table: Table, rows: u64, flushes: u64) {
     let each = |time: Duration| time.as_nanos() as f64 / written as f64;
     println!("{}: {written} rows, append {:.0} ns/row, flush {:.0} ns/row", table.as_str(), each(appending), each(flushing));
     report(&store, table, dir.path(), written);
+    // The window in which segments of level 0 are gathered is over.
+    clock.advance(SPREAD);
     let start = Instant::now();
     store.maintain().await.unwrap();
     println!("  maintain {:.0} ns/row", each(start.elapsed()));

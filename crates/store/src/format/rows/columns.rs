@@ -8,7 +8,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use signalbox_model::{Table, schema};
 
-/// Rows of a page: what a reader decompresses of a column to get at one row. Pages of all columns begin at the same rows.
+/// Rows of a page: what a reader decompresses of a column to get at one row. Pages of
+/// columns that are no lists or maps begin at the same rows.
 /// Tests reach several with few rows.
 pub(super) const PAGE_ROWS: usize = if cfg!(test) { 256 } else { 8 << 10 };
 /// Rows of a row group at most. A writer holds one encoded in memory, some tens of bytes a row. Groups twice as large are no

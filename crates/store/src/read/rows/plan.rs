@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
 use signalbox_model::{Result, TimeRange, TraceId, schema};
 
@@ -97,12 +98,15 @@ fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
         if !range.overlaps(&request.range) {
             continue;
         }
-        let pages = metadata.offset_index().and_then(|index| index.get(group)?.get(time)).map(|index| index.page_locations().as_slice());
+        let pages_of = |column: usize| metadata.offset_index().and_then(|index| index.get(group)?.get(column)).map(|index| index.page_locations().as_slice());
         let index = |column: usize| metadata.column_index().and_then(|index| index.get(group)?.get(column));
-        let (Some(pages), Some(ColumnIndexMetaData::INT64(times))) = (pages, index(time)) else {
+        let (Some(pages), Some(ColumnIndexMetaData::INT64(times))) = (pages_of(time), index(time)) else {
             found.push(Piece { rows: bounds[0]..bounds[1], range });
             continue;
         };
+        let starts = |pages: &[PageLocation]| pages.iter().map(|page| page.first_row_index).collect::<Vec<_>>();
+        // A page of services speaks of the rows of a page of times only if both begin and end at the same rows.
+        let services = index(service).filter(|_| pages_of(service).is_some_and(|own| starts(own) == starts(pages)));
         for (page, location) in pages.iter().enumerate() {
             let first = bounds[0] + location.first_row_index.max(0) as u64;
             let end = pages.get(page + 1).map_or(bounds[1], |next| bounds[0] + next.first_row_index.max(0) as u64);
@@ -110,7 +114,7 @@ fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
                 (Some(min), Some(max)) => TimeRange::from_ns(*min, *max),
                 _ => range,
             };
-            if own.overlaps(&request.range) && may_have_service(index(service), page, pages.len(), &request.services) {
+            if own.overlaps(&request.range) && may_have_service(services, page, &request.services) {
                 found.push(Piece { rows: first..end, range: own });
             }
         }
@@ -118,11 +122,10 @@ fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
     found
 }
 
-/// Whether a page may have rows of one of the services. Pages of all columns begin at the same rows; where they are not as
-/// many, nothing is known.
-fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, pages: usize, services: &[String]) -> bool {
+/// Whether a page may have rows of one of the services.
+fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, services: &[String]) -> bool {
     let Some(ColumnIndexMetaData::BYTE_ARRAY(index)) = index else { return true };
-    if services.is_empty() || index.num_pages() != pages as u64 {
+    if services.is_empty() {
         return true;
     }
     let is_after_min = |service: &String| index.min_value(page).is_none_or(|min| min <= service.as_bytes());
