@@ -1,6 +1,7 @@
 //! `POST /api/v1/sql` in its three formats.
 
 use axum::body::Body;
+use futures::StreamExt as _;
 use http::Request;
 
 use crate::world::{Answer, World};
@@ -95,4 +96,15 @@ async fn a_limit_of_rows_shows() {
     assert_eq!((json["rows"].as_array().unwrap().len(), &json["stats"]["truncated"]), (2, &serde_json::json!(true)));
     let broken = post(&world, "application/json", "*/*", &body("csv")).await;
     assert!(broken.text().contains("more than 2 rows"), "{}", broken.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_has_ended_may_be_asked_again() {
+    let world = World::head().await;
+    let request = Request::post("/api/v1/sql").header("content-type", "text/plain").body(Body::from("SELECT body FROM logs")).unwrap();
+    let mut body = world.respond(request).await.into_body().into_data_stream();
+    while let Some(chunk) = body.next().await {
+        chunk.unwrap();
+    }
+    assert!(body.next().await.is_none());
 }

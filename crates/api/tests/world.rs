@@ -69,8 +69,12 @@ impl World {
         self.send(Request::get(uri).body(Body::empty()).unwrap()).await
     }
 
+    pub(crate) async fn respond(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(request).await;
         let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let status = response.status().as_u16();
         // A body that is broken off is no answer; what came before it is enough to look at.

@@ -99,7 +99,8 @@ fn respond(format: Format, stream: Stream, seconds: impl Fn() -> f64 + Send + 's
         let last = rendered.map(Bytes::from).map_err(|error| std::io::Error::other(error.to_string()));
         Some((last, (None, seconds)))
     });
-    ([(CONTENT_TYPE, format.content_type())], Body::from_stream(chunks.boxed())).into_response()
+    // Fused: the layer that compresses asks once more after the end.
+    ([(CONTENT_TYPE, format.content_type())], Body::from_stream(chunks.fuse().boxed())).into_response()
 }
 
 fn parse(headers: &HeaderMap, body: &Bytes) -> Result<Request> {
