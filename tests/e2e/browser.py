@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Every page in Chromium before a server with demo data. Closes with what Node's test runner counted.
+
+`browser.py shots FOLDER` takes a picture of each page instead, light and dark.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from server import Server, until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RULES = """
+groups:
+  - name: shop
+    interval: 5s
+    rules:
+      - alert: PaymentFailures
+        expr: sum by (job) (rate(payment_failures_total{reason="timeout"}[5m])) > 0.01
+        for: 10s
+        labels: {severity: page}
+        annotations: {summary: "{{ $value | humanize }} charges a second fail at {{ $labels.job }}"}
+      - alert: AlwaysBusy
+        expr: sum by (job) (rate(http_server_request_duration_seconds_count[5m])) > 0
+        labels: {severity: ticket}
+        annotations: {summary: "{{ $labels.job }} serves requests"}
+      - alert: ServiceDown
+        expr: up == 0
+        for: 1m
+      - record: job:http_requests:rate5m
+        expr: sum by (job) (rate(http_server_request_duration_seconds_count[5m]))
+"""
+
+
+def with_demo(folder):
+    """A server whose shop has sent its history."""
+    rules = pathlib.Path(folder) / "rules.yaml"
+    rules.write_text(RULES)
+    server = Server(folder, config={"alert": {"rule_files": [str(rules)]}}, arguments=["--demo"])
+    server.start()
+    newest = "SELECT count(*) AS n FROM spans WHERE service = 'frontend' AND timestamp > now() - INTERVAL '30 seconds'"
+    until(lambda: server.sql(newest)[0]["n"] > 0, "the history of the shop", patience=180, pause=0.5)
+    until(lambda: server.query("rate(signalbox_ingest_rows_total[5m])"), "own metrics")
+    return server
+
+
+def main():
+    shots = sys.argv[2] if sys.argv[1:2] == ["shots"] else None
+    with tempfile.TemporaryDirectory(prefix="signalbox-browser-") as folder:
+        server = with_demo(folder)
+        try:
+            environment = dict(os.environ, BASE_URL=server.http)
+            if shots:
+                command = ["node", "e2e/shots.mjs", shots]
+            else:
+                command = ["npm", "run", "--silent", "e2e"]
+            code = subprocess.run(command, cwd=ROOT / "web", env=environment, timeout=1200).returncode
+        finally:
+            server.stop()
+        problems = server.problems()
+        if problems:
+            print("the server logged what no test expected:", *problems[:20], sep="\n")
+            code = code or 1
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+// Takes a picture of each page before BASE_URL, light and dark: for people who look at them.
+// usage: BASE_URL=http://127.0.0.1:4400 node e2e/shots.mjs FOLDER
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { open, start } from "./browser.mjs";
+
+const folder = process.argv[2];
+mkdirSync(folder, { recursive: true });
+const session = await start();
+const service = "checkout";
+const query = (text) => encodeURIComponent(text);
+const pages = {
+  home: ["/", "[data-testid=service-row]"],
+  metrics: ["/ui/metrics", "[aria-label=Metrics] a"],
+  "metrics-service": [`/ui/metrics?service=${service}`, "[data-chart=time-series] canvas"],
+  "metrics-query": [`/ui/metrics?q=${query("histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m])))")}`, "[data-chart=time-series] canvas"],
+  logs: ["/ui/logs", "[data-testid=log-row]"],
+  "logs-errors": ["/ui/logs?severity=error&service=payment", "[data-testid=log-row]"],
+  traces: [`/ui/traces?service=${service}`, "[data-testid=trace-row]"],
+  alerts: ["/ui/alerts", "main"],
+};
+for (const colorScheme of ["light", "dark"]) {
+  for (const [name, [path, selector]] of Object.entries(pages)) {
+    const { page, faults, close } = await open(session, path, { colorScheme });
+    await page.locator(selector).first().waitFor().catch((error) => faults.push(error.message.split("\n")[0]));
+    await page.waitForLoadState("networkidle").catch(() => undefined);
+    await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
+    if (name === "logs-errors" || name === "traces") {
+      const row = page.locator(name === "traces" ? "[data-testid=trace-row]" : "[data-testid=log-row] button").first();
+      await row.click().catch((error) => faults.push(error.message.split("\n")[0]));
+      if (name === "traces") await page.getByRole("treeitem").nth(1).click().catch((error) => faults.push(error.message.split("\n")[0]));
+      await page.waitForLoadState("networkidle").catch(() => undefined);
+      await page.screenshot({ path: join(folder, `${name}-open-${colorScheme}.png`) });
+    }
+    if (faults.length > 0) console.log(name, colorScheme, faults);
+    await close();
+  }
+}
+await session.close();
