@@ -152,7 +152,7 @@ impl Server {
         stop_watching.cancel();
         if let Some(watching) = watching {
             // A watch that panicked has been logged and has nothing left to write.
-            let _ = watching.await;
+            let _ended = watching.await;
         }
         store.close().await?;
         tracing::info!("stopped");

@@ -112,13 +112,13 @@ pub fn run() -> ExitCode {
 }
 
 fn check_config(file: &std::path::Path) -> Result<()> {
-    Config::load(file, |name| config::environment(name))?;
+    Config::load(file, config::environment)?;
     say(&format!("{}: ok", file.display()))
 }
 
 fn serve(arguments: &Serve) -> Result<()> {
     let mut config = match &arguments.config {
-        Some(file) => Config::load(file, |name| config::environment(name))?,
+        Some(file) => Config::load(file, config::environment)?,
         None => Config::default(),
     };
     config.apply(&arguments.flags);
@@ -202,7 +202,7 @@ fn demo(arguments: &Demo) -> Result<()> {
 /// The one implementation of TLS that outgoing clients use.
 fn install_tls() {
     // The only error is that there is one already, which is then the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _installed = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// `90s`, `30m`, `1h30m`, as Prometheus writes durations.
@@ -237,5 +237,5 @@ fn complain(error: &Error) {
         source = cause.source();
     }
     // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _told = writeln!(std::io::stderr(), "{text}");
 }

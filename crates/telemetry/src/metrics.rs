@@ -174,10 +174,10 @@ pub fn render(readings: &[Reading]) -> String {
         if reading.family != family {
             family = reading.family;
             // Writing into a String cannot fail.
-            let _ = writeln!(out, "# HELP {family} {}\n# TYPE {family} {}", reading.help, reading.kind);
+            let _written = writeln!(out, "# HELP {family} {}\n# TYPE {family} {}", reading.help, reading.kind);
         }
         let labels: Vec<String> = reading.labels.iter().map(|(key, value)| format!("{key}={value:?}")).collect();
-        let _ = if labels.is_empty() {
+        let _written = if labels.is_empty() {
             writeln!(out, "{} {}", reading.name, reading.value)
         } else {
             writeln!(out, "{}{{{}}} {}", reading.name, labels.join(","), reading.value)

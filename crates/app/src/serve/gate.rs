@@ -25,7 +25,7 @@ impl Gate {
     /// Opens the gate, once.
     pub(crate) fn open(&self, behind: Router) {
         // The second of two openings would change nothing.
-        let _ = self.behind.set(behind);
+        let _opened = self.behind.set(behind);
     }
 
     pub(crate) async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
