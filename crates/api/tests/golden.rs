@@ -8,7 +8,9 @@ use crate::world::{Answer, World};
 const TRACE: &str = "5b8efff798038103d269b633813fc60c";
 
 /// Dialect and case, path with `TRACE` for the identifier of the trace, and a header.
-const CASES: &[(&str, &str, Option<(&str, &str)>)] = &[
+type Case = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+const CASES: &[Case] = &[
     ("loki/query_range", "/loki/api/v1/query_range?query={service_name%3D~\".%2B\"}&start=1700000000&end=1700000010&limit=10", None),
     (
         "loki/categorized",

@@ -3,6 +3,7 @@
 //! `BLESS=1 cargo test -p signalbox-api` rewrites the golden files; read the difference before it is committed.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
 mod golden;
 mod hostile;

@@ -1,5 +1,6 @@
 //! Native histograms (Prometheus' sparse histograms, OpenTelemetry's exponential histograms), always with float counts in memory.
 
+use std::f64::consts::SQRT_2;
 use std::sync::LazyLock;
 
 /// What is known about a reset before this sample.
@@ -140,7 +141,7 @@ static FRACTIONS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
     #[expect(clippy::approx_constant, reason = "the bits of Go's constant are what counts, not the nearest number")]
     const GROWTH: [f64; 9] = [
         2.0,
-        1.414_213_562_373_095,
+        SQRT_2.next_down(),
         1.189_207_115_002_721,
         1.090_507_732_665_257_7,
         1.044_273_782_427_413_8,
@@ -175,6 +176,8 @@ fn power_of_two(exponent: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::FRAC_1_SQRT_2;
+
     use super::*;
 
     fn bound(schema: i32, index: i32) -> f64 {
@@ -192,8 +195,8 @@ mod tests {
             (0, 1025, f64::INFINITY),
             (0, -1074, 5e-324),
             (1, 0, 1.0),
-            (1, -1, 0.707_106_781_186_547_5),
-            (1, 1, 1.414_213_562_373_095),
+            (1, -1, FRAC_1_SQRT_2.next_down()),
+            (1, 1, SQRT_2.next_down()),
             (2, 1, 2.0 * 0.594_603_557_501_360_5),
             (3, 7, 2.0 * 0.917_004_043_204_671_1),
             (5, -5, 0.897_354_537_501_553_3),

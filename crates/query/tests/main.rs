@@ -1,6 +1,8 @@
 //! Questions over a small world, head only and after a flush: the answers must be equal.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::print_stderr, reason = "tests say what they counted and what they skip")]
+#![allow(clippy::disallowed_methods, reason = "tests read where the data lies")]
 
 mod logs;
 mod promql;

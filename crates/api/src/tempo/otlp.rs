@@ -11,9 +11,12 @@ use signalbox_proto::otlp::trace::v1::{ResourceSpans, ScopeSpans, Span as OtlpSp
 use signalbox_query::rows::{Attributes, Resource, Scope, Span};
 use signalbox_query::traceql::Trace;
 
+/// Spans of one scope.
+type ScopeGroup = (Arc<Scope>, Vec<OtlpSpan>);
+
 /// The spans of a trace by resource and scope, in the order of their first spans.
 pub(super) fn traces_data(trace: &Trace) -> TracesData {
-    let mut groups: Vec<(Arc<Resource>, Vec<(Arc<Scope>, Vec<OtlpSpan>)>)> = Vec::new();
+    let mut groups: Vec<(Arc<Resource>, Vec<ScopeGroup>)> = Vec::new();
     for span in &trace.spans {
         let resource = groups.iter().position(|(resource, _)| *resource == span.resource).unwrap_or_else(|| {
             groups.push((Arc::clone(&span.resource), Vec::new()));
@@ -26,7 +29,7 @@ pub(super) fn traces_data(trace: &Trace) -> TracesData {
         });
         scopes[scope].1.push(otlp_span(span));
     }
-    let scope_spans = |(scope, spans): (Arc<Scope>, Vec<OtlpSpan>)| ScopeSpans {
+    let scope_spans = |(scope, spans): ScopeGroup| ScopeSpans {
         scope: Some(InstrumentationScope {
             name: scope.name.clone(),
             version: scope.version.clone(),
