@@ -8,7 +8,7 @@ import { formatTick } from "../../time/format.ts";
 import { onThemeChange } from "../../ui/theme.ts";
 import { resolveColor, seriesColor } from "../color.ts";
 import { formatUnit, type Unit } from "../unit.ts";
-import { gapsOf, lonely, valueRange } from "./model.ts";
+import { extent, gapsOf, lonely, valueRange } from "./model.ts";
 import { attachTooltip } from "./tooltip.ts";
 import styles from "./time_series.module.css";
 
@@ -99,7 +99,8 @@ function build(element: HTMLElement, latest: { readonly current: Props }): uPlot
     focus: { alpha: 0.25 },
     scales: {
       x: { time: true, min: window.startMs / 1_000, max: window.endMs / 1_000, auto: false },
-      y: { range: (_, minimum, maximum) => valueRange(minimum, maximum) },
+      // uPlot's own minimum and maximum are spoiled by a line that begins with a gap.
+      y: { range: (self) => valueRange(...extent(lines.filter((_, index) => self.series[index + 1]?.show !== false).map((line) => line.values), ...(self.series[0]?.idxs ?? [0, times.length - 1]))) },
     },
     axes: [
       {

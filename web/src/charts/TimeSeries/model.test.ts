@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gapsOf, lonely, readings, statistics, valueRange } from "./model.ts";
+import { extent, gapsOf, lonely, readings, statistics, valueRange } from "./model.ts";
 
 const N = Number.NaN;
 const values = (...list: number[]): Float64Array => Float64Array.from(list);
@@ -25,6 +25,15 @@ describe("readings", () => {
   it("lists the largest first, skips hidden and missing lines, counts the rest", () => {
     const lines = [values(1), values(5), values(N), values(3), values(4)];
     expect(readings(lines, new Set([1]), 0, 2)).toEqual({ top: [{ line: 4, value: 4 }, { line: 3, value: 3 }], more: 1 });
+  });
+});
+
+describe("extent", () => {
+  it("looks at finite values only, at those between the indexes only, and at all lines", () => {
+    expect(extent([values(N, N, 7, 3), values(N, Number.POSITIVE_INFINITY, 1, 9)], 0, 2)).toEqual([1, 7]);
+    expect(extent([values(N, 5)], -3, 99)).toEqual([5, 5]);
+    expect(extent([values(N, N)], 0, 1)).toEqual([null, null]);
+    expect(extent([], 0, 1)).toEqual([null, null]);
   });
 });
 

@@ -40,6 +40,20 @@ export function readings(lines: readonly Float64Array[], hidden: ReadonlySet<num
   return { top: all.slice(0, limit), more: Math.max(0, all.length - limit) };
 }
 
+/** The least and the greatest finite value of the lines between two indexes, both included; null when there is none. */
+export function extent(lines: readonly Float64Array[], from: number, to: number): [number | null, number | null] {
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const values of lines) {
+    for (let index = Math.max(0, from); index <= Math.min(to, values.length - 1); index += 1) {
+      const value = values[index] ?? Number.NaN;
+      if (!Number.isFinite(value)) continue;
+      if (value < least) least = value;
+      if (value > greatest) greatest = value;
+    }
+  }
+  return least > greatest ? [null, null] : [least, greatest];
+}
+
 /** The range of the vertical axis: padded, and from zero when zero is near. Infinite values do not count. */
 export function valueRange(minimum: number | null, maximum: number | null): [number, number] {
   const low = minimum !== null && Number.isFinite(minimum) ? minimum : 0;
