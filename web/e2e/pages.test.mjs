@@ -177,7 +177,7 @@ describe("logs", () => {
   it("filters by service, by severity and by text, in the URL", async () => {
     const name = await service();
     const page = await visit("/ui/logs");
-    await page.getByLabel("Service").selectOption(name);
+    await page.getByRole("combobox", { name: "Service" }).selectOption(name);
     await until(() => parameters(page).get("service") === name, "the service in the URL");
     const rows = page.getByTestId("log-row");
     await until(async () => {
@@ -224,10 +224,10 @@ describe("traces", () => {
     const page = await visit("/ui/traces");
     const rows = page.getByTestId("trace-row");
     await rows.first().waitFor();
-    await page.getByLabel("Service").selectOption(name);
+    await page.getByRole("combobox", { name: "Service" }).selectOption(name);
     await until(() => parameters(page).get("service") === name, "the service in the URL");
     await until(async () => (await rows.allInnerTexts()).some((text) => text.includes(name)), `traces of ${name}`);
-    const operations = page.getByLabel("Operation");
+    const operations = page.getByRole("combobox", { name: "Operation" });
     await until(async () => await operations.locator("option").count() > 1, "operations");
     await page.getByLabel("At most").fill("1us");
     await page.getByRole("button", { name: "Search" }).click();
