@@ -9,5 +9,8 @@ pub(crate) const HEAD_FLUSHES_MAX: u64 = 4;
 /// How often the background threads look whether something is due.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long after a failed flush the next one is tried: it writes everything again.
+pub(crate) const FLUSH_RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Segments that one compaction merges at most: each costs a row group's decoded pages and its index in memory.
 pub(crate) const MERGE_INPUTS_MAX: usize = 16;

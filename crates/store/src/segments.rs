@@ -63,6 +63,17 @@ impl SegmentHandle {
         }
     }
 
+    /// Reads all of it against its checksums. Blocks.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Corrupt`] if it is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn verify(&self) -> Result<()> {
+        match self {
+            Self::Metrics(segment) => segment.verify(),
+            Self::Rows(segment) => segment.verify(),
+        }
+    }
+
     /// Whether this is the last handle.
     pub(crate) fn is_last(&self) -> bool {
         match self {

@@ -12,7 +12,9 @@ use signalbox_model::{Batch, Clock, Error, KnownSeries, Result, Tenant};
 
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use crate::disk::{RealDisk, RootLock};
+use crate::format::Segment;
 use crate::layout;
+use crate::limits::FLUSH_RETRY_INTERVAL;
 use crate::maintain::worker::Desk;
 use crate::maintain::{Maintainer, gauges};
 use crate::publish::Publisher;
@@ -175,7 +177,9 @@ impl Inner {
         let records = Arc::new(SegmentRecords::new(state.epoch, Arc::clone(&clock)));
         let publisher = Arc::new(Publisher::new(catalog, Arc::clone(&shelf), Arc::clone(&tenants), state.consumed_frame + 1));
         let on_shelf = (Arc::clone(&publisher), Arc::clone(&shelf));
-        let flusher = Flusher::new(Arc::clone(&wal), Arc::clone(&tenants), on_shelf, Arc::clone(&records), Arc::clone(&account), &state.metadata);
+        let covered = state.segments.iter().map(Segment::last_frame).max().unwrap_or(0).max(state.consumed_frame);
+        let from = (covered + 1, state.metadata.as_slice());
+        let flusher = Flusher::new(Arc::clone(&wal), Arc::clone(&tenants), on_shelf, Arc::clone(&records), Arc::clone(&account), from);
         let maintainer = Maintainer {
             settings: settings.clone(),
             tenants: Arc::clone(&tenants),
@@ -184,6 +188,7 @@ impl Inner {
             records,
             clock: Arc::clone(&clock),
             desk: Desk::default(),
+            pardoned: Mutex::default(),
         };
         if let Err(error) = maintainer.quarantine(&lost, "its file is missing or cut").await {
             tracing::warn!(%error, "cannot take damaged segments out of the catalog, the next start tries again");
@@ -233,15 +238,19 @@ impl Inner {
                 let inner = weak.upgrade()?;
                 flushed.restart();
                 let done = runtime.block_on(inner.flusher.flush());
-                more.hasten();
+                match &done {
+                    Ok(()) => more.fall_due_in(Duration::ZERO),
+                    Err(_) => flushed.fall_due_in(FLUSH_RETRY_INTERVAL),
+                }
                 Some(done)
             },
         )?;
         let (weak, tenants, maintained) = (Arc::downgrade(self), Arc::clone(&self.tenants), maintenance.clone());
+        let account = Arc::clone(&self.account);
         self.maintainer.desk.start(
             "store-maintain",
             move || {
-                gauges::report(&tenants);
+                gauges::report(&tenants, &account);
                 maintenance.is_over() || Maintainer::knows_damage(&tenants)
             },
             move |runtime| {
@@ -265,33 +274,27 @@ impl Drop for Inner {
 struct Due {
     clock: Arc<dyn Clock>,
     interval: Duration,
-    /// Monotonic nanoseconds at which the interval began.
-    since: Arc<AtomicU64>,
-    is_hastened: Arc<AtomicBool>,
+    /// Monotonic nanoseconds at which it is due.
+    at: Arc<AtomicU64>,
 }
 
 impl Due {
     fn new(clock: &Arc<dyn Clock>, seconds: u64) -> Self {
-        let due = Self { clock: Arc::clone(clock), interval: Duration::from_secs(seconds), since: Arc::default(), is_hastened: Arc::default() };
+        let due = Self { clock: Arc::clone(clock), interval: Duration::from_secs(seconds), at: Arc::default() };
         due.restart();
         due
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Makes it due now.
-    fn hasten(&self) {
-        self.is_hastened.store(true, Ordering::Relaxed);
-    }
-
     fn restart(&self) {
-        self.is_hastened.store(false, Ordering::Relaxed);
-        self.since.store(self.now(), Ordering::Relaxed);
+        self.fall_due_in(self.interval);
+    }
+
+    fn fall_due_in(&self, wait: Duration) {
+        let at = self.clock.monotonic().saturating_add(wait).as_nanos();
+        self.at.store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn is_over(&self) -> bool {
-        self.is_hastened.load(Ordering::Relaxed) || Duration::from_nanos(self.now().saturating_sub(self.since.load(Ordering::Relaxed))) >= self.interval
+        self.clock.monotonic().as_nanos() >= u128::from(self.at.load(Ordering::Relaxed))
     }
 }

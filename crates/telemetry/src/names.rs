@@ -31,6 +31,7 @@ names! {
     STORE_CORRUPTION_DETECTED_TOTAL = "signalbox_store_corruption_detected_total", "Frames, segments and pages whose checksum or structure was wrong.";
     STORE_ACTIVE_SERIES = "signalbox_store_active_series", "Series in the head.";
     STORE_HEAD_ROWS = "signalbox_store_head_rows", "Rows in the head by table.";
+    STORE_HEAD_BYTES = "signalbox_store_head_bytes", "Bytes behind the rows in the head: of metrics those in the WAL, of logs and spans those in memory.";
     STORE_SEGMENTS = "signalbox_store_segments", "Segments by table.";
     STORE_SEGMENT_BYTES = "signalbox_store_segment_bytes", "Bytes of segments by table.";
     STORE_FLUSHES_TOTAL = "signalbox_store_flushes_total", "Flushes of the head by outcome.";

@@ -4,6 +4,7 @@
 //! from the WAL and the head to segments. Two implementations: SQLite, and its simulated twin in memory with failures.
 
 mod memory;
+pub(crate) mod rebuild;
 mod sqlite;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use signalbox_model::{MetricMetadata, Result, Tenant};
 
 use crate::format::{Segment, SegmentId};
 
-pub use memory::MemoryCatalog;
+pub use memory::{FailedCommit, MemoryCatalog};
 pub use sqlite::SqliteCatalog;
 
 /// Everything the catalog knows.
@@ -21,7 +22,7 @@ pub use sqlite::SqliteCatalog;
 pub struct CatalogState {
     /// One more at each open of the store.
     pub epoch: u32,
-    /// All frames of the WAL up to here are in segments.
+    /// All frames of the WAL up to here are in segments. Segments may have later ones too (only after the catalog was made anew).
     pub consumed_frame: u64,
     /// Next arrival number of a row of logs or spans that no segment holds.
     pub next_row: u64,

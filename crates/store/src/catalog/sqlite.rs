@@ -114,8 +114,9 @@ impl Catalog for SqliteCatalog {
     async fn reset(&self, state: &CatalogState) -> Result<()> {
         let mut guard = self.connection.lock().await;
         if let Some(connection) = guard.take() {
-            // The database is damaged; what closing it says does not matter any more.
-            let _ = connection.close().await;
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "closing the damaged catalog says so too");
+            }
         }
         set_aside(&self.path)?;
         let connection = guard.insert(self.connect().await?);

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy};
 use parquet::file::reader::{ChunkReader, Length};
+use parquet::file::statistics::Statistics;
 use signalbox_model::disk::{Disk, DiskFile, OpenMode, read_exact_at};
 use signalbox_model::{Error, ErrorKind, Result};
 use xxhash_rust::xxh3::xxh3_64;
@@ -86,6 +87,17 @@ impl OpenSegment {
     pub(crate) fn blob(&self, name: &str) -> Result<Option<Bytes>> {
         let Some((offset, len)) = self.blobs.get(name) else { return Ok(None) };
         self.file.read(*offset, *len).map(Some)
+    }
+
+    /// The largest value of an unsigned column of 64 bits, if the statistics say it.
+    pub(crate) fn max_of(&self, column: &str) -> Option<u64> {
+        let is_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts() == [column];
+        let max = |chunk: &ColumnChunkMetaData| match chunk.statistics() {
+            Some(Statistics::Int64(values)) => values.max_opt().map(|max| max.cast_unsigned()),
+            _ => None,
+        };
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups.filter_map(|group| group.columns().iter().find(is_column).and_then(max)).max()
     }
 
     /// Reads the whole body against its checksums.

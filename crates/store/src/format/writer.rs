@@ -118,16 +118,6 @@ impl SegmentWriter {
         }
     }
 
-    /// Rows so far.
-    pub(crate) fn rows(&self) -> u64 {
-        self.written
-    }
-
-    /// Estimated bytes of the file so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.file.bytes_written() + self.file.in_progress_bytes()) as u64
-    }
-
     /// Embeds an index under a name; closes the row group. Other readers of Parquet skip it.
     ///
     /// # Errors
@@ -209,13 +199,6 @@ impl ParquetFile {
         match self {
             Self::Batches(arrow) => arrow.bytes_written(),
             Self::Columns(columns) => columns.bytes_written(),
-        }
-    }
-
-    fn in_progress_bytes(&self) -> usize {
-        match self {
-            Self::Batches(arrow) => arrow.in_progress_size(),
-            Self::Columns(_) => 0,
         }
     }
 

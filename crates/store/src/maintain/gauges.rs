@@ -4,9 +4,10 @@ use signalbox_model::Table;
 use signalbox_telemetry::{names, registry};
 
 use crate::tenants::Tenants;
+use crate::write::append::Account;
 
 /// Sets the gauges to what is held now.
-pub(crate) fn report(tenants: &Tenants) {
+pub(crate) fn report(tenants: &Tenants, account: &Account) {
     let (mut series, mut rows) = (0, [0usize; Table::ALL.len()]);
     let (mut count, mut bytes) = ([0usize; Table::ALL.len()], [0u64; Table::ALL.len()]);
     for (_, store) in tenants.all() {
@@ -22,6 +23,7 @@ pub(crate) fn report(tenants: &Tenants) {
         }
     }
     registry().gauge(names::STORE_ACTIVE_SERIES, &[]).set(series as f64);
+    registry().gauge(names::STORE_HEAD_BYTES, &[]).set(account.unpublished_bytes() as f64);
     for (at, table) in Table::ALL.into_iter().enumerate() {
         let labels = [("table", table.as_str())];
         registry().gauge(names::STORE_HEAD_ROWS, &labels).set(rows[at] as f64);

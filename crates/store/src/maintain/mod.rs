@@ -6,14 +6,16 @@ pub(crate) mod quarantine;
 pub(crate) mod retain;
 pub(crate) mod worker;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use signalbox_model::{Clock, Result};
+use parking_lot::Mutex;
+use signalbox_model::{Clock, ErrorKind, Result};
 
-use crate::format::Segment;
+use crate::format::{Segment, SegmentId};
 use crate::publish::{Change, Publisher};
 use crate::segment_records::SegmentRecords;
-use crate::segments::Shelf;
+use crate::segments::{SegmentHandle, Shelf};
 use crate::settings::Settings;
 use crate::tenants::Tenants;
 use worker::Desk;
@@ -29,6 +31,8 @@ pub(crate) struct Maintainer {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where the rounds are ordered; once it is stopped a round ends early.
     pub(crate) desk: Desk,
+    /// Segments that a second look found whole.
+    pub(crate) pardoned: Mutex<HashSet<SegmentId>>,
 }
 
 impl Maintainer {
@@ -49,11 +53,25 @@ impl Maintainer {
 
     /// Whether a read has found damage that a round would set aside.
     pub(crate) fn knows_damage(tenants: &Tenants) -> bool {
-        tenants.segments().iter().any(|segment| segment.is_damaged())
+        tenants.segments().iter().any(SegmentHandle::is_damaged)
     }
 
+    /// Sets aside what a read has found damaged, if a second look agrees: a cable or a memory may have been at fault. A
+    /// segment whose checksums hold and which is found damaged again goes all the same.
     async fn quarantine_damaged(&self) -> Result<()> {
-        let damaged: Vec<Segment> = self.tenants.segments().iter().filter(|segment| segment.is_damaged()).map(|segment| segment.record().clone()).collect();
+        let mut damaged = Vec::new();
+        for segment in self.tenants.segments().iter().filter(|segment| segment.is_damaged()) {
+            let record = segment.record();
+            match segment.verify() {
+                Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+                Ok(()) if self.pardoned.lock().insert(record.id) => {
+                    tracing::warn!(segment = %record.url, "segment {} was found damaged, and its checksums hold: it stays", record.url);
+                    let removed = HashSet::from([record.id]);
+                    self.tenants.enter(&record.tenant).publish(vec![self.shelf.open(record)], &removed, |_| {});
+                }
+                _ => damaged.push(record.clone()),
+            }
+        }
         self.quarantine(&damaged, "a checksum or its structure is wrong").await
     }
 

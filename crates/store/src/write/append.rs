@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Batch, Error, Result, SeriesEntry, SeriesRef, Tenant};
 
@@ -20,9 +21,9 @@ use crate::write::wal::{Answer, Apply, Record, Wal};
 pub(crate) struct Account {
     /// Number of the next row of logs and spans. Changed by replay and by the applier only, in order of frames.
     next_row: AtomicU64,
-    /// WAL bytes behind the heads since the last cut.
+    /// Bytes behind the heads since the last cut.
     active_bytes: AtomicU64,
-    /// WAL bytes behind the heads that are not published.
+    /// Bytes behind the heads that are not published.
     unpublished_bytes: AtomicU64,
 }
 
@@ -37,9 +38,14 @@ impl Account {
         self.next_row.load(Ordering::Relaxed)
     }
 
-    /// WAL bytes since the last cut.
+    /// Bytes since the last cut.
     pub(crate) fn active_bytes(&self) -> u64 {
         self.active_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that are not published.
+    pub(crate) fn unpublished_bytes(&self) -> u64 {
+        self.unpublished_bytes.load(Ordering::Relaxed)
     }
 
     /// Notes that a frame was applied.
@@ -53,7 +59,7 @@ impl Account {
         self.active_bytes.swap(0, Ordering::Relaxed)
     }
 
-    /// Notes that the rows of so many WAL bytes are published.
+    /// Notes that so many bytes are published.
     pub(crate) fn published(&self, bytes: u64) {
         self.unpublished_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -71,7 +77,7 @@ pub(crate) struct Appender {
     pub(crate) tenants: Arc<Tenants>,
     pub(crate) account: Arc<Account>,
     encoder: Encoder,
-    /// WAL bytes behind the heads beyond which appends are refused.
+    /// Bytes behind the heads beyond which appends are refused.
     unpublished_bytes_max: u64,
     retry_after: Duration,
 }
@@ -87,7 +93,7 @@ impl Appender {
     /// # Errors
     /// `Unavailable` when the heads are full; `Internal` for batches that no decoder may give. Then none is queued.
     pub(crate) fn enqueue(&self, tenant: &Tenant, batches: Vec<Batch>) -> Result<Vec<Answer>> {
-        let unpublished = self.account.unpublished_bytes.load(Ordering::Relaxed);
+        let unpublished = self.account.unpublished_bytes();
         if unpublished > self.unpublished_bytes_max {
             let message = format!("cannot append: {unpublished} bytes wait to be flushed, want at most {}", self.unpublished_bytes_max);
             return Err(Error::unavailable(message).with_retry_after(self.retry_after));
@@ -113,13 +119,24 @@ impl Appender {
         let record = self.encoder.encode(tenant, &batch, labels)?;
         let bytes = record.payload.len_estimate() as u64;
         let apply = move |sequence: u64| {
-            account.applied(bytes);
+            account.applied(bytes_behind(&batch, bytes));
             if let Err(error) = apply(&store, &account, &batch, &refs) {
                 tracing::error!(%error, sequence, "cannot show the rows of a durable WAL frame, they come back with the next start");
             }
         };
         Ok((record, Box::new(apply)))
     }
+}
+
+/// What a frame counts against the heads: its bytes in the WAL, or, as logs and spans are compressed there, those of the rows.
+pub(crate) fn bytes_behind(batch: &Batch, wal_bytes: u64) -> u64 {
+    let rows = match batch {
+        Batch::Metrics(_) => return wal_bytes,
+        Batch::Logs(batch) => batch.rows(),
+        Batch::Traces(batch) => batch.rows(),
+    };
+    let column = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
+    rows.columns().iter().map(column).sum::<usize>() as u64
 }
 
 /// Makes the rows of a frame visible; `refs` are the series of a batch of metrics.

@@ -35,7 +35,14 @@ pub(crate) struct Cut {
     pub(crate) heads: Vec<CutHead>,
     /// Metadata that the catalog does not have yet.
     pub(crate) metadata: Vec<(Tenant, MetricMetadata)>,
-    /// WAL bytes of the frames.
+    /// Bytes of the frames, as the account has them.
+    bytes: u64,
+}
+
+/// What the barrier of a cut finds.
+struct SealedHeads {
+    heads: Vec<CutHead>,
+    next_row: u64,
     bytes: u64,
 }
 
@@ -97,17 +104,17 @@ struct State {
 }
 
 impl Flusher {
-    /// Goes on where the catalog says; `saved` is the metadata it has.
+    /// Goes on with frame `from`, behind those that segments have; `saved` is the metadata of the catalog.
     pub(crate) fn new(
         wal: Arc<Wal>,
         tenants: Arc<Tenants>,
         (publisher, shelf): (Arc<Publisher>, Arc<Shelf>),
         records: Arc<SegmentRecords>,
         account: Arc<Account>,
-        saved: &[(Tenant, MetricMetadata)],
+        (from, saved): (u64, &[(Tenant, MetricMetadata)]),
     ) -> Self {
         let saved = saved.iter().map(|(tenant, metadata)| ((tenant.clone(), metadata.name.clone()), metadata.clone())).collect();
-        let state = State { pending: None, from: publisher.consumed(), saved };
+        let state = State { pending: None, from, saved };
         Self { wal, tenants, publisher, shelf, records, account, state: tokio::sync::Mutex::new(state) }
     }
 
@@ -151,18 +158,19 @@ impl Flusher {
 
     /// Seals all heads between two frames; `None` if nothing was appended since the last cut.
     async fn cut(&self, state: &mut State) -> Result<Option<Cut>> {
-        let sealed: Arc<Mutex<Option<(Vec<CutHead>, u64, u64)>>> = Arc::default();
+        let sealed: Arc<Mutex<Option<SealedHeads>>> = Arc::default();
         let (tenants, account, result) = (Arc::clone(&self.tenants), Arc::clone(&self.account), Arc::clone(&sealed));
         let seal = move |_position: u64| {
             let heads = tenants.all().iter().filter_map(|(tenant, store)| CutHead::seal(tenant, store)).collect();
-            *result.lock() = Some((heads, account.next_row(), account.cut()));
+            *result.lock() = Some(SealedHeads { heads, next_row: account.next_row(), bytes: account.cut() });
         };
         let position = self.wal.barrier(Box::new(seal)).await?;
-        let Some((heads, next_row, bytes)) = sealed.lock().take() else { return Ok(None) };
-        if position == state.from {
+        let Some(SealedHeads { heads, next_row, bytes }) = sealed.lock().take() else { return Ok(None) };
+        if position <= state.from && heads.is_empty() {
             return Ok(None);
         }
-        let frames = FrameRange { first: state.from, last: position - 1 };
+        let last = position.saturating_sub(1);
+        let frames = FrameRange { first: state.from.min(last), last };
         state.from = position;
         let metadata = self.unsaved_metadata(state);
         Ok(Some(Cut { frames, position, next_row, heads, metadata, bytes }))

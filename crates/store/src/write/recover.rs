@@ -4,22 +4,24 @@
 //! series, samples and the numbers of rows are what they were. Damage is reported, counted and set aside; it never prevents
 //! opening.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use signalbox_model::disk::Disk;
-use signalbox_model::{Batch, Clock, Error, ErrorKind, Result, SeriesRef};
+use signalbox_model::{Batch, Clock, Error, ErrorKind, Result, SampleColumns, SeriesRef, Table, Tenant};
 use signalbox_telemetry::{names, registry};
 
-use super::append::{Account, apply};
+use super::append::{Account, apply, bytes_behind};
 use super::payload::Decoder;
 use super::wal::{Frame, Opening, RecoveryReport, Wal, random_log_id};
+use crate::catalog::rebuild::{Rebuilt, rebuild};
 use crate::catalog::{Catalog, CatalogState};
-use crate::format::Segment;
+use crate::format::{FrameRange, Segment};
 use crate::layout;
-use crate::segments::Shelf;
+use crate::maintain::quarantine;
+use crate::segments::{SegmentHandle, Shelf};
 use crate::settings::Settings;
 use crate::tenants::Tenants;
 
@@ -41,14 +43,16 @@ pub(crate) struct Recovered {
 pub(crate) async fn recover(settings: &Settings, shelf: &Shelf, catalog: &dyn Catalog, clock: Arc<dyn Clock>) -> Result<Recovered> {
     let refused = |error: io::Error| Error::unavailable("cannot open the store: its directory cannot be made").with_source(error);
     shelf.disk.create_dir_all(&layout::segments(&shelf.dir)).map_err(refused)?;
-    let state = begin(catalog).await?;
+    let files = segment_files(shelf.disk.as_ref(), &layout::segments(&shelf.dir))?;
+    let state = begin(shelf, catalog, &files).await?;
     let tenants = Arc::new(Tenants::default());
-    let lost = take_segments(shelf, &state, &tenants)?;
+    let lost = take_segments(shelf, &state, &tenants, &files);
     for (tenant, metadata) in &state.metadata {
         tenants.enter(tenant).metrics.put_metadata(std::slice::from_ref(metadata));
     }
     let account = Arc::new(Account::new(state.next_row));
-    let mut replay = Replay { decoder: Decoder::default(), tenants: &tenants, account: &account, damaged_frames: 0, unresolved_rows: 0 };
+    let mut replay =
+        Replay { decoder: Decoder::default(), covered: Covered::of(&state), tenants: &tenants, account: &account, damaged_frames: 0, unresolved_rows: 0 };
     let opening = Opening {
         disk: Arc::clone(&shelf.disk),
         clock,
@@ -65,61 +69,124 @@ pub(crate) async fn recover(settings: &Settings, shelf: &Shelf, catalog: &dyn Ca
     Ok(Recovered { state, tenants, account, wal: Arc::new(wal), lost })
 }
 
-async fn begin(catalog: &dyn Catalog) -> Result<CatalogState> {
-    match catalog.begin().await {
+/// Begins an epoch. A catalog that is damaged, or gone although there are segments, is made anew of them.
+async fn begin(shelf: &Shelf, catalog: &dyn Catalog, files: &BTreeMap<PathBuf, u64>) -> Result<CatalogState> {
+    let begun = match catalog.begin().await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
-            tracing::error!(%error, "cannot read the catalog, it is set aside");
-            Err(error)
+            tracing::error!(%error, "cannot read the catalog, it is set aside and made anew of the segments");
+            registry().counter(names::STORE_CORRUPTION_DETECTED_TOTAL, &[("where", "catalog")]).add(1);
+            None
         }
-        begun => begun,
+        begun => Some(begun?),
+    };
+    let is_new = |state: &CatalogState| state.epoch <= 1 && state.segments.is_empty() && state.consumed_frame == 0;
+    if let Some(state) = begun {
+        if files.is_empty() || !is_new(&state) {
+            return Ok(state);
+        }
+        tracing::error!(segments = files.len(), "the catalog is gone, it is made anew of the segments");
     }
+    let paths: Vec<PathBuf> = files.keys().cloned().collect();
+    let Rebuilt { state, damaged } = rebuild(shelf.disk.as_ref(), &shelf.dir, &paths)?;
+    registry().counter(names::STORE_CORRUPTION_DETECTED_TOTAL, &[("where", "segment")]).add(damaged.len() as u64);
+    damaged.iter().for_each(|path| quarantine::set_aside_file(shelf, path));
+    catalog.reset(&state).await?;
+    catalog.begin().await
 }
 
-/// Publishes the segments of the catalog whose files are there, and removes the files that it does not know: leftovers of
-/// flushes and compactions that did not come to their commit, or of removals that came no further.
-fn take_segments(shelf: &Shelf, state: &CatalogState, tenants: &Tenants) -> Result<Vec<Segment>> {
-    let files = segment_files(shelf.disk.as_ref(), &layout::segments(&shelf.dir))?;
-    let mut known: HashSet<PathBuf> = HashSet::new();
-    let mut lost = Vec::new();
+/// Publishes the segments of the catalog whose files are there, gives back those whose are not, and removes the files that it
+/// does not know: leftovers of flushes and compactions that did not come to their commit, or of removals that came no further.
+fn take_segments(shelf: &Shelf, state: &CatalogState, tenants: &Tenants, files: &BTreeMap<PathBuf, u64>) -> Vec<Segment> {
+    let (mut known, mut lost) = (HashSet::new(), Vec::new());
+    let mut found: BTreeMap<&Tenant, Vec<SegmentHandle>> = BTreeMap::new();
     for record in &state.segments {
         let path = record.path(&shelf.dir);
-        let is_whole = files.iter().any(|(file, len)| *file == path && *len == record.bytes);
-        if is_whole {
-            tenants.enter(&record.tenant).publish(vec![shelf.open(record)], &HashSet::new(), |_| {});
+        if files.get(&path) == Some(&record.bytes) {
+            found.entry(&record.tenant).or_default().push(shelf.open(record));
         } else {
             lost.push(record.clone());
         }
         known.insert(path);
     }
-    for (orphan, _) in files.iter().filter(|(file, _)| !known.contains(file)) {
+    for (tenant, segments) in found {
+        tenants.enter(tenant).publish(segments, &HashSet::new(), |_| {});
+    }
+    for orphan in files.keys().filter(|file| !known.contains(*file)) {
         tracing::info!(path = %orphan.display(), "removing a segment that was never published or is no more");
-        if let Err(error) = shelf.disk.remove(orphan) {
-            tracing::warn!(%error, path = %orphan.display(), "cannot remove an orphan, the next start tries again");
+        match shelf.disk.remove(orphan) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(%error, path = %orphan.display(), "cannot remove an orphan, the next start tries again"),
         }
     }
-    Ok(lost)
+    lost
 }
 
 /// Files of segments below a directory, with their lengths.
-fn segment_files(disk: &dyn Disk, root: &Path) -> Result<Vec<(PathBuf, u64)>> {
+fn segment_files(disk: &dyn Disk, root: &Path) -> Result<BTreeMap<PathBuf, u64>> {
     let refused = |error: io::Error| Error::unavailable("cannot list the segments").with_source(error);
-    let (mut files, mut dirs) = (Vec::new(), vec![root.to_owned()]);
+    let (mut files, mut dirs) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(dir) = dirs.pop() {
         for entry in disk.list(&dir).map_err(refused)? {
             let path = dir.join(&entry.name);
             if entry.is_dir {
                 dirs.push(path);
             } else if entry.name.ends_with(layout::SEGMENT_SUFFIX) {
-                files.push((path, entry.len));
+                files.insert(path, entry.len);
             }
         }
     }
     Ok(files)
 }
 
+/// The rows of frames behind the consumed position that are in segments all the same: the catalog was made anew, and could
+/// not tell whether the last flush had come to its commit.
+#[derive(Debug, Default)]
+struct Covered(HashMap<(Tenant, Table), Vec<FrameRange>>);
+
+impl Covered {
+    fn of(state: &CatalogState) -> Self {
+        let mut covered = Self::default();
+        for segment in state.segments.iter().filter(|segment| segment.last_frame() > state.consumed_frame) {
+            covered.0.entry((segment.tenant.clone(), segment.table)).or_default().extend(&segment.frames);
+        }
+        covered
+    }
+
+    fn has(&self, frame: &Frame, table: Table) -> bool {
+        let ranges = self.0.get(&(frame.tenant.clone(), table));
+        ranges.is_some_and(|ranges| ranges.iter().any(|range| range.first <= frame.sequence && frame.sequence <= range.last))
+    }
+
+    /// What is left of the rows of a frame; `None` if nothing is.
+    fn leave_out(&self, frame: &Frame, batch: Batch) -> Option<Batch> {
+        if self.0.is_empty() {
+            return Some(batch);
+        }
+        match batch {
+            Batch::Metrics(mut batch) => {
+                if self.has(frame, Table::Samples) {
+                    batch.samples = SampleColumns::default();
+                }
+                if self.has(frame, Table::Histograms) {
+                    batch.histograms.clear();
+                }
+                if self.has(frame, Table::Exemplars) {
+                    batch.exemplars.clear();
+                }
+                Some(Batch::Metrics(batch))
+            }
+            Batch::Logs(_) if self.has(frame, Table::Logs) => None,
+            Batch::Traces(_) if self.has(frame, Table::Spans) => None,
+            rows => Some(rows),
+        }
+    }
+}
+
 /// Frames to heads.
 struct Replay<'a> {
     decoder: Decoder,
+    covered: Covered,
     tenants: &'a Tenants,
     account: &'a Account,
     damaged_frames: u64,
@@ -132,7 +199,8 @@ impl Replay<'_> {
             Ok(None) => {}
             Ok(Some(decoded)) => {
                 self.unresolved_rows += decoded.unresolved_rows;
-                if let Err(error) = self.apply(frame, &decoded.batch) {
+                let Some(batch) = self.covered.leave_out(frame, decoded.batch) else { return };
+                if let Err(error) = self.apply(frame, &batch) {
                     self.damaged(frame, &error);
                 }
             }
@@ -146,7 +214,7 @@ impl Replay<'_> {
             Batch::Metrics(batch) => store.metrics.resolve(&batch.series)?,
             Batch::Logs(_) | Batch::Traces(_) => Vec::new(),
         };
-        self.account.applied(frame.payload.len() as u64);
+        self.account.applied(bytes_behind(batch, frame.payload.len() as u64));
         apply(&store, self.account, batch, &refs)
     }
 

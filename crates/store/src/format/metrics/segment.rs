@@ -118,11 +118,16 @@ impl MetricSegment {
         u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
     }
 
-    fn note<T>(&self, result: Result<T>) -> Result<T> {
-        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt) {
+    /// Marks the segment if the error says that it is damaged.
+    pub(crate) fn noted(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::Corrupt {
             self.damaged.store(true, Ordering::Relaxed);
         }
-        result
+        error
+    }
+
+    fn note<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.noted(error))
     }
 }
 

@@ -78,6 +78,7 @@ impl PageCache {
     }
 
     /// Bytes that are cached.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         let generations = self.generations.lock();
         generations.young_bytes + generations.old_bytes

@@ -14,6 +14,7 @@ use signalbox_model::{Error, Labels, Result, SeriesRef, Table, TimeRange, schema
 
 use super::run::Run;
 use crate::format::metrics::{MetricSegment, SeriesText, exemplar_rows, histogram_rows, labels_json};
+use crate::read::rows::reader::NotedFile;
 use crate::scan::{Batches, ScanPart, ScanRequest};
 use crate::write::head::metrics::buffers::Buffers;
 use crate::write::head::metrics::series::SeriesTable;
@@ -26,8 +27,7 @@ pub(super) fn segment_part(segment: &Arc<MetricSegment>, request: &ScanRequest) 
     ScanPart::new(record.range, record.rows, move || read_segment(&segment, &request))
 }
 
-fn read_segment(segment: &MetricSegment, request: &ScanRequest) -> Result<Batches> {
-    let url = segment.record().url.clone();
+fn read_segment(segment: &Arc<MetricSegment>, request: &ScanRequest) -> Result<Batches> {
     let opened = segment.opened()?;
     let metadata = opened.segment.metadata.clone();
     let parquet = metadata.metadata();
@@ -36,14 +36,27 @@ fn read_segment(segment: &MetricSegment, request: &ScanRequest) -> Result<Batche
         Some(columns) => ProjectionMask::roots(parquet.file_metadata().schema_descr(), columns.iter().copied()),
         None => ProjectionMask::all(),
     };
-    let failed = move |error: Box<dyn std::error::Error + Send + Sync>| Error::corrupt(format!("cannot read segment {url}")).with_source(error);
-    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(opened.segment.file.clone(), metadata)
+    let file = NotedFile::new(opened.segment.file.clone());
+    let (failure, segment) = (file.failure(), Arc::clone(segment));
+    let failed = move |error: &dyn std::error::Error| {
+        let found = failure.lock().take();
+        segment.noted(found.unwrap_or_else(|| Error::corrupt(format!("cannot read segment {}: {error}", segment.record().url))))
+    };
+    let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
         .with_row_groups(groups)
         .with_projection(projection)
         .with_batch_size(BATCH_ROWS)
         .build()
-        .map_err(|error| failed(error.into()))?;
-    Ok(Box::new(batches.map(move |rows| rows.map_err(|error| failed(error.into())))))
+        .map_err(|error| failed(&error))?;
+    let mut is_over = false;
+    Ok(Box::new(std::iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        let next = batches.next();
+        is_over = !matches!(next, Some(Ok(_)));
+        next.map(|rows| rows.map_err(|error| failed(&error)))
+    })))
 }
 
 /// Whether the times of a row group may lie in a range.

@@ -177,7 +177,7 @@ fn put_histogram(out: &mut Vec<u8>, sample: &HistogramSample) {
     let is_whole = |count: &f64| *count >= 0.0 && *count < WHOLE_MAX && count.fract() == 0.0 && !count.is_sign_negative();
     let are_whole = histogram.positive_buckets.iter().chain(&histogram.negative_buckets).all(is_whole);
     let varints = if are_whole { COUNTS_ARE_VARINTS } else { 0 };
-    out.push(u8::from(histogram.is_integer) * IS_INTEGER | reset_code(histogram.reset_hint) << RESET_HINT_SHIFT | varints);
+    out.push((u8::from(histogram.is_integer) * IS_INTEGER) | (reset_code(histogram.reset_hint) << RESET_HINT_SHIFT) | varints);
     put_signed(out, i64::from(histogram.schema));
     for value in [histogram.zero_threshold, histogram.zero_count, histogram.count, histogram.sum] {
         put_float(out, value);

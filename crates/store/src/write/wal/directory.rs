@@ -244,7 +244,7 @@ impl Directory {
         loop {
             {
                 let mut table = self.table.lock();
-                while !table.stopped && !(table.wanted && table.spares.len() < self.settings.spare_files) {
+                while !(table.stopped || table.wanted && table.spares.len() < self.settings.spare_files) {
                     table.wanted = false;
                     self.changed.wait(&mut table);
                 }

@@ -93,15 +93,6 @@ impl Buffers {
         (state.samples, state.histograms, state.exemplars)
     }
 
-    /// Bytes of the samples, about.
-    pub(crate) fn bytes(&self) -> usize {
-        const SERIES_BYTES: usize = 64;
-        const HISTOGRAM_BYTES: usize = 600;
-        const EXEMPLAR_BYTES: usize = 200;
-        let state = self.state.read();
-        state.series.len() * SERIES_BYTES + state.samples * 9 + state.histograms * HISTOGRAM_BYTES + state.exemplars * EXEMPLAR_BYTES
-    }
-
     /// Runs of times that series share.
     #[cfg(test)]
     pub(crate) fn groups(&self) -> usize {

@@ -147,11 +147,6 @@ impl MetricHead {
         self.table.read().len()
     }
 
-    /// Bytes that samples take, about: what a flush by size looks at.
-    pub(crate) fn buffered_bytes(&self) -> usize {
-        self.cut.read().active.bytes()
-    }
-
     /// Float samples, histogram samples and exemplars in the head, sealed ones and duplicates included.
     pub(crate) fn rows(&self) -> (usize, usize, usize) {
         self.view().buffers.iter().map(|buffers| buffers.rows()).fold((0, 0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1, sum.2 + rows.2))

@@ -145,7 +145,7 @@ fn a_full_queue_refuses_with_a_time_to_retry() {
     let answers: Vec<_> = (0..8).map(|id| wal.append(record(id, 64), Box::new(|_| {}))).collect();
     release.send(()).unwrap();
     block_on(held).unwrap();
-    let results: Vec<_> = answers.into_iter().map(|answer| block_on(answer)).collect();
+    let results: Vec<_> = answers.into_iter().map(block_on).collect();
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2);
     let refused = results.into_iter().find_map(Result::err).unwrap();
     assert_eq!((refused.kind(), refused.retry_after()), (ErrorKind::Unavailable, Some(seconds(1))));

@@ -58,7 +58,7 @@ impl Intact {
         let is_mark_hit = is_hit(mark);
         assert!(told == missing || is_mark_hit, "{context}: {missing:?} are missing, {told:?} are said to be");
         assert!(frames.iter().all(|frame| frame.sequence < report.position), "{context}: position {}", report.position);
-        if hit.start % APPEND_EVERY == 0 {
+        if hit.start.is_multiple_of(APPEND_EVERY) {
             assert_eq!(append(&wal, 9999, 50).unwrap(), report.position, "{context}");
         }
         report
