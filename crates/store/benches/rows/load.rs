@@ -6,7 +6,7 @@ use signalbox_model::builder::{EventRow, LogBuilder, LogRow, SpanBuilder, SpanRo
 use signalbox_model::{SpanId, TraceId};
 
 /// Start of the data.
-pub const FIRST_NS: i64 = 1_795_456_800_000_000_000;
+pub(crate) const FIRST_NS: i64 = 1_795_456_800_000_000_000;
 const SERVICES: [&str; 20] = [
     "gateway",
     "frontend",
@@ -66,10 +66,10 @@ const LINES: [(u64, usize, &str); 30] = [
 ];
 
 /// A stream of numbers.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -131,7 +131,7 @@ impl Random {
 }
 
 /// The trace of a number: as random as real ones.
-pub fn trace(number: u64) -> TraceId {
+pub(crate) fn trace(number: u64) -> TraceId {
     let mix = |seed: u64| {
         let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -154,7 +154,7 @@ fn resource(service: usize, pod: u64) -> String {
 }
 
 /// One request of log records, all rows from number `first` on of `total` rows that are spread over `hours`.
-pub fn logs(random: &mut Random, first: u64, rows: u64, nanos_each: i64) -> RecordBatch {
+pub(crate) fn logs(random: &mut Random, first: u64, rows: u64, nanos_each: i64) -> RecordBatch {
     let weights: u64 = LINES.iter().map(|line| line.0).sum();
     let mut numbers: Vec<(usize, u64, u64)> = (first..first + rows).map(|number| (random.skewed(20) as usize, random.below(10), number)).collect();
     numbers.sort_unstable();
@@ -220,7 +220,7 @@ struct Span {
 }
 
 /// One request of spans: the traces from number `first` on, grouped by resource.
-pub fn spans(random: &mut Random, first: u64, traces: u64, nanos_each: i64) -> RecordBatch {
+pub(crate) fn spans(random: &mut Random, first: u64, traces: u64, nanos_each: i64) -> RecordBatch {
     let mut all: Vec<Span> = Vec::new();
     for number in first..first + traces {
         let (from, count, user) = (all.len(), 4 + random.below(33) as usize, random.skewed(1_000_000));

@@ -36,7 +36,10 @@ pub(crate) fn gather(batches: &[&RecordBatch], places: &[(usize, usize)]) -> Res
     })
 }
 
-fn build(batches: &[&RecordBatch], column: &mut dyn FnMut(&[&dyn Array]) -> std::result::Result<ArrayRef, ArrowError>) -> Result<RecordBatch> {
+/// Makes one column of the same column of several batches.
+type Build<'a> = dyn FnMut(&[&dyn Array]) -> std::result::Result<ArrayRef, ArrowError> + 'a;
+
+fn build(batches: &[&RecordBatch], column: &mut Build<'_>) -> Result<RecordBatch> {
     let failed = |error| Error::internal("cannot put rows together").with_source(error);
     let Some(first) = batches.first() else { return Err(Error::internal("cannot put rows together: there are none")) };
     let columns = (0..first.num_columns()).map(|at| {

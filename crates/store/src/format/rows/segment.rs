@@ -97,7 +97,8 @@ impl RowSegment {
 
     /// Reads all rows in their order, of some columns or of all.
     pub(crate) fn read_all(self: &Arc<Self>, projection: Option<Vec<usize>>) -> Result<Batches> {
-        self.read(&[0..self.record.rows], projection.as_deref(), None)
+        let all = 0..self.record.rows;
+        self.read(std::slice::from_ref(&all), projection.as_deref(), None)
     }
 
     /// Reads ranges of rows, ascending, of some columns (by index in the schema, ascending) or of all; of these the rows that

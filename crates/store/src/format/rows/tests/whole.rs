@@ -85,7 +85,7 @@ fn spans_of_a_trace_lie_together_and_traces_are_sorted_by_their_start() {
     world.append(&mut random, 3000);
     world.flush();
     let keys = order_of(&world, 0);
-    let traces: Vec<&[(i64, u64, String, Vec<u8>)]> = keys.chunk_by(|left, right| left.3 == right.3).collect();
+    let traces: Vec<&[_]> = keys.chunk_by(|left, right| left.3 == right.3).collect();
     assert_eq!(traces.len(), keys.iter().map(|key| &key.3).collect::<std::collections::BTreeSet<_>>().len());
     assert!(traces.is_sorted_by(|left, right| (left[0].0, &left[0].3) < (right[0].0, &right[0].3)));
     assert!(traces.iter().all(|spans| spans.is_sorted_by(|left, right| (left.0, left.1) < (right.0, right.1))));

@@ -14,7 +14,7 @@ fn logs(rows: usize, first: u64) -> RecordBatch {
         let number = first + row;
         builder.set_resource(&format!("{{\"n\":{}}}", number % 3), &format!("service-{}", number % 3));
         builder.attributes().append_int("number", number as i64);
-        let trace_id = TraceId::from_slice(&u128::from(number / 5 + 1).to_be_bytes()).filter(|_| number % 2 == 0);
+        let trace_id = TraceId::from_slice(&u128::from(number / 5 + 1).to_be_bytes()).filter(|_| number.is_multiple_of(2));
         builder.close_row(&LogRow { timestamp_ns: number as i64 * 10, body: Some("body"), trace_id, ..LogRow::default() });
     }
     numbered(&builder.finish().into_rows(), first).unwrap()
