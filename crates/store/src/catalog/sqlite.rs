@@ -113,10 +113,10 @@ impl Catalog for SqliteCatalog {
 
     async fn reset(&self, state: &CatalogState) -> Result<()> {
         let mut guard = self.connection.lock().await;
-        if let Some(connection) = guard.take() {
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "closing the damaged catalog says so too");
-            }
+        if let Some(connection) = guard.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!(%error, "closing the damaged catalog says so too");
         }
         set_aside(&self.path)?;
         let connection = guard.insert(self.connect().await?);
