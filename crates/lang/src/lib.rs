@@ -11,7 +11,4 @@ pub mod span;
 pub mod text;
 pub mod traceql;
 
-#[cfg(test)]
-mod mutate;
-
 pub use span::Span;

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "tests say what they counted and what they skip")]
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies, measure time and run on small stacks")]
 
+mod brief;
 mod corpus;
 mod promql;
 mod text;

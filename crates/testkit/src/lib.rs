@@ -1,7 +1,8 @@
-//! Manual clock and simulated disk: for tests only.
+//! Manual clock, simulated disk, mutation of inputs: for tests only.
 
 pub mod clock;
 pub mod disk;
+pub mod mutate;
 
 pub use clock::ManualClock;
 pub use disk::{Call, Fault, Outcome, SimDisk, Survival};

@@ -60,9 +60,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>> {
 
 fn number(text: &str) -> (Token, usize) {
     let length = text.find(|character: char| !character.is_alphanumeric() && character != '.').unwrap_or(text.len());
-    match text[..length].parse() {
-        Ok(number) => (Token::Number(number), length),
-        Err(_) => (Token::Quantity, length),
+    match text[..length].parse::<f64>() {
+        Ok(number) if number.is_finite() => (Token::Number(number), length),
+        // One beyond the range of a double is none: it could not be printed.
+        _ => (Token::Quantity, length),
     }
 }
 

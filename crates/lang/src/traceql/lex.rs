@@ -109,7 +109,8 @@ fn number(text: &str) -> Result<(Token, usize), String> {
     } else if let Some(nanoseconds) = go_duration::parse(word) {
         Token::Duration(nanoseconds)
     } else {
-        Token::Float(word.parse().map_err(|_| format!("cannot read number {word:?}"))?)
+        let number = word.parse().ok().filter(|number: &f64| number.is_finite());
+        Token::Float(number.ok_or_else(|| format!("cannot read number {word:?}"))?)
     };
     Ok((token, length))
 }

@@ -1,13 +1,8 @@
-//! Any bytes: understood or refused, never a panic.
+//! `cargo +nightly fuzz run otlp_json_traces` in `crates/receive`: see `bodies::otlp_json_traces`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use signalbox_model::series::NoKnownSeries;
-use signalbox_model::{Signal, TimeRange};
-use signalbox_receive::Context;
-use signalbox_receive::otlp::{Format, Translation, decode};
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "a target runs one body")]
+mod bodies;
 
-fuzz_target!(|bytes: &[u8]| {
-    let context = Context { now_ns: 1_700_000_000_000_000_000, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 };
-    let _ = decode(Signal::Traces, Format::Json, bytes, &context, &Translation::default());
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::otlp_json_traces(bytes));

@@ -1,13 +1,8 @@
-//! Any bytes: understood or refused, never a panic.
+//! `cargo +nightly fuzz run remote_write_v1` in `crates/receive`: see `bodies::remote_write_v1`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use signalbox_model::TimeRange;
-use signalbox_model::series::NoKnownSeries;
-use signalbox_receive::Context;
-use signalbox_receive::remote_write::{Version, decode};
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "a target runs one body")]
+mod bodies;
 
-fuzz_target!(|bytes: &[u8]| {
-    let context = Context { now_ns: 1_700_000_000_000_000_000, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 };
-    let _ = decode(Version::V1, bytes, &context);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::remote_write_v1(bytes));

@@ -4,6 +4,7 @@ use prost::Message as _;
 use signalbox_model::{ErrorKind, Signal};
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
+use signalbox_testkit::mutate;
 
 use crate::messages::{any, logs, metric, metrics, pair, record, span, spans};
 use crate::random::{Random, as_v2, random_logs, random_metrics, random_spans, random_v1};
@@ -40,7 +41,7 @@ fn mutated_messages_never_panic() {
     let rounds: u64 = std::env::var("SIGNALBOX_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(400);
     let (mut refused, mut understood) = (0u64, 0u64);
     for seed in 0..rounds {
-        let mut random = Random::new(seed);
+        let (mut random, mut damages) = (Random::new(seed), mutate::Random::new(seed));
         let v1 = random_v1(&mut random);
         let mut messages = [
             random_logs(&mut random, 2).encode_to_vec(),
@@ -54,7 +55,7 @@ fn mutated_messages_never_panic() {
         ];
         for (which, bytes) in messages.iter_mut().enumerate() {
             for _ in 0..4 {
-                mutate(&mut random, bytes);
+                mutate::damage(&mut damages, bytes);
                 match run(which, bytes) {
                     Some(_) => understood += 1,
                     None => refused += 1,
@@ -63,25 +64,6 @@ fn mutated_messages_never_panic() {
         }
     }
     assert!(refused > rounds && understood > rounds, "{refused} refused, {understood} understood: mutations are too weak or too strong");
-}
-
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
-    if bytes.is_empty() {
-        bytes.push(random.next() as u8);
-        return;
-    }
-    let at = random.below(bytes.len());
-    match random.below(6) {
-        0 => bytes[at] ^= 1 << random.below(8),
-        1 => bytes[at] = random.next() as u8,
-        2 => bytes.truncate(at),
-        3 => bytes.insert(at, random.next() as u8),
-        4 => drop(bytes.remove(at)),
-        _ => {
-            let chunk = bytes[at..bytes.len().min(at + 16)].to_vec();
-            bytes.splice(at..at, chunk);
-        }
-    }
 }
 
 #[test]

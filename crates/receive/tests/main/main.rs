@@ -6,6 +6,7 @@
     reason = "tests fail by panicking, ask where their data lies, and say aloud that it is missing"
 )]
 
+mod brief;
 mod conformance;
 mod differential;
 mod golden;

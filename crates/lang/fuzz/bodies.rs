@@ -1,0 +1,56 @@
+//! What every target does with one input: a plain function, so that the tests run it too, on stable.
+
+use signalbox_lang::{duration, go_duration, logql, promql, traceql};
+use signalbox_model::matcher::{MatchOp, Matcher};
+
+/// PromQL: what parses prints to text that parses to the same.
+pub(crate) fn promql(text: &str) {
+    if let Ok(expr) = promql::parse(text) {
+        let printed = expr.to_string();
+        let again = promql::parse(&printed).unwrap_or_else(|error| panic!("{text:?} prints to {printed:?}: {error}"));
+        assert_eq!(again.to_string(), printed, "{text:?}");
+        promql::prettify(&expr);
+    }
+}
+
+/// Lists of matchers, as in `match[]`.
+pub(crate) fn matchers(text: &str) {
+    let _either = promql::parse_matchers(text);
+}
+
+/// The regular expression of a matcher: compiled within its limits, or refused.
+pub(crate) fn matcher_regex(text: &str) {
+    if let Ok(matcher) = Matcher::new("name", MatchOp::Regex, text) {
+        matcher.matches("");
+        matcher.matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab");
+    }
+}
+
+/// LogQL: what parses prints to text that parses to the same.
+pub(crate) fn logql(text: &str) {
+    if let Ok(expr) = logql::parse(text) {
+        let printed = expr.to_string();
+        let again = logql::parse(&printed).unwrap_or_else(|error| panic!("{text:?} prints to {printed:?}: {error}"));
+        assert_eq!(again.to_string(), printed, "{text:?}");
+    }
+}
+
+/// TraceQL: what parses prints to text that parses to the same.
+pub(crate) fn traceql(text: &str) {
+    if let Ok(filter) = traceql::parse(text) {
+        let printed = filter.to_string();
+        let again = traceql::parse(&printed).unwrap_or_else(|error| panic!("{text:?} prints to {printed:?}: {error}"));
+        assert_eq!(again.to_string(), printed, "{text:?}");
+    }
+}
+
+/// Durations of Prometheus and of Go: what is read prints to text that reads as the same.
+pub(crate) fn durations(text: &str) {
+    if let Ok(milliseconds) = duration::parse_ms(text) {
+        assert_eq!(duration::parse_ms(&duration::format_ms(milliseconds)).ok(), Some(milliseconds), "{text:?}");
+    }
+    let _either = duration::parse_signed_ns(text);
+    if let Some(nanoseconds) = go_duration::parse(text) {
+        assert_eq!(go_duration::parse(&go_duration::print(nanoseconds)), Some(nanoseconds), "{text:?}");
+    }
+}

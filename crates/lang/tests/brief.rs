@@ -1,0 +1,97 @@
+//! Every fuzz target, briefly and on stable: good texts, damaged.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use signalbox_testkit::mutate;
+
+const MUTANTS: usize = 3_000;
+
+/// Pieces that the grammars care about.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    "\"",
+    "`",
+    "'",
+    "\\",
+    "=",
+    "!",
+    "~",
+    "|",
+    "||",
+    "&&",
+    ".",
+    ",",
+    "-",
+    "@",
+    "1e",
+    "0x",
+    "9999999999999999999",
+    "5m",
+    ":",
+    " or ",
+    " by (",
+    " offset ",
+    "#",
+    "\n",
+    "\u{e9}",
+    "vector(",
+    "sum",
+    "nil",
+];
+
+#[test]
+fn promql() {
+    let seeds = [
+        "sum by (job, \"a b\") (rate(http_requests_total{code=~\"5..\", job!=\"x\"}[5m] offset -1h)) / on (job) group_left (le) up @ end() > bool 0.5",
+        "histogram_quantile(0.9, sum without (pod) (rate({\"a.b\"}[1h:30s] @ 1609746000))) and -topk(3, a) ^ 2 ^ atan2(b)",
+        "label_replace(up, \"a\", '$1', `b`, \"(.*)\") unless ignoring () absent_over_time(x[2w3d])",
+    ];
+    mutate::texts(&seeds, PIECES, MUTANTS, bodies::promql);
+}
+
+#[test]
+fn matchers() {
+    mutate::texts(&["up{a=\"b\",c!~\"d|e\"}", "{__name__=~'a.*', \"x y\"!=`z`, le=\"\",}"], PIECES, MUTANTS, bodies::matchers);
+}
+
+#[test]
+fn matcher_regex() {
+    const PIECES: &[&str] =
+        &["(", ")", "[", "]", "{", "}", "*", "+", "?", "|", "^", "$", ".", "\\", "(?i)", "(?P<a>", "\\p{L}", "{1000}", "[[:alpha:]]", "\\Q", "\\E", "\u{e9}"];
+    let seeds = ["(?i:GET|POST) /api/v[0-9]+/.*", "[^\\pL\\d_-]{2,5}\\b(a|b+?)*\\x{10FFFF}\\z", "\\Qa.b\\E(?P<n>(?s).)$", "((a{1,20}){1,20}){1,20}"];
+    // Compiling one may take as long as its size limit allows.
+    mutate::texts(&seeds, PIECES, MUTANTS / 10, bodies::matcher_regex);
+}
+
+#[test]
+fn logql() {
+    let seeds = [
+        "{a=\"b\", c=~\"d|e\"} |= \"x\" or `y` !~ \"z\\u00e9\" # c",
+        "(vector(1) + vector(-2.5e3)) / vector(7)",
+        "sum(rate({a=\"b\"} | json [5m]))",
+        "vector(1e999)",
+    ];
+    mutate::texts(&seeds, PIECES, MUTANTS, bodies::logql);
+}
+
+#[test]
+fn traceql() {
+    let seeds = [
+        "{ resource.service.name = \"shop\" && (name =~ `GET .*` || .\"a b\" != nil) }",
+        "{ duration > 1.5ms && status = error } | count() > 1e-3",
+        "{ .a > 1e999 }",
+    ];
+    mutate::texts(&seeds, PIECES, MUTANTS, bodies::traceql);
+}
+
+#[test]
+fn durations() {
+    const PIECES: &[&str] = &["ms", "s", "m", "h", "d", "w", "y", "us", "ns", "\u{b5}s", ".", "-", "+", "0", "9", "106751d", "292y", "e"];
+    mutate::texts(&["1y2w3d4h5m6s7ms", "-1.5h3m0.25s", "0", "106751d23h47m16s854ms"], PIECES, MUTANTS, bodies::durations);
+}

@@ -1,0 +1,75 @@
+//! What every target does with one input: a plain function, so that the tests run it too, on stable.
+
+use signalbox_model::series::NoKnownSeries;
+use signalbox_model::{ErrorKind, Result, Signal, TimeRange};
+use signalbox_receive::compression::{Encoding, decompress as plain};
+use signalbox_receive::otlp::{Format, Translation, decode};
+use signalbox_receive::remote_write::{self, Version};
+use signalbox_receive::{Budget, Context};
+
+const PLAIN_BYTES_MAX: usize = 1 << 20;
+
+fn context() -> Context<'static> {
+    Context { now_ns: 1_700_000_000_000_000_000, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
+}
+
+/// Understood, or refused as wrong: any other error would make the client send the same bytes again.
+fn understood_or_refused<T>(result: Result<T>) {
+    if let Err(error) = result {
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    }
+}
+
+fn otlp(signal: Signal, format: Format, bytes: &[u8]) {
+    understood_or_refused(decode(signal, format, bytes, &context(), &Translation::default()));
+}
+
+/// OTLP logs as protobuf.
+pub(crate) fn otlp_logs(bytes: &[u8]) {
+    otlp(Signal::Logs, Format::Protobuf, bytes);
+}
+
+/// OTLP metrics as protobuf.
+pub(crate) fn otlp_metrics(bytes: &[u8]) {
+    otlp(Signal::Metrics, Format::Protobuf, bytes);
+}
+
+/// OTLP traces as protobuf.
+pub(crate) fn otlp_traces(bytes: &[u8]) {
+    otlp(Signal::Traces, Format::Protobuf, bytes);
+}
+
+/// OTLP logs as JSON.
+pub(crate) fn otlp_json_logs(bytes: &[u8]) {
+    otlp(Signal::Logs, Format::Json, bytes);
+}
+
+/// OTLP metrics as JSON.
+pub(crate) fn otlp_json_metrics(bytes: &[u8]) {
+    otlp(Signal::Metrics, Format::Json, bytes);
+}
+
+/// OTLP traces as JSON.
+pub(crate) fn otlp_json_traces(bytes: &[u8]) {
+    otlp(Signal::Traces, Format::Json, bytes);
+}
+
+/// Remote write 1.0, uncompressed.
+pub(crate) fn remote_write_v1(bytes: &[u8]) {
+    understood_or_refused(remote_write::decode(Version::V1, bytes, &context()));
+}
+
+/// Remote write 2.0, uncompressed.
+pub(crate) fn remote_write_v2(bytes: &[u8]) {
+    understood_or_refused(remote_write::decode(Version::V2, bytes, &context()));
+}
+
+/// Compressed bytes; the first says how. The limit holds.
+pub(crate) fn decompress(bytes: &[u8]) {
+    let Some((which, compressed)) = bytes.split_first() else { return };
+    let encoding = [Encoding::Gzip, Encoding::Zstd, Encoding::Deflate, Encoding::Snappy][usize::from(which % 4)];
+    let mut share = Budget::new(16 << 20).share();
+    if let Ok(plain) = plain(encoding, compressed.to_vec().into(), PLAIN_BYTES_MAX, &mut share) {
+        assert!(plain.len() <= PLAIN_BYTES_MAX);
+    }
+}

@@ -1,0 +1,79 @@
+//! Every fuzz target, briefly and on stable: good requests, damaged.
+
+#[path = "../../fuzz/bodies.rs"]
+mod bodies;
+
+use std::io::Write as _;
+
+use prost::Message as _;
+use signalbox_testkit::mutate;
+
+use crate::random::{Random, as_v2, random_logs, random_metrics, random_spans, random_v1};
+
+const MUTANTS: usize = 300;
+
+/// A few different requests.
+fn requests(make: impl Fn(&mut Random) -> Vec<u8>) -> Vec<Vec<u8>> {
+    (0..8).map(|seed| make(&mut Random::new(seed))).collect()
+}
+
+fn run(requests: &[Vec<u8>], body: fn(&[u8])) {
+    let seeds: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
+    mutate::bytes(&seeds, MUTANTS, body);
+}
+
+#[test]
+fn otlp_logs() {
+    run(&requests(|random| random_logs(random, 2).encode_to_vec()), bodies::otlp_logs);
+}
+
+#[test]
+fn otlp_metrics() {
+    run(&requests(|random| random_metrics(random, 3).encode_to_vec()), bodies::otlp_metrics);
+}
+
+#[test]
+fn otlp_traces() {
+    run(&requests(|random| random_spans(random, 2).encode_to_vec()), bodies::otlp_traces);
+}
+
+#[test]
+fn otlp_json_logs() {
+    run(&requests(|random| serde_json::to_vec(&random_logs(random, 2)).unwrap()), bodies::otlp_json_logs);
+}
+
+#[test]
+fn otlp_json_metrics() {
+    run(&requests(|random| serde_json::to_vec(&random_metrics(random, 2)).unwrap()), bodies::otlp_json_metrics);
+}
+
+#[test]
+fn otlp_json_traces() {
+    run(&requests(|random| serde_json::to_vec(&random_spans(random, 2)).unwrap()), bodies::otlp_json_traces);
+}
+
+#[test]
+fn remote_write_v1() {
+    run(&requests(|random| random_v1(random).encode_to_vec()), bodies::remote_write_v1);
+}
+
+#[test]
+fn remote_write_v2() {
+    run(&requests(|random| as_v2(&random_v1(random)).encode_to_vec()), bodies::remote_write_v2);
+}
+
+#[test]
+fn decompress() {
+    let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
+    // What expands to more than the limit, in every encoding that can.
+    for content in [plain, vec![0; 2 << 20]] {
+        let mut gzip = flate2::write::GzEncoder::new(vec![0], flate2::Compression::default());
+        gzip.write_all(&content).unwrap();
+        let mut deflate = flate2::write::ZlibEncoder::new(vec![2], flate2::Compression::default());
+        deflate.write_all(&content).unwrap();
+        let tagged = |tag: u8, compressed: Vec<u8>| [vec![tag], compressed].concat();
+        let zstd = tagged(1, zstd::encode_all(content.as_slice(), 1).unwrap());
+        let snappy = tagged(3, snap::raw::Encoder::new().compress_vec(&content).unwrap());
+        run(&[gzip.finish().unwrap(), zstd, deflate.finish().unwrap(), snappy], bodies::decompress);
+    }
+}

@@ -1,0 +1,73 @@
+//! Every decoder and parser that reads what strangers or disks give it has a fuzz target, and a test that does the same
+//! briefly, on stable, in every run.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is read, the crate, its fuzz target, the test that runs it briefly: file in the crate and function.
+const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
+    ("OTLP logs, protobuf", "receive", "otlp_logs", "tests/main/brief.rs", "otlp_logs"),
+    ("OTLP metrics, protobuf", "receive", "otlp_metrics", "tests/main/brief.rs", "otlp_metrics"),
+    ("OTLP traces, protobuf", "receive", "otlp_traces", "tests/main/brief.rs", "otlp_traces"),
+    ("OTLP logs, JSON", "receive", "otlp_json_logs", "tests/main/brief.rs", "otlp_json_logs"),
+    ("OTLP metrics, JSON", "receive", "otlp_json_metrics", "tests/main/brief.rs", "otlp_json_metrics"),
+    ("OTLP traces, JSON", "receive", "otlp_json_traces", "tests/main/brief.rs", "otlp_json_traces"),
+    ("remote write 1.0", "receive", "remote_write_v1", "tests/main/brief.rs", "remote_write_v1"),
+    ("remote write 2.0", "receive", "remote_write_v2", "tests/main/brief.rs", "remote_write_v2"),
+    ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
+    ("PromQL", "lang", "promql", "tests/brief.rs", "promql"),
+    ("lists of matchers", "lang", "matchers", "tests/brief.rs", "matchers"),
+    ("regular expressions of matchers", "lang", "matcher_regex", "tests/brief.rs", "matcher_regex"),
+    ("LogQL", "lang", "logql", "tests/brief.rs", "logql"),
+    ("TraceQL", "lang", "traceql", "tests/brief.rs", "traceql"),
+    ("durations", "lang", "durations", "tests/brief.rs", "durations"),
+    ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
+    ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),
+    ("WAL", "store", "wal_recovery", "src/write/wal/tests/damage.rs", "lost_sectors_and_random_bytes_cost_the_frames_they_hit"),
+    ("payloads of frames", "store", "payload_decode", "src/write/payload/tests.rs", "mutated_payloads_never_panic_and_never_allocate_by_a_claim"),
+    ("index of series", "store", "series_index", "src/format/metrics/index/tests.rs", "mutations_behind_a_good_checksum_never_panic"),
+    ("indexes of rows", "store", "trace_index", "src/format/rows/traces/tests.rs", "hostile_bytes_are_refused_or_an_index"),
+];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates")
+}
+
+#[test]
+fn every_target_is_built_and_run_briefly() {
+    let mut problems = Vec::new();
+    for (what, krate, target, file, test) in FUZZED {
+        let folder = crates().join(krate);
+        if !folder.join(format!("fuzz/fuzz_targets/{target}.rs")).exists() {
+            problems.push(format!("{what}: no target {target} in crates/{krate}/fuzz"));
+        }
+        let manifest = fs::read_to_string(folder.join("fuzz/Cargo.toml")).unwrap_or_default();
+        if !manifest.contains(&format!("name = \"{target}\"\npath = \"fuzz_targets/{target}.rs\"")) {
+            problems.push(format!("{what}: crates/{krate}/fuzz/Cargo.toml does not build {target}"));
+        }
+        let source = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let is_test = source.split("#[test]").chain(source.split("#[tokio::test")).skip(1).any(|after| {
+            let function = after.lines().map(str::trim_start).find(|line| line.contains("fn ")).unwrap_or_default();
+            function.contains(&format!("fn {test}("))
+        });
+        if !is_test {
+            problems.push(format!("{what}: no test {test} in crates/{krate}/{file}"));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_target_is_in_the_table() {
+    let listed: BTreeSet<(String, String)> = FUZZED.iter().map(|(_, krate, target, _, _)| ((*krate).to_owned(), (*target).to_owned())).collect();
+    let mut found = BTreeSet::new();
+    for krate in fs::read_dir(crates()).expect("crates can be listed").flatten() {
+        for target in fs::read_dir(krate.path().join("fuzz/fuzz_targets")).into_iter().flatten().flatten() {
+            let name = Path::new(&target.file_name()).file_stem().expect("a file has a name").to_string_lossy().into_owned();
+            found.insert((krate.file_name().to_string_lossy().into_owned(), name));
+        }
+    }
+    let strangers: Vec<_> = found.difference(&listed).collect();
+    assert!(strangers.is_empty(), "not in the table: {strangers:?}");
+}
