@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use signalbox_meta::AlertBoard;
 use signalbox_query::Engine;
 
 pub mod http;
@@ -21,13 +22,21 @@ pub struct ApiState {
     pub engine: Arc<Engine>,
     /// When the server began to answer, in nanoseconds since the Unix epoch.
     pub(crate) started_ns: i64,
+    /// How rules and alerts are.
+    pub(crate) alerts: AlertBoard,
 }
 
 impl ApiState {
-    /// The state of all dialects.
+    /// The state of all dialects, without rules.
     pub fn new(engine: Arc<Engine>) -> Self {
         let started_ns = engine.clock().now_ns();
-        Self { engine, started_ns }
+        Self { engine, started_ns, alerts: AlertBoard::default() }
+    }
+
+    /// With the board on which rules and alerts are shown.
+    #[must_use]
+    pub fn with_alerts(self, alerts: AlertBoard) -> Self {
+        Self { alerts, ..self }
     }
 }
 

@@ -9,6 +9,7 @@ mod golden;
 mod hostile;
 mod metrics;
 mod prometheus;
+mod rules;
 mod sql;
 mod web;
 mod world;

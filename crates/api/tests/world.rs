@@ -62,7 +62,7 @@ impl World {
             store.flush().await.unwrap();
         }
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
-        Self { router: signalbox_api::router(&ApiState::new(Arc::new(engine))), _dir: dir }
+        Self { router: signalbox_api::router(&ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board())), _dir: dir }
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {

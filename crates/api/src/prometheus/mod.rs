@@ -9,6 +9,7 @@ use axum::routing::get;
 
 use crate::ApiState;
 
+mod alerts;
 mod ast;
 mod labels;
 mod language;
@@ -18,6 +19,7 @@ mod params;
 mod query;
 mod refusal;
 mod render;
+mod rules;
 mod status;
 
 /// The API, to be mounted below `/api/v1`.
@@ -35,5 +37,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/status/buildinfo", get(status::build_info))
         .route("/status/runtimeinfo", get(status::runtime_info))
         .route("/status/tsdb", get(status::tsdb))
+        .route("/rules", get(rules::rules))
+        .route("/alerts", get(alerts::alerts))
         .with_state(state)
 }
