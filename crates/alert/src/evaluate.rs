@@ -23,6 +23,9 @@ use crate::world::World;
 /// After an outage longer than this, pending alerts start over: what was before is no evidence any more.
 const OUTAGE_MAX_MS: i64 = 3_600_000;
 
+/// An expression may take as long as the interval of its group, and at least so long.
+const TIMEOUT_MIN: Duration = Duration::from_secs(10);
+
 /// A group with what its evaluations have found.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
@@ -148,7 +151,7 @@ impl Evaluator {
 
     async fn rule(&mut self, index: usize, world: &World, at_ms: i64) -> Result<()> {
         let rule = &self.group.rules[index];
-        let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs());
+        let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs()).max(TIMEOUT_MIN);
         let query_ms = at_ms - self.query_offset_ms;
         let vector = world.ask(Expr::clone(&rule.expr), query_ms, timeout).await?;
         let samples = match &rule.kind {

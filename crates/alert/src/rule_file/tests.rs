@@ -133,6 +133,12 @@ fn loads_the_rules_of_the_real_world() {
 }
 
 #[test]
+fn loads_the_example_of_the_repository() {
+    let groups = load_all(&[concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rules/*.yaml").to_owned()]).unwrap();
+    assert!(groups.iter().map(|group| group.rules.len()).sum::<usize>() >= 6);
+}
+
+#[test]
 fn keeps_what_is_written() {
     let text = "groups:\n- name: g\n  interval: 30s\n  query_offset: 1m\n  limit: 7\n  labels: {team: a, x: group}\n  rules:\n  - alert: Down\n    expr: up==0\n    for: 5m\n    keep_firing_for: 1h\n    labels: {x: 1.10, y: yes}\n    annotations:\n      summary: '{{ $labels.x }}'\n  - record: job:up\n    expr: sum(up)by(job)\n";
     let groups = parse("r.yaml", text).unwrap();
