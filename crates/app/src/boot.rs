@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use signalbox_alert::{Alerting, Parts};
 use signalbox_api::ApiState;
 use signalbox_ingest::Ingester;
+use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result};
 use signalbox_query::Engine;
 use signalbox_receive::{Budget, Entry, Receiver, otlp};
@@ -23,6 +25,9 @@ use crate::selfwatch::{Identity, SelfWatch};
 use crate::serve::{self, Gate, Listener};
 use crate::shutdown::{Phase, Stand};
 use crate::web;
+
+/// The state database in the data folder.
+const STATE_FILE: &str = "state.db";
 
 /// A server whose addresses are bound: it answers that it is not ready.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub struct Bound {
 pub struct Server {
     addresses: Vec<(&'static str, SocketAddr)>,
     store: Store,
+    meta: Arc<Meta>,
+    alerting: Alerting,
     phase: Phase,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -83,27 +90,31 @@ impl Bound {
         &self.addresses
     }
 
-    /// Opens the store, which replays its WAL, and then the doors.
+    /// Opens the store, which replays its WAL, loads the rules, and then opens the doors.
     ///
     /// # Errors
-    /// If the store cannot be opened or a setting makes no sense.
+    /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
         let Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, stop, serving } = self;
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));
         let store = Store::open(config.store.clone(), &config.data_dir, disk, Arc::clone(&clock)).await?;
+        let meta = Arc::new(Meta::open(config.data_dir.join(STATE_FILE)).await?);
 
         // Floor 2: the roads.
         let ingester = Arc::new(Ingester::new(store.clone(), config.ingest.clone(), Arc::clone(&clock)));
         let engine = Arc::new(Engine::new(store.clone(), Arc::clone(&clock), config.query.clone()));
 
         // Floor 3: the doors.
+        let board = AlertBoard::default();
         let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget: Budget::new(config.receive.in_flight_bytes_max) };
         let settings = &config.receive;
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
-        let api_routes = api_routes(&ApiState::new(engine), config.http.body_bytes_max);
+        let api_routes = api_routes(&ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()), config.http.body_bytes_max);
+        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
+        let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;
 
         // Floor 4: the roof.
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
@@ -124,7 +135,7 @@ impl Bound {
         });
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
-        Ok(Server { addresses, store, phase: admin.phase, stop, serving, stop_watching, watching })
+        Ok(Server { addresses, store, meta, alerting, phase: admin.phase, stop, serving, stop_watching, watching })
     }
 }
 
@@ -139,21 +150,31 @@ impl Server {
         self.addresses.iter().find(|(candidate, _)| *candidate == door).map(|(_, address)| *address)
     }
 
+    /// Reads the rule files again.
+    ///
+    /// # Errors
+    /// If one is wrong; then the rules in force stay in force.
+    pub async fn reload(&self) -> Result<()> {
+        self.alerting.reload().await
+    }
+
     /// Stops: says that it is not ready, takes no more connections, finishes what is under way within the time to drain,
-    /// writes what it still knows of itself, flushes and closes the store.
+    /// ends evaluations and deliveries, writes what it still knows of itself, flushes and closes the store.
     ///
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        let Self { store, meta, alerting, phase, stop, mut serving, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
         stop.cancel();
         while serving.join_next().await.is_some() {}
+        alerting.shutdown().await;
         stop_watching.cancel();
         if let Some(watching) = watching {
             // A watch that panicked has been logged and has nothing left to write.
             let _ended = watching.await;
         }
+        meta.close().await;
         store.close().await?;
         tracing::info!("stopped");
         Ok(())

@@ -86,11 +86,17 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 enum Check {
-    /// Checks a configuration file.
+    /// Checks a configuration file and the rule files that it names.
     Config {
         /// The file, YAML.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+    },
+    /// Checks rule files in Prometheus' format.
+    Rules {
+        /// The files or patterns.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<String>,
     },
 }
 
@@ -101,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Demo(arguments) => demo(&arguments),
         Command::Check(Check::Config { file }) => check_config(&file),
+        Command::Check(Check::Rules { files }) => check_rules(&files),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -112,8 +119,18 @@ pub fn run() -> ExitCode {
 }
 
 fn check_config(file: &std::path::Path) -> Result<()> {
-    Config::load(file, config::environment)?;
+    install_tls();
+    let config = Config::load(file, config::environment)?;
+    config.alert.check()?;
+    config.notify.channels()?;
+    signalbox_alert::rule_file::load_all(&config.alert.rule_files)?;
     say(&format!("{}: ok", file.display()))
+}
+
+fn check_rules(files: &[String]) -> Result<()> {
+    let groups = signalbox_alert::rule_file::load_all(files)?;
+    let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
+    say(&format!("{rules} rules in {} groups: ok", groups.len()))
 }
 
 fn serve(arguments: &Serve) -> Result<()> {
@@ -148,7 +165,12 @@ async fn run_server(config: Config, clock: Arc<SystemClock>, queue: Arc<Queue>, 
     };
     say("ready")?;
     let shop = with_demo.then(|| open_shop(&server)).flatten();
-    let signal = signals.next().await;
+    let signal = loop {
+        match signals.next_or_hangup().await {
+            Some(signal) => break signal,
+            None => reload(&server).await,
+        }
+    };
     tracing::info!(signal, "{signal}: draining; send it again to stop at once");
     shop.into_iter().for_each(|shop| shop.abort());
     tokio::select! {
@@ -157,6 +179,14 @@ async fn run_server(config: Config, clock: Arc<SystemClock>, queue: Arc<Queue>, 
             tracing::warn!(signal, "{signal}: stopping at once, what is in the WAL is replayed by the next start");
             std::process::exit(signals.exit_code(signal));
         }
+    }
+}
+
+/// SIGHUP: the rule files are read again. Everything else of the configuration wants a restart.
+async fn reload(server: &Server) {
+    match server.reload().await {
+        Ok(()) => tracing::info!("SIGHUP: the rule files are in force as they are now"),
+        Err(error) => tracing::error!("SIGHUP: the rules in force stay in force: {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! When to stop: signals from outside, and what the rest of the process may know of it.
+//! When to stop, and when to read files again: signals from outside, and what the rest of the process may know of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use signalbox_model::{Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT, and SIGHUP.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -20,10 +21,19 @@ impl Signals {
     /// If the system refuses.
     pub fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).map_err(|source| Error::internal("cannot listen to signals").with_source(source));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())?, hangup: listen(SignalKind::hangup())? })
     }
 
-    /// Waits for the next signal; its name.
+    /// Waits for the next signal to stop, its name, or for SIGHUP, which is `None` and asks to read files again.
+    pub async fn next_or_hangup(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.hangup.recv() => None,
+        }
+    }
+
+    /// Waits for the next signal to stop; its name. SIGHUP is not looked at.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

@@ -30,6 +30,10 @@ pub struct Config {
     pub store: signalbox_store::Settings,
     /// What questions may cost.
     pub query: signalbox_query::Settings,
+    /// Rules, alerts and when they are told.
+    pub alert: signalbox_alert::Settings,
+    /// Who is told, and how.
+    pub notify: signalbox_notify::Settings,
     /// What Signalbox says about itself.
     pub telemetry: signalbox_telemetry::Settings,
 }
@@ -43,6 +47,8 @@ impl Default for Config {
             ingest: signalbox_ingest::Settings::default(),
             store: signalbox_store::Settings::default(),
             query: signalbox_query::Settings::default(),
+            alert: signalbox_alert::Settings::default(),
+            notify: signalbox_notify::Settings::default(),
             telemetry: signalbox_telemetry::Settings::default(),
         }
     }
@@ -64,6 +70,9 @@ impl Config {
         }
         if let Some(spill_dir) = &mut config.query.spill_dir {
             *spill_dir = folder.join(&*spill_dir);
+        }
+        for rule_files in &mut config.alert.rule_files {
+            *rule_files = folder.join(&*rule_files).display().to_string();
         }
         Ok(config)
     }

@@ -114,6 +114,15 @@ fn mistakes_end_with_2_and_a_sentence() {
         assert_eq!(text(&output.stderr), expected);
     }
     assert_eq!(run(&["serve", "--colour"]).status.code(), Some(2));
+    let rules = dir.path().join("rules.yaml");
+    let rules = rules.to_str().unwrap();
+    std::fs::write(rules, "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]").unwrap();
+    let output = run(&["check", "rules", rules]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "1 rules in 1 groups: ok\n".to_owned()));
+    std::fs::write(rules, "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up ==\n").unwrap();
+    let output = run(&["check", "rules", rules]);
+    let expected = format!("signalbox: {rules}: 5:11: group \"g\", rule 1, \"A\": could not parse expression: 1:6: parse error: unexpected end of input\n");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
     let version = run(&["--version"]);
     assert_eq!((version.status.code(), text(&version.stdout)), (Some(0), format!("signalbox {}\n", env!("CARGO_PKG_VERSION"))));
 }

@@ -89,6 +89,9 @@ fn all_entries() -> Vec<Entry> {
 }
 
 fn plain(value: &Value) -> String {
+    if let Some(items) = value.as_sequence() {
+        return format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", "));
+    }
     serde_norway::to_string(value).unwrap().trim_end().to_owned()
 }
 
