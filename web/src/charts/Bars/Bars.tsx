@@ -8,6 +8,8 @@ import { count, formatNumber } from "../../ui/number.ts";
 import { bucketCount, bucketWindow, highest, total, totalAt, type Stack } from "./model.ts";
 import styles from "./bars.module.css";
 
+/** A tick further to the right would stick out. */
+const AXIS_END = 0.98;
 const TICKS = 12;
 
 export const Bars = memo(function Bars({ label, stacked, colors, height, noun, onZoom }: {
@@ -104,10 +106,11 @@ function Tip({ stacked, colors, bucket }: { stacked: Stack; colors: readonly str
 function Axis({ stacked }: { stacked: Stack }): ReactNode {
   const buckets = bucketCount(stacked);
   const window = { startMs: stacked.startMs, endMs: stacked.startMs + buckets * stacked.stepMs };
+  const share = (tick: number): number => (tick - window.startMs) / (window.endMs - window.startMs);
   return (
     <div className={styles.axis} aria-hidden="true">
-      {axisTicks(window, TICKS, new Date(window.endMs).getTimezoneOffset()).map((tick) => (
-        <span key={tick} style={{ left: `${((tick - window.startMs) / (window.endMs - window.startMs)) * 100}%` }}>{formatTick(tick, window)}</span>
+      {axisTicks(window, TICKS, new Date(window.endMs).getTimezoneOffset()).filter((tick) => share(tick) < AXIS_END).map((tick) => (
+        <span key={tick} style={{ left: `${share(tick) * 100}%` }}>{formatTick(tick, window)}</span>
       ))}
     </div>
   );
