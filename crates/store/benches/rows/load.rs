@@ -153,7 +153,7 @@ fn resource(service: usize, pod: u64) -> String {
     )
 }
 
-/// One request of log records, all rows from number `first` on of `total` rows that are spread over `hours`.
+/// One request of log records: those from number `first` on, one every `nanos_each`.
 pub(crate) fn logs(random: &mut Random, first: u64, rows: u64, nanos_each: i64) -> RecordBatch {
     let weights: u64 = LINES.iter().map(|line| line.0).sum();
     let mut numbers: Vec<(usize, u64, u64)> = (first..first + rows).map(|number| (random.skewed(20) as usize, random.below(10), number)).collect();
@@ -219,7 +219,7 @@ struct Span {
     user: u64,
 }
 
-/// One request of spans: the traces from number `first` on, grouped by resource.
+/// One request of spans: the traces from number `first` on, one every `nanos_each`, grouped by resource.
 pub(crate) fn spans(random: &mut Random, first: u64, traces: u64, nanos_each: i64) -> RecordBatch {
     let mut all: Vec<Span> = Vec::new();
     for number in first..first + traces {
