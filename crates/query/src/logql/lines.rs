@@ -17,7 +17,7 @@ struct Filter {
 }
 
 enum Needle {
-    Text(Finder<'static>),
+    Text(Box<Finder<'static>>),
     Regex(Regex),
 }
 
@@ -25,7 +25,7 @@ impl LineFilters {
     pub(super) fn new(filters: &[LineFilter]) -> Result<Self> {
         let compile = |filter: &LineFilter| {
             let needle = |text: &String| {
-                if filter.op.is_regex() { pattern::anywhere(text).map(Needle::Regex) } else { Ok(Needle::Text(Finder::new(text).into_owned())) }
+                if filter.op.is_regex() { pattern::anywhere(text).map(Needle::Regex) } else { Ok(Needle::Text(Box::new(Finder::new(text).into_owned()))) }
             };
             let alternatives = filter.alternatives.iter().map(needle).collect::<Result<_>>()?;
             Ok(Filter { is_negative: filter.op.is_negative(), alternatives })

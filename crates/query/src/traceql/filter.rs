@@ -94,13 +94,14 @@ impl Node {
                 left.collect_services(services);
                 right.collect_services(services);
             }
-            Self::Compare(Leaf { comparison: Comparison { field: Field::Attribute(AttributeScope::Resource, name), op: CompareOp::Equal, value }, .. })
-                if name == SERVICE_NAME && services.is_empty() =>
-            {
-                if let Value::Text(service) = value {
+            Self::Compare(Leaf { comparison, .. }) => match comparison {
+                Comparison { field: Field::Attribute(AttributeScope::Resource, name), op: CompareOp::Equal, value: Value::Text(service) }
+                    if name == SERVICE_NAME && services.is_empty() =>
+                {
                     services.push(service.clone());
                 }
-            }
+                _ => {}
+            },
             _ => {}
         }
     }
