@@ -49,7 +49,7 @@ pub(super) struct Evaluator<'a> {
 /// Bytes of a row beside its values.
 const ROW_BYTES: u64 = 128;
 /// Bytes of one native histogram with some twenty buckets: a rough guess is enough for a bound.
-const HISTOGRAM_BYTES: u64 = 512;
+pub(super) const HISTOGRAM_BYTES: u64 = 512;
 
 impl Evaluator<'_> {
     /// The rows of an instant vector, in the order of the vector. Rows without a value at any step do not appear.
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
     pub(super) fn stream(&self, plan: &Plan, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
         self.leash.check()?;
         match &plan.node {
-            Node::Select(select) => ops::select::stream(self, select, frame, sink),
+            Node::Select(select) => ops::select::stream(self, select, plan.span, frame, sink),
             Node::Over(over) => ops::over::stream(self, over, frame, sink),
             Node::Call(call) => super::functions::stream(self, call, plan.span, frame, sink),
             Node::Aggregate(aggregation) => ops::aggregate::stream(self, aggregation, plan.span, frame, sink),

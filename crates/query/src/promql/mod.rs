@@ -26,6 +26,7 @@ mod ops;
 mod plan;
 mod reads;
 mod row;
+mod sampling;
 
 use eval::{Evaluator, Limits};
 use frame::{Frame, QueryTimes};

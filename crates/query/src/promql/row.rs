@@ -232,12 +232,13 @@ mod tests {
 
     #[test]
     fn runs_are_as_long_as_can_be() {
-        for set in [vec![], vec![0..1], vec![0..64], vec![1..63, 65..130], vec![60..200], vec![3..5, 63..64, 70..256]] {
+        let sets: [&[(usize, usize)]; 6] = [&[], &[(0, 1)], &[(0, 64)], &[(1, 63), (65, 130)], &[(60, 200)], &[(3, 5), (63, 64), (70, 256)]];
+        for set in sets {
             let (mut sum, mut bitmap) = (Bitmap::with_steps(256), Bitmap::with_steps(256));
-            set.iter().cloned().flatten().for_each(|step| bitmap.set(step));
+            set.iter().flat_map(|(start, end)| *start..*end).for_each(|step| bitmap.set(step));
             let mut runs = Vec::new();
-            sum.for_each_run(&bitmap, |run| runs.push(run));
-            assert_eq!((runs, sum), (set, bitmap));
+            sum.for_each_run(&bitmap, |run| runs.push((run.start, run.end)));
+            assert_eq!((runs.as_slice(), sum), (set, bitmap));
         }
     }
 

@@ -151,6 +151,8 @@ impl<'a> Histograms<'a> {
             });
             made.groups[group].buckets.push((upper, position));
         }
+        // Sorted once here, the buckets of each step are sorted already.
+        made.groups.iter_mut().for_each(|group| group.buckets.sort_by(|left, right| left.0.total_cmp(&right.0)));
         Ok(made)
     }
 

@@ -25,7 +25,7 @@ mod native;
 mod over_time;
 pub(super) mod quantile;
 pub(super) mod rate;
-mod rate_histogram;
+pub(super) mod rate_histogram;
 mod regression;
 mod scalars;
 pub(super) mod sort;

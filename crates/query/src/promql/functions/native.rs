@@ -24,7 +24,7 @@ pub(super) fn quantile(q: f64, histogram: &Histogram, metric: &str, span: Span, 
     let mut buckets: Box<dyn Iterator<Item = Bucket>> =
         if is_forward { Box::new(histogram::buckets(histogram)) } else { Box::new(histogram::buckets(histogram).rev()) };
     let mut rank = if is_forward { q * histogram.count } else { (1.0 - q) * histogram.count };
-    let mut bucket = Bucket { lower: 0.0, upper: 0.0, lower_inclusive: false, upper_inclusive: false, count: 0.0 };
+    let mut bucket = Bucket { lower: 0.0, upper: 0.0, includes_lower: false, includes_upper: false, count: 0.0 };
     let mut count = 0.0;
     for candidate in buckets.by_ref() {
         bucket = candidate;

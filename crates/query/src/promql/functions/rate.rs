@@ -112,11 +112,8 @@ fn change(function: Function, window: &Window<'_>, context: &Context<'_>) -> Res
         return Ok(None);
     }
     if context.edges != RangeEdges::Plain {
-        return if histograms.is_empty() {
-            Ok(extended_change(window, is_counter, is_rate, context))
-        } else {
-            super::rate_histogram::extended_change(window, is_counter, is_rate, context)
-        };
+        let extended = if histograms.is_empty() { extended_change } else { super::rate_histogram::extended_change };
+        return Ok(extended(window, is_counter, is_rate, context));
     }
     if !values.is_empty() {
         return Ok(float_change(window, is_counter, is_rate, context));

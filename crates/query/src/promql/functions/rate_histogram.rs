@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use signalbox_lang::promql::RangeEdges;
 use signalbox_model::histogram::{Histogram, ResetHint};
-use signalbox_model::{Error, Result};
 use signalbox_store::HistogramPoint;
 
 use super::rate::Bounds;
@@ -22,7 +21,7 @@ pub(super) fn change(points: &[HistogramPoint], is_counter: bool, context: &Cont
     if is_counter && points.iter().any(|point| is_gauge(&point.histogram)) {
         context.notes.histogram_not_counter(context.metric, context.span);
     }
-    if !is_counter && !(is_gauge(first) && is_gauge(last)) {
+    if !(is_counter || is_gauge(first) && is_gauge(last)) {
         context.notes.histogram_not_gauge(context.metric, context.span);
     }
     let second = &points[1].histogram;
@@ -83,28 +82,108 @@ fn tell(done: Result<Done, Incompatible>, operation: HistogramOperation, context
     }
 }
 
-/// The change over an `anchored` range. `smoothed` is refused: histograms are not interpolated.
-pub(super) fn extended_change(window: &Window<'_>, is_counter: bool, is_rate: bool, context: &Context<'_>) -> Result<Option<Outcome>> {
-    if context.edges == RangeEdges::Smoothed {
-        return Err(Error::invalid("smoothed ranges of native histograms are not supported by this server"));
+/// The histogram at an instant between two others. A counter that was reset between them started from zero. `None` if they
+/// do not fit together, which is told.
+pub(in crate::promql) fn interpolate(
+    before: &HistogramPoint,
+    after: &HistogramPoint,
+    at_ms: i64,
+    is_counter: bool,
+    context: &Context<'_>,
+) -> Option<Histogram> {
+    if at_ms == before.ts_ms {
+        return Some(Histogram::clone(&before.histogram));
     }
+    let mut between = Histogram::clone(&after.histogram);
+    if at_ms == after.ts_ms {
+        return Some(between);
+    }
+    let share = (at_ms - before.ts_ms) as f64 / (after.ts_ms - before.ts_ms) as f64;
+    if is_counter && histogram::is_reset(&between, &before.histogram) {
+        histogram::scale(&mut between, share);
+        return Some(between);
+    }
+    tell(histogram::subtract(&mut between, &before.histogram), HistogramOperation::Subtraction, context)?;
+    histogram::scale(&mut between, share);
+    tell(histogram::add(&mut between, &before.histogram), HistogramOperation::Addition, context)?;
+    Some(between)
+}
+
+/// The change over an `anchored` or `smoothed` range.
+pub(super) fn extended_change(window: &Window<'_>, is_counter: bool, is_rate: bool, context: &Context<'_>) -> Option<Outcome> {
+    let is_smoothed = context.edges == RangeEdges::Smoothed;
     let points = window.samples.histograms;
+    let (start_ms, end_ms) = (window.start_ms, window.end_ms);
     let times: Vec<i64> = points.iter().map(|point| point.ts_ms).collect();
-    let Some(Bounds { first, last }) = Bounds::of(&times, window.start_ms, window.end_ms, false) else { return Ok(None) };
-    let points = &points[first..=last];
-    let change = match points {
-        [only] => {
-            let mut change = Histogram::clone(&only.histogram);
-            tell(histogram::subtract(&mut change, &only.histogram), HistogramOperation::Subtraction, context)
-                .map(|()| Histogram { reset_hint: ResetHint::Gauge, ..change })
-        }
-        _ => change(points, is_counter, context),
+    let Bounds { first, last } = Bounds::of(&times, start_ms, end_ms, is_smoothed)?;
+    check_kinds(&points[first..=last], is_counter, context)?;
+    let left = if is_smoothed && times[first] < start_ms {
+        interpolate(&points[first], &points[first + 1], start_ms, is_counter, context)?
+    } else {
+        Histogram::clone(&points[first].histogram)
     };
-    Ok(change.map(|mut change| {
-        histogram::compact(&mut change);
-        if is_rate {
-            histogram::divide(&mut change, context.range_ms as f64 / 1000.0);
+    let right = if is_smoothed && last > 0 && times[last] > end_ms {
+        interpolate(&points[last - 1], &points[last], end_ms, is_counter, context)?
+    } else {
+        Histogram::clone(&points[last].histogram)
+    };
+    let is_gauge = |histogram: &Histogram| histogram.reset_hint == ResetHint::Gauge;
+    if !(is_counter || is_gauge(&left) && is_gauge(&right)) {
+        context.notes.histogram_not_gauge(context.metric, context.span);
+    }
+    let mut change = right.clone();
+    tell(histogram::subtract(&mut change, &left), HistogramOperation::Subtraction, context)?;
+    if is_counter {
+        let is_inside = is_smoothed && times[first] < start_ms;
+        for lost in resets(&points[first..=last], &left, &right, is_inside) {
+            tell(histogram::add(&mut change, lost), HistogramOperation::Addition, context)?;
         }
-        Outcome::Histogram(Arc::new(change))
-    }))
+    }
+    if is_rate {
+        histogram::divide(&mut change, context.range_ms as f64 / 1000.0);
+    }
+    change.reset_hint = ResetHint::Gauge;
+    histogram::compact(&mut change);
+    Some(Outcome::Histogram(Arc::new(change)))
+}
+
+/// Tells when histograms are gauges where counters are wanted; `None` when exponential and custom buckets mix.
+fn check_kinds(points: &[HistogramPoint], is_counter: bool, context: &Context<'_>) -> Option<()> {
+    let is_custom = histogram::is_custom(&points.first()?.histogram);
+    for point in points {
+        if histogram::is_custom(&point.histogram) != is_custom {
+            context.notes.mixed_exponential_and_custom(context.metric, context.span);
+            return None;
+        }
+        if is_counter && point.histogram.reset_hint == ResetHint::Gauge {
+            context.notes.histogram_not_counter(context.metric, context.span);
+        }
+    }
+    Some(())
+}
+
+/// What a counter had reached before each reset between the ends of a range. The first and the last histogram are not looked
+/// at: `left` and `right` stand for them. `is_left_inside` says that `left` lies between the first two histograms, and then
+/// a reset between those is accounted for already.
+fn resets<'a>(points: &'a [HistogramPoint], left: &'a Histogram, right: &Histogram, is_left_inside: bool) -> Vec<&'a Histogram> {
+    let (mut previous, mut from) = (left, 1);
+    if is_left_inside && points.len() > 1 && histogram::is_reset(&points[1].histogram, &points[0].histogram) {
+        previous = &points[1].histogram;
+        from = 2;
+    }
+    let mut lost = Vec::new();
+    // One histogram alone, or one reset that both ends are interpolated from: nothing is left to look at.
+    if from >= points.len() {
+        return lost;
+    }
+    for point in &points[from..points.len() - 1] {
+        if histogram::is_reset(&point.histogram, previous) {
+            lost.push(previous);
+        }
+        previous = &point.histogram;
+    }
+    if histogram::is_reset(right, previous) {
+        lost.push(previous);
+    }
+    lost
 }

@@ -407,7 +407,7 @@ pub(super) fn has_overflow(histogram: &Histogram) -> bool {
 pub(super) fn to_text(histogram: &Histogram) -> String {
     let mut text = format!("{{count:{}, sum:{}", format_g(histogram.count), format_g(histogram.sum));
     for bucket in buckets(histogram).filter(|bucket| bucket.count != 0.0) {
-        let (open, close) = (if bucket.lower_inclusive { '[' } else { '(' }, if bucket.upper_inclusive { ']' } else { ')' });
+        let (open, close) = (if bucket.includes_lower { '[' } else { '(' }, if bucket.includes_upper { ']' } else { ')' });
         // Writing into a string cannot fail.
         _ = write!(text, ", {open}{},{}{close}:{}", format_g(bucket.lower), format_g(bucket.upper), format_g(bucket.count));
     }

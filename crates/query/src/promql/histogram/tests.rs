@@ -1,3 +1,5 @@
+//! Sums, resets and texts of native histograms, on small ones that can be added up by hand.
+
 use super::*;
 
 fn exponential(schema: i32, first: i32, counts: &[f64]) -> Histogram {

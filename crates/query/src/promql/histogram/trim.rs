@@ -24,7 +24,7 @@ pub(in crate::promql) fn trim(histogram: &mut Histogram, threshold: f64, keeps_b
         if *entry == 0.0 {
             return;
         }
-        let bucket = Bucket { lower, upper, lower_inclusive: false, upper_inclusive: false, count: *entry };
+        let bucket = Bucket { lower, upper, includes_lower: false, includes_upper: false, count: *entry };
         let (kept, middle) = cut.bucket(&bucket, is_positive);
         count += kept;
         sum += middle * kept;

@@ -101,7 +101,7 @@ impl ScalarSide {
     }
 
     /// The scalar and the vector.
-    fn operands<'a>(self, operation: &'a Operation) -> (&'a Plan, &'a Plan) {
+    fn operands(self, operation: &Operation) -> (&Plan, &Plan) {
         match self {
             Self::Left => (&operation.left, &operation.right),
             Self::Right => (&operation.right, &operation.left),

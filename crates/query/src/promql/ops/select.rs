@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use signalbox_lang::Span;
+use signalbox_lang::promql::RangeEdges;
 use signalbox_model::Result;
 use signalbox_model::batch::is_stale_nan;
 use signalbox_store::SeriesSamples;
@@ -23,9 +25,9 @@ pub(in crate::promql) enum Take {
     StartTime,
 }
 
-pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, select: &Select, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
-    if select.edges == signalbox_lang::promql::RangeEdges::Smoothed {
-        return super::smooth::stream(evaluator, select, frame, sink);
+pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, select: &Select, span: Span, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
+    if select.edges == RangeEdges::Smoothed {
+        return super::smooth::stream(evaluator, select, span, frame, sink);
     }
     stream_taking(evaluator, select, frame, Take::Value, sink)
 }

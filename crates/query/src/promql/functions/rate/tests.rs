@@ -1,3 +1,5 @@
+//! The rate family on windows of a few samples, and its fast pass against single windows.
+
 use signalbox_lang::Span;
 
 use super::super::Kernel;

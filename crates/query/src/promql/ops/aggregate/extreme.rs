@@ -23,7 +23,7 @@ impl Accumulate for Extremes<'_> {
         self.groups.push(Steps::empty(self.setting.steps));
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         let best = &mut self.groups[group];
         for step in row.steps.floats.iter() {
             let value = row.steps.values[step];
@@ -35,6 +35,7 @@ impl Accumulate for Extremes<'_> {
         if row.steps.has_histograms() {
             self.setting.notes.histogram_ignored_in_aggregation(self.name, self.setting.input);
         }
+        0
     }
 
     fn close(&mut self, group: usize) -> Steps {

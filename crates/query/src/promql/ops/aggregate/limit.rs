@@ -1,7 +1,7 @@
 //! `limitk` and `limit_ratio`: some series of each group, whatever their values.
 
 use signalbox_lang::promql::AggregateOp;
-use signalbox_model::{Error, Labels, Result};
+use signalbox_model::{Error, Result};
 
 use super::Groups;
 use crate::promql::eval::{Evaluator, Sink};
@@ -9,6 +9,7 @@ use crate::promql::frame::Frame;
 use crate::promql::number::format_g;
 use crate::promql::plan::Aggregation;
 use crate::promql::row::Steps;
+use crate::promql::sampling::place;
 
 /// The parameter of `topk` and its like at all steps; `None` if nothing is wanted at any.
 pub(super) fn count_param(evaluator: &Evaluator<'_>, aggregation: &Aggregation, frame: &Frame) -> Result<Option<Vec<usize>>> {
@@ -88,13 +89,10 @@ fn keep(steps: &mut Steps, ratios: &[f64], place: f64) {
     }
 }
 
-/// A number from 0 to 1 that a series always has.
-fn place(labels: &Labels) -> f64 {
-    (labels.series_id().0 as u64) as f64 / u64::MAX as f64
-}
-
 #[cfg(test)]
 mod tests {
+    use signalbox_model::Labels;
+
     use super::*;
 
     #[test]

@@ -27,8 +27,8 @@ mod variance;
 trait Accumulate {
     /// Makes room for one more group.
     fn open(&mut self);
-    /// Adds a series to a group.
-    fn add(&mut self, group: usize, row: &Row);
+    /// Adds a series to a group. Answers how many bytes are held for it beside the arrays of the group.
+    fn add(&mut self, group: usize, row: &Row) -> u64;
     /// The values of a group.
     fn close(&mut self, group: usize) -> Steps;
     /// Bytes that a group holds for each step.
@@ -80,7 +80,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggrega
         AggregateOp::Limitk | AggregateOp::LimitRatio => return limit::stream(evaluator, aggregation, frame, sink),
         AggregateOp::CountValues => return count_values::stream(evaluator, aggregation, frame, sink),
     };
-    let (mut groups, mut drops_name) = (Groups::default(), Vec::new());
+    let (mut groups, mut drops_name, mut held_bytes) = (Groups::default(), Vec::new(), 0);
     evaluator.stream(&aggregation.input, frame, &mut |row| {
         let (group, is_new) = groups.find(&aggregation.grouping, &row.labels);
         if is_new {
@@ -89,8 +89,9 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggrega
             drops_name.push(false);
         }
         drops_name[group] |= row.drop_name;
-        accumulator.add(group, row);
-        Ok(())
+        let added_bytes = accumulator.add(group, row);
+        held_bytes += added_bytes;
+        evaluator.hold(added_bytes)
     })?;
     for (group, labels) in groups.labels.into_iter().enumerate() {
         let mut row = Row { labels, drop_name: drops_name[group], steps: accumulator.close(group) };
@@ -99,6 +100,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggrega
             sink(&mut row)?;
         }
     }
+    evaluator.give_back(held_bytes);
     Ok(())
 }
 

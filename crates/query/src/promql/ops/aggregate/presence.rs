@@ -20,12 +20,13 @@ impl Accumulate for Counts<'_> {
         self.groups.push(Steps::empty(self.setting.steps));
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         let counts = &mut self.groups[group];
         for step in present(row) {
             counts.values[step] += 1.0;
             counts.floats.set(step);
         }
+        0
     }
 
     fn close(&mut self, group: usize) -> Steps {
@@ -54,10 +55,11 @@ impl Accumulate for Presence<'_> {
         self.groups.push(Steps::empty(self.setting.steps));
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         for step in present(row) {
             self.groups[group].set(step, 1.0);
         }
+        0
     }
 
     fn close(&mut self, group: usize) -> Steps {

@@ -45,13 +45,16 @@ impl Accumulate for Quantiles<'_> {
         self.groups.push(vec![Vec::new(); self.setting.steps]);
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
+        let mut added_bytes = 0;
         for step in row.steps.floats.iter() {
             self.groups[group][step].push(row.steps.values[step]);
+            added_bytes += size_of::<f64>() as u64;
         }
         if row.steps.has_histograms() {
             self.setting.notes.histogram_ignored_in_aggregation("quantile", self.setting.input);
         }
+        added_bytes
     }
 
     fn close(&mut self, group: usize) -> Steps {
@@ -64,8 +67,7 @@ impl Accumulate for Quantiles<'_> {
         steps
     }
 
-    /// Room for some values beside the list of them.
     fn bytes_per_step(&self) -> u64 {
-        64
+        size_of::<Vec<f64>>() as u64
     }
 }

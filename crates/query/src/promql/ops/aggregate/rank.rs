@@ -27,6 +27,8 @@ pub(super) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggregation, span:
         }
         members[group].push(position);
     }
+    // What is chosen takes as much room again.
+    rows.iter().try_for_each(|row| evaluator.hold_row(row))?;
     let mut chosen: Vec<Steps> = rows.iter().map(|_| Steps::empty(frame.steps)).collect();
     let mut order = Vec::new();
     for members in &members {
@@ -44,6 +46,7 @@ pub(super) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggregation, span:
             }
         }
     }
+    evaluator.release(&rows);
     evaluator.release(&rows);
     let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
     // In an instant query groups come one after the other, best first.

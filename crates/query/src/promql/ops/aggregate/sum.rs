@@ -3,6 +3,7 @@
 use signalbox_model::Histogram;
 
 use super::{Accumulate, Setting, put_histogram};
+use crate::promql::eval::HISTOGRAM_BYTES;
 use crate::promql::histogram::Incompatible;
 use crate::promql::histogram::sum::HistogramSum;
 use crate::promql::kahan::{Kahan, Mean};
@@ -23,7 +24,9 @@ impl Histograms {
         self.incompatible.push(Bitmap::default());
     }
 
-    fn add(&mut self, group: usize, row: &Row, setting: Setting<'_>) {
+    /// Answers how many bytes are held for new sums.
+    fn add(&mut self, group: usize, row: &Row, setting: Setting<'_>) -> u64 {
+        let mut added_bytes = 0;
         for (step, histogram) in row.steps.histograms.iter().enumerate() {
             let Some(histogram) = histogram else { continue };
             let sums = &mut self.sums[group];
@@ -34,11 +37,16 @@ impl Histograms {
             if self.incompatible[group].get(step) {
                 continue;
             }
+            if sums[step].is_none() {
+                // The sum, and what rounding takes from it.
+                added_bytes += 2 * HISTOGRAM_BYTES;
+            }
             if sums[step].get_or_insert_default().add(histogram) == Err(Incompatible) {
                 setting.notes.mixed_exponential_and_custom(row.labels.metric_name(), setting.input);
                 self.incompatible[group].set(step);
             }
         }
+        added_bytes
     }
 
     /// Puts the results at the steps without floats. Where both are, there is no result.
@@ -83,7 +91,7 @@ impl Accumulate for Sums<'_> {
         self.histograms.open();
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         let Sum { sums, lost, seen } = &mut self.groups[group];
         let values = &row.steps.values;
         seen.for_each_run(&row.steps.floats, |run| {
@@ -94,9 +102,7 @@ impl Accumulate for Sums<'_> {
                 (*sum, *lost) = (kahan.sum, kahan.lost);
             }
         });
-        if !row.steps.histograms.is_empty() {
-            self.histograms.add(group, row, self.setting);
-        }
+        if row.steps.histograms.is_empty() { 0 } else { self.histograms.add(group, row, self.setting) }
     }
 
     fn close(&mut self, group: usize) -> Steps {
@@ -133,7 +139,7 @@ impl Accumulate for Means<'_> {
         self.histograms.open();
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         let (means, seen) = &mut self.groups[group];
         for step in row.steps.floats.iter() {
             let value = row.steps.values[step];
@@ -144,9 +150,7 @@ impl Accumulate for Means<'_> {
                 means[step] = Mean::starting_at(value);
             }
         }
-        if !row.steps.histograms.is_empty() {
-            self.histograms.add(group, row, self.setting);
-        }
+        if row.steps.histograms.is_empty() { 0 } else { self.histograms.add(group, row, self.setting) }
     }
 
     fn close(&mut self, group: usize) -> Steps {

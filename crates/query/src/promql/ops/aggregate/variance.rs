@@ -30,7 +30,7 @@ impl Accumulate for Variances<'_> {
         self.groups.push(vec![Variance { count: 0.0, mean: 0.0, squares: 0.0 }; self.setting.steps]);
     }
 
-    fn add(&mut self, group: usize, row: &Row) {
+    fn add(&mut self, group: usize, row: &Row) -> u64 {
         for step in row.steps.floats.iter() {
             let value = row.steps.values[step];
             let variance = &mut self.groups[group][step];
@@ -47,6 +47,7 @@ impl Accumulate for Variances<'_> {
         if row.steps.has_histograms() {
             self.setting.notes.histogram_ignored_in_aggregation(self.name, self.setting.input);
         }
+        0
     }
 
     fn close(&mut self, group: usize) -> Steps {
