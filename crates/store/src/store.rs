@@ -155,12 +155,14 @@ impl Store {
     }
 
     /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots
-    /// that exist go on working.
+    /// that exist go on working. Closing again does nothing.
     ///
     /// # Errors
     /// As [`Store::flush`]; the store is closed all the same.
     pub async fn close(&self) -> Result<()> {
-        self.inner.is_closed.store(true, Ordering::Release);
+        if self.inner.is_closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
         let flushed = self.inner.flushing.ask().await;
         self.inner.maintainer.desk.end().await;
         self.inner.flushing.end().await;

@@ -81,7 +81,7 @@ pub struct Segment {
     pub body_bytes: u64,
     /// XXH3-64 of the tail, and through the checksums in the tail of the whole file.
     pub checksum: u64,
-    /// When it was written, nanoseconds since the Unix epoch.
+    /// When the newest of its rows were flushed, nanoseconds since the Unix epoch.
     pub created_at_ns: i64,
     /// The segments whose rows it took over.
     pub replaces: Vec<SegmentId>,

@@ -6,11 +6,14 @@
 //! are merged: the result takes their place in the order, which decides which of two equal samples counts.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use signalbox_model::disk::Disk;
 use signalbox_model::{ErrorKind, Result, Table, Tenant};
 use signalbox_telemetry::{names, registry};
 
 use super::Maintainer;
+use super::stoppable::StoppableDisk;
 use crate::format::Segment;
 use crate::format::metrics::Target;
 use crate::limits::MERGE_INPUTS_MAX;
@@ -108,6 +111,9 @@ impl Maintainer {
             return Ok(false);
         }
         let merged = self.merge(inputs, records, plan.level).await;
+        if merged.is_err() && self.desk.is_stopped() {
+            return Ok(false);
+        }
         let outcome = if merged.is_ok() { "ok" } else { "failed" };
         registry().counter(names::STORE_COMPACTIONS_TOTAL, &[("outcome", outcome)]).add(1);
         match merged {
@@ -121,7 +127,8 @@ impl Maintainer {
 
     async fn merge(&self, inputs: &[SegmentHandle], records: &[Segment], level: u8) -> Result<()> {
         let mut record = |_table: Table| self.records.merged(records, level);
-        let mut target = Target { disk: &self.shelf.disk, dir: &self.shelf.dir, record: &mut record };
+        let disk = Arc::new(StoppableDisk { disk: Arc::clone(&self.shelf.disk), desk: self.desk.clone() }) as Arc<dyn Disk>;
+        let mut target = Target { disk: &disk, dir: &self.shelf.dir, record: &mut record };
         let added = merge(inputs, &mut target)?.into_iter().collect();
         self.publisher.publish(Change { added, removed: records.to_vec(), cut: None }).await
     }

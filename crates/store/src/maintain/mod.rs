@@ -4,6 +4,7 @@ pub(crate) mod compact;
 pub(crate) mod gauges;
 pub(crate) mod quarantine;
 pub(crate) mod retain;
+mod stoppable;
 pub(crate) mod worker;
 
 use std::collections::HashSet;

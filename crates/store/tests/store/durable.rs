@@ -32,8 +32,11 @@ fn logs(round: i64) -> Batch {
     Batch::Logs(builder.finish())
 }
 
+/// Series, time and value.
+type Samples = Vec<(String, i64, f64)>;
+
 /// All samples, and the bodies of all logs with their numbers.
-fn contents(store: &Store) -> (Vec<(String, i64, f64)>, Vec<(u64, String)>) {
+fn contents(store: &Store) -> (Samples, Vec<(u64, String)>) {
     let snapshot = store.snapshot(&Tenant::default());
     let series = snapshot.select(&[], TimeRange::ALL, 1000).unwrap();
     let (mut found, mut rows) = (Vec::new(), Vec::new());

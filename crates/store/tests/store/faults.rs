@@ -145,3 +145,21 @@ fn a_commit_that_fails_is_made_good_whether_or_not_it_was_applied() {
         }
     }
 }
+
+#[test]
+fn heads_that_cannot_be_flushed_take_only_so_much_and_then_refuse_for_now() {
+    let mut world = World::new(SimDisk::default(), CatalogState::default());
+    world.settings.flush_wal_bytes = 4_000;
+    let store = world.open().unwrap();
+    let is_segment = Fault { call: Call::CreateDir, nth: 1, outcome: Outcome::Error(EIO), is_sticky: true };
+    world.disk.fail(is_segment);
+    let refused = (0..200).find_map(|_| world.append(&store, 0, &EVERYTHING, 0).err()).expect("the heads take no two hundred requests");
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.message().contains("wait to be flushed") && refused.retry_after().is_some(), "{refused}");
+    assert!(block_on(store.flush()).is_err());
+    world.ledger.check_store(&store, "full heads");
+    world.disk.heal();
+    block_on(store.flush()).unwrap();
+    world.append(&store, 0, &EVERYTHING, 0).unwrap();
+    world.ledger.check_store(&store, "flushed");
+}

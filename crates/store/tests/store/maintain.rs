@@ -158,6 +158,7 @@ fn a_store_that_is_dropped_leaves_no_thread_and_no_lock() {
         drop(store);
         block_on(clone.flush()).unwrap();
         block_on(clone.close()).unwrap();
+        block_on(clone.close()).unwrap();
         assert!(block_on(clone.flush()).is_err());
         assert!(block_on(clone.maintain()).is_err());
         // Reading goes on.
