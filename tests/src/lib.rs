@@ -102,13 +102,22 @@ impl TestServer {
     /// # Errors
     /// If the server does not end in time, or by a signal.
     pub async fn terminate_with_log(mut self) -> Result<(i32, Vec<String>)> {
-        let pid = self.pid().context("a process that runs")?;
-        let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-        if !sent.success() {
-            bail!("cannot send SIGTERM to {pid}: kill ended with {sent}");
-        }
+        self.signal("TERM").await?;
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("wait for the end of the server")??;
         Ok((status.code().context("the server was ended by a signal")?, self.log.await?))
+    }
+
+    /// Sends a signal, `TERM` or `INT`.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub async fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.pid().context("a process that runs")?;
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().await?;
+        if !sent.success() {
+            bail!("cannot send SIG{name} to {pid}: kill ended with {sent}");
+        }
+        Ok(())
     }
 
     /// Kills the process with SIGKILL, as a loss of power would, and waits until it is gone.

@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde::{Deserialize, Serialize};
 use signalbox_model::{Error, Result};
-use signalbox_telemetry::{names, registry};
+use signalbox_telemetry::{Gauge, names, registry};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -99,7 +99,8 @@ impl Listener {
 /// Serves connections until `stop`, then lets requests under way finish, for `drain_seconds` at most.
 pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, stop: CancellationToken) {
     let Listener { door, tcp, .. } = listener;
-    let connections = Arc::new(Semaphore::new(settings.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
+    let connections_max = settings.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+    let connections = Arc::new(Semaphore::new(connections_max));
     let open = registry().gauge(names::HTTP_CONNECTIONS, &[("listener", door)]);
     let graceful = GracefulShutdown::new();
     let protocol = Arc::new(protocol(&settings));
@@ -109,9 +110,10 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
             () = stop.cancelled() => break,
             accepted = accept(&tcp, &connections) => accepted,
         };
-        open.set((settings.connections_max - connections.available_permits().min(settings.connections_max)) as f64);
         match accepted {
             Ok((stream, permit)) => {
+                let count = Count { permit: Some(permit), open: open.clone(), connections: Arc::clone(&connections), max: connections_max };
+                count.show();
                 let gate = gate.clone();
                 let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
                     let gate = gate.clone();
@@ -124,7 +126,7 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
                     if let Err(error) = connection.await {
                         tracing::debug!("connection ended: {error}");
                     }
-                    drop(permit);
+                    drop(count);
                 });
             }
             Err(error) => {
@@ -136,6 +138,27 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
     drop(tcp);
     if tokio::time::timeout(Duration::from_secs(settings.drain_seconds), graceful.shutdown()).await.is_err() {
         tracing::warn!(door, "cut off the requests that did not finish in {} seconds", settings.drain_seconds);
+    }
+}
+
+/// One open connection, counted until it is dropped.
+struct Count {
+    permit: Option<OwnedSemaphorePermit>,
+    open: Gauge,
+    connections: Arc<Semaphore>,
+    max: usize,
+}
+
+impl Count {
+    fn show(&self) {
+        self.open.set(self.max.saturating_sub(self.connections.available_permits()) as f64);
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        self.show();
     }
 }
 

@@ -126,3 +126,41 @@ fn mistakes_end_with_2_and_a_sentence() {
     let version = run(&["--version"]);
     assert_eq!((version.status.code(), text(&version.stdout)), (Some(0), format!("signalbox {}\n", env!("CARGO_PKG_VERSION"))));
 }
+
+#[test]
+fn rule_files_are_checked_with_their_expressions() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, expr: &str| {
+        let file = dir.path().join(name);
+        std::fs::write(&file, format!("groups:\n- name: g\n  rules:\n  - {{record: a:b, expr: '{expr}'}}\n")).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (good, bad) = (write("good.yaml", "sum(up)"), write("bad.yaml", "sum(up"));
+    let output = run(&["check", "rules", &good]);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "1 rules in 1 groups: ok\n"));
+    let output = run(&["check", "rules", &bad, &good]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(&format!("{bad}:")), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let dir = tempfile::tempdir().unwrap();
+    let server = TestServer::start(Path::new(BINARY), dir.path(), &[]).await.unwrap();
+    // A request that never ends keeps the server draining.
+    let mut unfinished = tokio::net::TcpStream::connect(server.http).await.unwrap();
+    unfinished
+        .write_all(b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = [0; 12];
+    unfinished.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    server.signal("TERM").await.unwrap();
+    while client().get(server.url("/-/healthy")).send().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let (code, _) = server.terminate_with_log().await.unwrap();
+    assert_eq!(code, 143);
+}

@@ -27,6 +27,12 @@ async fn three_signals_over_otlp_come_back_through_every_api() {
     assert_eq!(status, 200);
     let (_, found) = world.post_json("http", "/api/v1/sql", &serde_json::json!({"query": "select value from metrics where name = 'queue_depth'"})).await;
     assert!(found.to_string().contains("42.5"), "{found}");
+    let (_, found) = world.get("/api/v1/query?query=queue_depth").await;
+    assert_eq!(
+        (&found["data"]["result"][0]["metric"]["job"], &found["data"]["result"][0]["value"][1]),
+        (&Value::from("cart"), &Value::from("42.5")),
+        "{found}"
+    );
     world.server.stop().await.unwrap();
 }
 
@@ -39,6 +45,8 @@ async fn remote_write_is_taken_at_both_paths() {
         let answer = request.body(remote_write(ts_ms, value)).send().await.unwrap();
         assert_eq!(answer.status(), 204, "{path}");
     }
+    let (_, found) = world.get("/prometheus/api/v1/query?query=node_load1").await;
+    assert_eq!(found["data"]["result"][0]["value"][1], "0.75", "{found}");
     let sql = serde_json::json!({"query": "select value from metrics where name = 'node_load1' order by timestamp"});
     let (_, found) = world.post_json("http", "/api/v1/sql", &sql).await;
     let text = found.to_string();
@@ -159,4 +167,31 @@ async fn own_records_become_rows_of_the_service_signalbox() {
     let sql = serde_json::json!({"query": "select count(*) as n from metrics where name = 'process_resident_memory_bytes'"});
     let (_, found) = world.post_json("http", "/api/v1/sql", &sql).await;
     assert!(found["rows"][0][0].as_i64().is_some_and(|samples| samples >= 1), "{found}");
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_moves_is_closed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = World::open_with(|config| config.http.idle_timeout_seconds = 1).await;
+    // Nothing, half a request, and half of HTTP/2's preface; each would wait for ever.
+    for begun in [&b""[..], b"GET / HTTP/1.1\r\nhost:", b"PRI * HTTP/2.0\r\n"] {
+        let mut stream = tokio::net::TcpStream::connect(world.server.address("http").unwrap()).await.unwrap();
+        stream.write_all(begun).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "still open after {begun:?}");
+    }
+}
+
+#[tokio::test]
+async fn connections_past_the_bound_wait_their_turn() {
+    let world = World::open_with(|config| config.http.connections_max = 1).await;
+    let address = world.server.address("http").unwrap();
+    let first = tokio::net::TcpStream::connect(address).await.unwrap();
+    let second = tokio::spawn(client().get(world.url("http", "/-/healthy")).send());
+    // The second is answered when the first has gone, and could not have been before.
+    tokio::task::yield_now().await;
+    assert!(!second.is_finished());
+    drop(first);
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
 }
