@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Rule, RuleGroup } from "../../api/prometheus.ts";
-import { counts, entries, serviceOf, shown, stateOf, timeOf } from "./model.ts";
+import { counts, entries, serviceOf, shown, stateOf, summaryOf, timeOf } from "./model.ts";
 import { ALERTS_URL } from "./url.ts";
 
 const rule = (name: string, more: Partial<Rule> = {}): Rule => ({
@@ -41,4 +41,13 @@ it("finds the service of an alert", () => {
 
 it("keeps its view in the URL", () => {
   expect(ALERTS_URL.parse(new URLSearchParams("state=firing,odd&open=a/b/0|c/d/1&find=x"))).toEqual({ states: ["firing"], find: "x", open: ["a/b/0", "c/d/1"] });
+});
+
+it("says what a rule is about, and never shows a template", () => {
+  const alert = { labels: {}, annotations: { summary: "3 fail" }, state: "firing", activeAt: "", value: "3" } as const;
+  const template = { annotations: { summary: "{{ $value }} fail" } };
+  expect(summaryOf(rule("a", { annotations: { summary: "Charges fail" } }))).toBe("Charges fail");
+  expect(summaryOf(rule("b", { ...template, alerts: [alert] }))).toBe("3 fail");
+  expect(summaryOf(rule("c", template))).toBe("up == 0");
+  expect(summaryOf(rule("d"))).toBe("up == 0");
 });

@@ -57,3 +57,10 @@ export function serviceOf(labels: Readonly<Record<string, string>>): string | nu
   const named = labels["service_name"] ?? labels["service"] ?? labels["job"];
   return named === undefined || named === "" ? null : named.slice(named.lastIndexOf("/") + 1);
 }
+
+/** What a rule is about in one line: its summary; of one that is a template, what the first alert made of it; else the expression. */
+export function summaryOf(rule: Rule): string {
+  const own = rule.annotations["summary"];
+  if (own !== undefined && !own.includes("{{")) return own;
+  return rule.alerts.find((alert) => alert.annotations["summary"] !== undefined)?.annotations["summary"] ?? rule.query;
+}

@@ -11,7 +11,7 @@ import { buttonClass } from "../../../ui/controls.tsx";
 import { Icon } from "../../../ui/Icon.tsx";
 import { Badge, Pairs, type Tone } from "../../../ui/layout.tsx";
 import { count, formatExact } from "../../../ui/number.ts";
-import { serviceOf, timeOf, type Entry } from "../model.ts";
+import { serviceOf, summaryOf, timeOf, type Entry } from "../model.ts";
 import styles from "../alerts.module.css";
 import type { State } from "../url.ts";
 
@@ -26,7 +26,7 @@ export function RuleRow({ entry, open, now, onToggle }: { entry: Entry; open: bo
         <Icon name={open ? "chevronDown" : "chevronRight"} size={12} />
         <span className={styles.badge}><Badge tone={TONES[state]} dot>{state}</Badge></span>
         <span className={styles.name}>{rule.name}</span>
-        <span className={styles.summary}>{rule.annotations["summary"] ?? rule.query}</span>
+        <span className={styles.summary}>{summaryOf(rule)}</span>
         {rule.alerts.length > 0 && <Badge tone={TONES[state]}>{count(rule.alerts.length, "alert")}</Badge>}
         <span className={styles.group}>{entry.group}</span>
         <span className={styles.when}>{evaluated === null ? "never evaluated" : `${formatSpan(now - evaluated)} ago`}</span>
