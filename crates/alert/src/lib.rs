@@ -34,5 +34,3 @@ pub use world::Parts;
 mod corpus;
 #[cfg(test)]
 mod flow_tests;
-#[cfg(test)]
-mod mutate;

@@ -12,8 +12,11 @@ use signalbox_model::Labels;
 /// How rules are now. Clones share the board.
 #[derive(Debug, Clone, Default)]
 pub struct AlertBoard {
-    groups: Arc<RwLock<BTreeMap<(String, String), Arc<GroupStatus>>>>,
+    groups: Arc<RwLock<Groups>>,
 }
+
+/// Groups by file and name.
+type Groups = BTreeMap<(String, String), Arc<GroupStatus>>;
 
 /// A group of rules and its latest evaluation.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use signalbox_testkit::mutate;
+
 use super::*;
 use crate::corpus;
-use crate::mutate;
 
 fn problems(text: &str) -> String {
     parse("r.yaml", text).map(|_| String::new()).unwrap_or_else(|error| error.message().to_owned())
@@ -233,7 +234,7 @@ fn no_mutant_of_a_rule_file_makes_it_panic() {
         "groups:\n- name: g\n  interval: 30s\n  labels: {team: a}\n  rules:\n  - &a\n    alert: Down\n    expr: &e up == 0\n    for: 5m\n    labels: {x: 1.1}\n    annotations:\n      summary: \"{{ $labels.x | title }}\"\n  - <<: *a\n    alert: Other\n  - record: job:up\n    expr: *e\n",
         "{\"groups\":[{\"name\":\"g\",\"rules\":[{\"record\":\"a\",\"expr\":\"rate(up[5m])\"}]}]}\n---\ngroups:\n",
     ];
-    mutate::check(&seeds, |text| {
+    mutate::texts(&seeds, &["  - ", ": ", "\n", "{{", "}}", "*a", "&a ", "<<: ", "---\n", "\"", "'", "|", "#", "\u{e9}"], 1_500, |text| {
         problems(text);
     });
 }

@@ -237,10 +237,10 @@ mod tests {
 
     #[test]
     fn formats_as_go_does() {
-        let (float, int, text) = (Value::Float(3.14159), Value::Int(-42), Value::text("hi"));
+        let (float, int, text) = (Value::Float(3.2109), Value::Int(-42), Value::text("hi"));
         let cases: [(&str, &[Value], &str); 24] = [
-            ("%v %v %v", &[float.clone(), int.clone(), text.clone()], "3.14159 -42 hi"),
-            ("%.2f|%8.3f|%-8.1f|%08.2f", &[float.clone(), float.clone(), float.clone(), float.clone()], "3.14|   3.142|3.1     |00003.14"),
+            ("%v %v %v", &[float.clone(), int.clone(), text.clone()], "3.2109 -42 hi"),
+            ("%.2f|%8.3f|%-8.1f|%08.2f", &[float.clone(), float.clone(), float.clone(), float.clone()], "3.21|   3.211|3.2     |00003.21"),
             ("%e %E %g", &[Value::Float(1234.5), Value::Float(1234.5), Value::Float(1e7)], "1.234500e+03 1.234500E+03 1e+07"),
             ("%d %5d %-5d| %05d %+d", &[int.clone(), int.clone(), int.clone(), int.clone(), Value::Int(7)], "-42   -42 -42  | -0042 +7"),
             (
@@ -251,13 +251,13 @@ mod tests {
             ("%s %q %5s|%-5s|%.1s %x", &[text.clone(), text.clone(), text.clone(), text.clone(), text.clone(), text.clone()], "hi \"hi\"    hi|hi   |h 6869"),
             ("%t %T %T", &[Value::Bool(true), float.clone(), text.clone()], "true float64 string"),
             ("100%%", &[], "100%"),
-            ("%d", &[text.clone()], "%!d(string=hi)"),
-            ("%d", &[float.clone()], "%!d(float64=3.14159)"),
-            ("%s", &[int.clone()], "%!s(int=-42)"),
+            ("%d", std::slice::from_ref(&text), "%!d(string=hi)"),
+            ("%d", std::slice::from_ref(&float), "%!d(float64=3.2109)"),
+            ("%s", std::slice::from_ref(&int), "%!s(int=-42)"),
             ("%d", &[], "%!d(MISSING)"),
             ("x", &[int.clone(), text.clone()], "x%!(EXTRA int=-42, string=hi)"),
             ("x%", &[], "x%!(NOVERB)"),
-            ("%z", &[int.clone()], "%!z(int=-42)"),
+            ("%z", std::slice::from_ref(&int), "%!z(int=-42)"),
             ("%*d", &[Value::Int(5), Value::Int(3)], "    3"),
             ("%999999999d", &[Value::Int(3)], "%!(BADWIDTH)3"),
             ("%.0f", &[Value::Float(2.5)], "2"),
@@ -265,7 +265,7 @@ mod tests {
             ("%v %s", &[Value::Nil, Value::Nil], "<nil> %!s(<nil>)"),
             ("%6.2f%%", &[Value::Float(99.5)], " 99.50%"),
             ("%f %+f % f", &[Value::Float(f64::INFINITY), Value::Float(f64::NAN), Value::Float(1.0)], "+Inf +NaN  1.000000"),
-            ("%#v", &[text.clone()], "\"hi\""),
+            ("%#v", std::slice::from_ref(&text), "\"hi\""),
             ("%v", &[Value::Map(std::sync::Arc::new([("a".to_owned(), Value::Int(1))].into()))], "map[a:1]"),
         ];
         for (format, args, want) in cases {

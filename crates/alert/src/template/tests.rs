@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 use signalbox_lang::promql;
+use signalbox_testkit::mutate;
 
 use super::*;
 use crate::corpus;
-use crate::mutate;
 
 const NOW_MS: i64 = 1_353_755_652_000;
 
@@ -78,6 +78,40 @@ fn passes_the_suite_of_prometheus() {
     }
     assert_eq!(consoles, 6, "cases for console pages");
     corpus::report("templates", cases, &failures);
+}
+
+#[test]
+fn expands_the_annotations_of_the_compliance_suite() {
+    let Some(root) = corpus::root() else { return };
+    let file = root.join("alerting/prometheus-compliance/rules.yaml");
+    let groups = crate::rule_file::parse("rules.yaml", &std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut annotations = std::collections::BTreeMap::new();
+    for rule in groups.iter().flat_map(|group| &group.rules) {
+        let crate::rule_file::RuleKind::Alerting(alerting) = &rule.kind else { panic!("{} records", rule.name) };
+        annotations.extend(alerting.annotation_templates.iter().map(|(name, template)| ((rule.name.clone(), name.clone()), template.clone())));
+    }
+    let expand = |alert: &str, annotation: &str| {
+        let found = labels(&[("alertname", "Old"), ("foo", "bar"), ("variant", "one")]);
+        let context = Context { labels: &found, value: &SampleValue::Float(15.0), now_ms: NOW_MS, external_labels: &Labels::empty(), external_url: "http://h" };
+        let mut answers = QueryAnswers::default();
+        let series = |id: &str, value: f64| Sample { labels: labels(&[("id", id)]), value: SampleValue::Float(value) };
+        loop {
+            match annotations[&(alert.to_owned(), annotation.to_owned())].expand(&context, &answers) {
+                Expansion::Needs(query) => answers.insert(query, Ok(vec![series("2", 20.0), series("1", 10.0)])),
+                Expansion::Done(text) => return text,
+                Expansion::Failed(message) => panic!("{message}"),
+            }
+        }
+    };
+    for (alert, annotation, want) in [
+        ("NewAlerts_OrderCheck_Rule2", "description", "Based on ALERTS. Old alertname was Old. foo was bar."),
+        ("PendingAndFiringAndResolved_SimpleAlert", "summary", "The value is 15 15"),
+        ("ZeroFor_SmallFor_ZeroFor", "template_query_test", "Args are: foo bar 99. first_id:1,1:10,2:20,"),
+        ("ZeroFor_SmallFor_ZeroFor", "template_test", "1.049M 1Mi 2m 15s 95.9% 2022-01-25 12:36:43 +0000 UTC"),
+        ("ZeroFor_SmallFor_SmallFor", "template_test", "This Part IS TESTING the strings. ::1 127.0.0.1. 7815. replaced text. ."),
+    ] {
+        assert_eq!(expand(alert, annotation), want, "{alert} {annotation}");
+    }
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -195,7 +229,7 @@ fn a_greedy_template_is_stopped() {
         ("{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}".to_owned(), "exceeded maximum template depth"),
         ("{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}".to_owned(), "more than 100000 steps"),
         ("{{ $x := \"0123456789\" }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}".to_owned(), "more than 1048576 bytes"),
-        (format!("{}1{}", "{{ (".repeat(1) + &"(".repeat(100), ")".repeat(101) + " }}"), "more than 64 levels of nesting"),
+        (format!("{}1{}", "{{ (".to_owned() + &"(".repeat(100), ")".repeat(101) + " }}"), "more than 64 levels of nesting"),
         ("{{ if true }}".repeat(100), "more than 64 levels of nesting"),
         ("x".repeat(limits::TEXT_BYTES_MAX), "want at most 65536"),
         ("{{ reReplaceAll \"((a{1,100}){1,100}){1,100}\" \"\" \"a\" }}".to_owned(), "error parsing regexp"),
@@ -211,6 +245,9 @@ fn a_greedy_template_is_stopped() {
     assert!(message.contains("more than 64 queries"), "{message}");
 }
 
+const PIECES: [&str; 20] =
+    ["{{", "}}", "{{-", "-}}", "(", ")", "\"", "`", "'", "|", ":=", ".", ",", "$x", "99999999999999999999", "5m", "{{end}}", "{{ if ", "nil", "\u{e9}"];
+
 #[test]
 fn no_mutant_of_a_template_makes_it_panic() {
     let seeds = [
@@ -219,7 +256,7 @@ fn no_mutant_of_a_template_makes_it_panic() {
         "{{- range $i, $e := $labels -}} {{ $i }}{{ $e | title | toUpper }}{{ continue }}{{- else }}{{ slice \"héllo\" 1 3 }} {{ (now | toTime).Format \"Mon Jan _2 15:04:05.000 2006\" }}{{- end }}",
         "{{ (\"-30m\" | parseDuration | toDuration | (now | toTime).Add).UnixMilli }}{{/* c */}}{{ humanizeDuration 12.3 }}{{ 'x' | html | js | urlquery }}{{ index $labels \"a\" }}",
     ];
-    mutate::check(&seeds, |text| {
+    mutate::texts(&seeds, &PIECES, 1_500, |text| {
         alert(text);
     });
 }
