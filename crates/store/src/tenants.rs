@@ -129,6 +129,8 @@ impl TenantStore {
 fn change<S, K: Ord>(list: &mut Arc<[Arc<S>]>, added: Vec<Arc<S>>, look: impl Fn(&S) -> (K, bool)) -> Vec<Arc<S>> {
     let (gone, mut kept): (Vec<_>, Vec<_>) = list.iter().cloned().partition(|segment| look(segment).1);
     if !added.is_empty() || !gone.is_empty() {
+        // A change that was interrupted is shown again.
+        kept.retain(|segment| !added.iter().any(|other| look(other).0 == look(segment).0));
         kept.extend(added);
         kept.sort_by_key(|segment| look(segment).0);
         *list = kept.into();

@@ -3,6 +3,7 @@
 //! The thread holds nothing of the store while it waits, so a store that is dropped ends it.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
@@ -107,7 +108,10 @@ impl Desk {
                     continue;
                 }
                 let span = tracing::info_span!(target: "signalbox_store", "background work", otel.name = thread, otel.status_code = tracing::field::Empty);
-                let Some(done) = span.in_scope(|| work(&runtime)) else { return };
+                // A bug in one round must not end all rounds to come: what it left undone is tried again.
+                let done = std::panic::catch_unwind(AssertUnwindSafe(|| span.in_scope(|| work(&runtime))));
+                let panicked = |_| Some(Err(Error::internal("cannot finish background work: it panicked")));
+                let Some(done) = done.unwrap_or_else(panicked) else { return };
                 if done.is_err() {
                     span.record("otel.status_code", "error");
                 }
@@ -168,4 +172,41 @@ fn copy(result: &Result<()>) -> Result<()> {
 
 fn stopped() -> Error {
     Error::unavailable("cannot do this: the store is closing")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::executor::block_on;
+    use signalbox_model::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_round_that_panics_is_an_error_and_the_next_one_runs() {
+        let (desk, rounds) = (Desk::default(), Arc::new(AtomicU32::new(0)));
+        let counted = Arc::clone(&rounds);
+        let work = move |_: &tokio::runtime::Runtime| {
+            assert!(counted.fetch_add(1, Ordering::Relaxed) != 0, "the first round fails");
+            Some(Ok(()))
+        };
+        desk.start("test-worker", || false, work).unwrap();
+        assert_eq!(block_on(desk.ask()).unwrap_err().kind(), ErrorKind::Internal);
+        block_on(desk.ask()).unwrap();
+        assert_eq!(rounds.load(Ordering::Relaxed), 2);
+        block_on(desk.end());
+        assert_eq!(block_on(desk.ask()).unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn work_that_finds_the_store_gone_ends_the_thread() {
+        let desk = Desk::default();
+        desk.start("test-worker", || true, |_| None).unwrap();
+        desk.poke();
+        block_on(desk.end());
+        assert!(desk.is_stopped());
+    }
 }

@@ -113,3 +113,45 @@ fn a_directory_that_is_in_use_is_refused_and_one_that_was_given_back_is_not() {
     open(dir.path()).unwrap();
     drop(store);
 }
+
+#[test]
+fn a_catalog_that_is_garbage_or_gone_costs_nothing_but_a_look_at_all_segments() {
+    for garbage in [None, Some(b"this is no database, and it is long enough to look like one".repeat(100))] {
+        let first = tempfile::tempdir().unwrap();
+        let store = open(first.path()).unwrap();
+        for round in 0..4 {
+            block_on(store.append(&Tenant::default(), vec![samples(round), logs(round)])).unwrap();
+            if round % 2 == 0 {
+                block_on(store.flush()).unwrap();
+            }
+        }
+        let before = contents(&store);
+        drop(store);
+        // Elsewhere, for SQLite closes the files of a dropped store in its own time.
+        let dir = tempfile::tempdir().unwrap();
+        copy(&first.path().join("wal"), &dir.path().join("wal"));
+        copy(&first.path().join("segments"), &dir.path().join("segments"));
+        if let Some(garbage) = &garbage {
+            std::fs::write(dir.path().join("catalog.sqlite"), garbage).unwrap();
+        }
+        let store = open(dir.path()).unwrap();
+        assert_eq!(contents(&store), before);
+        block_on(store.append(&Tenant::default(), vec![logs(4)])).unwrap();
+        block_on(store.close()).unwrap();
+        let after = contents(&open(dir.path()).unwrap());
+        assert_eq!((after.0.len(), after.1.len()), (before.0.len(), before.1.len() + 5));
+        assert!(dir.path().join("catalog.sqlite.damaged").exists(), "what was there is kept");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
