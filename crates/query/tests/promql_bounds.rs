@@ -119,6 +119,28 @@ async fn deep_queries_fit_the_stack() {
     }
 }
 
+#[tokio::test]
+async fn times_at_the_end_of_time_are_only_times() {
+    let engine = engine(Settings::default()).await;
+    let queries = [
+        "requests_total @ 9223372036854775",
+        "requests_total @ -9223372036854775 offset 200y",
+        "rate(requests_total[200y] @ 9223372036854775)",
+        "rate(requests_total[200y] offset 200y)",
+        "max_over_time(requests_total[200y:100d] @ -9223372036854775)",
+        "requests_total offset -200y + requests_total offset 200y",
+        "increase(requests_total[200y] smoothed)",
+        "requests_total smoothed",
+        "hour(vector(1e300)) + year(vector(-1e300)) + day_of_week(vector(NaN))",
+    ];
+    for query in queries {
+        for times in [Times::Instant(0), Times::Instant(i64::MAX), Times::Instant(i64::MIN), two_hours(MINUTE_MS)] {
+            let answer = ask(&engine, query, times).await;
+            assert!(answer.is_ok(), "{query} at {times:?}: {answer:?}");
+        }
+    }
+}
+
 #[test]
 fn hostile_texts_are_refused_before_they_are_read() {
     for hostile in ["(".repeat(100_000), "sum(".repeat(25_000), "a+".repeat(50_000), "-".repeat(100_000), "x[1m:1m]".repeat(12_500)] {

@@ -10,6 +10,9 @@ use signalbox_lang::text::quote;
 use super::calendar::rfc3339;
 use super::number::{format_g, format_g_digits};
 
+/// Different annotations that one query may have: each metric may be worth one, and nobody reads more.
+const TEXTS_MAX: usize = 1_000;
+
 /// Collects the annotations of a query, each once.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
@@ -61,7 +64,10 @@ impl Notes {
 
     fn add(&self, is_warning: bool, span: Span, text: &str) {
         let kind = if is_warning { "warning" } else { "info" };
-        self.texts.borrow_mut().insert((is_warning, format!("PromQL {kind}: {text} ({})", position(span))), ());
+        let mut texts = self.texts.borrow_mut();
+        if texts.len() < TEXTS_MAX {
+            texts.insert((is_warning, format!("PromQL {kind}: {text} ({})", position(span))), ());
+        }
     }
 
     pub(super) fn invalid_quantile(&self, quantile: f64, span: Span) {
@@ -149,6 +155,9 @@ impl Notes {
     /// Those of one metric are told as one.
     pub(super) fn forced_monotonicity(&self, metric: &str, found: Monotonicity, span: Span) {
         let mut all = self.monotonicity.borrow_mut();
+        if all.len() >= TEXTS_MAX && !all.contains_key(&(metric.to_owned(), span.start)) {
+            return;
+        }
         let known = all.entry((metric.to_owned(), span.start)).or_insert(Monotonicity { count: 0, ..found });
         known.first_ms = known.first_ms.min(found.first_ms);
         known.last_ms = known.last_ms.max(found.last_ms);

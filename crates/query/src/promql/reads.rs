@@ -130,7 +130,8 @@ impl Uses {
             Node::Number(_) | Node::Text(_) => {}
             Node::Select(select) => {
                 let after_ms = margins(select.edges, self.lookback_ms).1;
-                self.add(select, (select.place.of(frame.start_ms) - self.lookback_ms + 1, select.place.of(frame.last_ms()) + after_ms));
+                let first_ms = select.place.of(frame.start_ms).saturating_sub(self.lookback_ms).saturating_add(1);
+                self.add(select, (first_ms, select.place.of(frame.last_ms()).saturating_add(after_ms)));
             }
             Node::Range(source) => self.visit_range(source, frame),
             Node::Over(over) => {

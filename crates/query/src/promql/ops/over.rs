@@ -110,7 +110,7 @@ pub(in crate::promql) fn subquery_frame(first_ms: i64, last_ms: i64, step_ms: i6
     if start_ms > last_ms {
         return Ok(None);
     }
-    let steps = ((last_ms - start_ms) / step_ms) as u64 + 1;
+    let steps = (last_ms.saturating_sub(start_ms) / step_ms) as u64 + 1;
     if steps > steps_max {
         return Err(Error::limit(format!("cannot evaluate a subquery at {steps} steps: want at most {steps_max}")));
     }
