@@ -1,6 +1,7 @@
 //! Settings of the store.
 
 use serde::{Deserialize, Serialize};
+use signalbox_model::{Error, Result};
 
 use crate::write::wal::WalSettings;
 
@@ -63,6 +64,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Invalid`] names the setting.
+    pub fn check(&self) -> Result<()> {
+        for (name, value) in [("flush_interval_seconds", self.flush_interval_seconds), ("flush_wal_bytes", self.flush_wal_bytes)] {
+            if value == 0 {
+                return Err(Error::invalid(format!("cannot use store.{name} 0: the store would do nothing but flush")));
+            }
+        }
+        self.wal.check()
+    }
+
     /// Files of a few hundred KiB instead of tens of MiB, and no space kept in reserve: for tests and for trying things out.
     /// Nothing about durability is different.
     pub fn small() -> Self {

@@ -83,6 +83,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(settings: Settings, dir: &Path, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, catalog: Arc<dyn Catalog>) -> Result<Self> {
+        settings.check()?;
         let cache = Arc::new(PageCache::new(usize::try_from(settings.metric_cache_bytes).unwrap_or(usize::MAX)));
         let shelf = Shelf { disk, dir: dir.to_owned(), cache };
         let (sender, opened) = oneshot::channel();

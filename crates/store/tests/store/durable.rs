@@ -144,6 +144,16 @@ fn a_catalog_that_is_garbage_or_gone_costs_nothing_but_a_look_at_all_segments() 
     }
 }
 
+#[test]
+fn settings_that_cannot_work_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { flush_wal_bytes: 0, ..Settings::small() };
+    let opened = block_on(Store::open(settings, dir.path(), Arc::new(RealDisk::new(dir.path())), Arc::new(ManualClock::default())));
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("store.flush_wal_bytes"), "{error}");
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
