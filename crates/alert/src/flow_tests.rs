@@ -14,6 +14,7 @@ use signalbox_query::promql::{Point, VectorSample};
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
 use signalbox_testkit::ManualClock;
+use signalbox_testkit::mutate::Random;
 
 use crate::dispatch::{Dispatcher, Target};
 use crate::evaluate::Evaluator;
@@ -39,7 +40,10 @@ struct Server {
 /// The parts that a crash takes away, made anew over the same directory.
 async fn parts(dir: &Path, clock: &ManualClock) -> Parts {
     let clock: Arc<ManualClock> = Arc::new(clock.clone());
-    let store = Store::open(signalbox_store::Settings::default(), dir, Arc::new(RealDisk::new(dir)), clock.clone()).await.unwrap();
+    let mut settings = signalbox_store::Settings::default();
+    // A start prepares files of the WAL; these tests start often.
+    (settings.wal.file_bytes, settings.wal.spare_files) = (1 << 20, 0);
+    let store = Store::open(settings, dir, Arc::new(RealDisk::new(dir)), clock.clone()).await.unwrap();
     Parts {
         engine: Arc::new(Engine::new(store.clone(), clock.clone(), signalbox_query::Settings { partitions: 1, ..signalbox_query::Settings::default() })),
         sink: Arc::new(Ingester::new(store, signalbox_ingest::Settings::default(), clock.clone())),
@@ -364,4 +368,47 @@ async fn missed_evaluations_are_counted() {
     server.clock.advance(Duration::from_secs(45));
     server.turn().await;
     assert!(server.world.missed.get() >= before + 3, "four or five slots passed, one was evaluated");
+}
+
+/// Lets seconds pass and kills the process now and then: before an evaluation, between the evaluation and its telling, after it.
+async fn pass_with_crashes(mut server: Server, random: &mut Random, seconds: u32, up: f64) -> Server {
+    for second in 0..seconds {
+        server.clock.advance(Duration::from_secs(1));
+        if second % 5 == 0 {
+            server.write("up", &[("instance", "a"), ("job", "shop")], up).await;
+        }
+        match random.below(40) {
+            0 => server = server.restart().await,
+            1 => {
+                for evaluator in &mut server.evaluators {
+                    evaluator.run_due(&server.world).await;
+                }
+                server = server.restart().await;
+            }
+            2 => {
+                server.turn().await;
+                server = server.restart().await;
+            }
+            _ => server.turn().await,
+        }
+    }
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_it_crashes_each_episode_is_told_once() {
+    for seed in 0..3 {
+        let mut random = Random::new(seed);
+        let mut server = Server::new(&DOWN.replace("for: 1m", "for: 20s")).await;
+        (server.settings.group_wait_seconds, server.settings.group_interval_seconds) = (5, 10);
+        server = server.restart().await;
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            server = pass_with_crashes(server, &mut random, 110, 0.0).await;
+            server = pass_with_crashes(server, &mut random, 80, 1.0).await;
+            told.extend(server.told().await);
+        }
+        let once = ["FirstNotification a+", "AllAlertsResolved a-"];
+        assert_eq!(told, [once, once].concat(), "seed {seed}");
+    }
 }
