@@ -53,6 +53,21 @@ def gauges(service, points):
     return request
 
 
+def exponential_histograms(service, name, ids, time_ns):
+    """A request with one histogram an identifier: three values, of which one is zero."""
+    request = ExportMetricsServiceRequest()
+    resource = request.resource_metrics.add()
+    resource.resource.attributes.append(text("service.name", service))
+    metric = resource.scope_metrics.add().metrics.add(name=name)
+    metric.exponential_histogram.aggregation_temporality = 2
+    for id in ids:
+        point = metric.exponential_histogram.data_points.add(time_unix_nano=time_ns, count=3, sum=5.0, scale=2, zero_count=1)
+        point.positive.offset = 1
+        point.positive.bucket_counts.extend([1, 0, 1])
+        point.attributes.append(text("id", id))
+    return request
+
+
 def post(base, signal, body, content_type="application/x-protobuf", compress=False, timeout=60, session=requests, headers=()):
     """The raw answer."""
     payload = body if isinstance(body, bytes) else body.SerializeToString()

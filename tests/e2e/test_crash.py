@@ -81,6 +81,18 @@ class Gauges(Load):
         return [row["id"] for row in server.sql(f"SELECT label(labels, 'id') AS id FROM metrics WHERE name = 'crash_gauge' AND label(labels, 'job') = '{self.name}'")]
 
 
+class Histograms(Load):
+    """A native histogram an identifier."""
+
+    def post(self, ids, first):
+        return otlp.post(self.server.otlp, "metrics", otlp.exponential_histograms(self.name, "crash.histogram", ids, time.time_ns()), session=self.session)
+
+    def stored(self, server):
+        found = server.query(f'histogram_count(last_over_time(crash_histogram{{job="{self.name}"}}[1h]))')
+        assert all(entry["value"][1] == "3" for entry in found)
+        return [entry["metric"]["id"] for entry in found]
+
+
 class Samples(Load):
     """One series, a time an identifier; remote write 1.0 and 2.0 by turns."""
 
@@ -98,7 +110,7 @@ class Samples(Load):
         return [f"{self.name}-{int(row['value'])}" for row in rows]
 
 
-KINDS = [Logs, Spans, Gauges, Samples, Logs, Samples]
+KINDS = [Logs, Spans, Gauges, Histograms, Samples, Logs, Samples]
 
 
 def check(server, loads):
