@@ -78,7 +78,7 @@ fn float_text(value: f64) -> String {
 
 /// As [`float_text`], but very large and very small values with an exponent.
 fn fill_text(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() || (1e-4..1e21).contains(&value.abs()) {
+    if value == 0.0 || !value.is_finite() || (1e-4..1e6).contains(&value.abs()) {
         return float_text(value);
     }
     let text = format!("{value:e}");

@@ -1,11 +1,11 @@
 //! Numbers as text, as Go writes them: annotations and labels carry them.
 
-/// As `%g`: the shortest digits that read back as the number, with an exponent below 1e-4 and from 1e21 on.
+/// As `%g`: the shortest digits that read back as the number, with an exponent below 1e-4 and from 1e6 on.
 pub(super) fn format_g(value: f64) -> String {
     if !value.is_finite() {
         return format_special(value);
     }
-    exponential_or_plain(&format!("{value:e}"), 21)
+    exponential_or_plain(&format!("{value:e}"), 6)
 }
 
 /// As `%.2g` with a number of significant digits.
@@ -57,7 +57,16 @@ mod tests {
 
     #[test]
     fn numbers_read_as_go_writes_them() {
-        let cases = [(1.0, "1"), (0.5, "0.5"), (1e21, "1e+21"), (1e20, "100000000000000000000"), (1e-5, "1e-05"), (-1.25e-7, "-1.25e-07")];
+        let cases = [
+            (1.0, "1"),
+            (0.5, "0.5"),
+            (1e21, "1e+21"),
+            (1e6, "1e+06"),
+            (999999.0, "999999"),
+            (123456789.0, "1.23456789e+08"),
+            (1e-5, "1e-05"),
+            (-1.25e-7, "-1.25e-07"),
+        ];
         for (value, text) in cases {
             assert_eq!(format_g(value), text);
         }
