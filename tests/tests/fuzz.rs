@@ -22,6 +22,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("LogQL", "lang", "logql", "tests/brief.rs", "logql"),
     ("TraceQL", "lang", "traceql", "tests/brief.rs", "traceql"),
     ("durations", "lang", "durations", "tests/brief.rs", "durations"),
+    ("parameters of every dialect, encoded in a URL", "api", "parameters", "tests/brief.rs", "parameters"),
+    ("statements of SQL", "api", "sql", "tests/brief.rs", "sql"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
     ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),
     ("WAL", "store", "wal_recovery", "src/write/wal/tests/damage.rs", "lost_sectors_and_random_bytes_cost_the_frames_they_hit"),

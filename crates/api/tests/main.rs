@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
+mod brief;
 mod golden;
 mod hostile;
 mod metrics;

@@ -65,6 +65,10 @@ impl World {
         Self { router: signalbox_api::router(&ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board())), _dir: dir }
     }
 
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(Request::get(uri).body(Body::empty()).unwrap()).await
     }

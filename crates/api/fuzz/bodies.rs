@@ -1,0 +1,39 @@
+//! What every target does with one input: a plain function, so that the tests run it too, on stable.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{Request, StatusCode, Uri};
+use tower::ServiceExt as _;
+
+/// Bytes of an answer that are looked at.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// A request by its path and parameters: whatever they say, the answer is no internal error. What a URL cannot hold is
+/// escaped; escapes that are there stay as they are, good or bad.
+pub(crate) async fn parameters(router: &Router, text: &str) -> Option<StatusCode> {
+    let mut uri = String::from("/");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/?&=%+:,$*!;@".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    let uri = uri.parse::<Uri>().ok()?;
+    Some(check(router, Request::get(uri).body(Body::empty()).expect("a URI makes a request"), text).await)
+}
+
+/// A statement of SQL: answered or refused, and what it may not do it does not.
+pub(crate) async fn sql(router: &Router, text: &str) -> StatusCode {
+    let request = Request::post("/api/v1/sql").header("content-type", "application/sql").body(Body::from(text.to_owned()));
+    check(router, request.expect("a text makes a body"), text).await
+}
+
+async fn check(router: &Router, request: Request<Body>, text: &str) -> StatusCode {
+    let response = router.clone().oneshot(request).await.expect("a router always answers");
+    let status = response.status();
+    // A body that breaks off says so to its reader; it is no panic.
+    let body = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
+    assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{text:?}: {}", String::from_utf8_lossy(&body));
+    status
+}

@@ -1,0 +1,96 @@
+//! Every fuzz target, briefly and on stable: good requests of every dialect, damaged.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use http::StatusCode;
+use signalbox_testkit::mutate;
+
+use crate::world::World;
+
+const MUTANTS: usize = 120;
+
+const PIECES: &[&str] = &[
+    "&",
+    "=",
+    "?",
+    "/",
+    "%",
+    "%00",
+    "%FF",
+    "%zz",
+    "+",
+    "match[]=",
+    "query=",
+    "start=",
+    "end=",
+    "step=",
+    "limit=",
+    "-1",
+    "0",
+    "1e300",
+    "NaN",
+    "9223372036854775808",
+    "2024-02-29T12:34:56Z",
+    "5m",
+    "\"",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    ",",
+    "\u{e9}",
+    ";",
+    "--",
+    "'",
+];
+
+/// All mutants of the seeds; collected first, because a check of the engine cannot wait.
+fn mutants(seeds: &[&str]) -> Vec<String> {
+    let mut mutants = Vec::new();
+    mutate::texts(seeds, PIECES, MUTANTS, |text| mutants.push(text.to_owned()));
+    mutants
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters() {
+    let world = World::head().await;
+    let seeds = [
+        "api/v1/query?query=sum(rate(a{b=\"c\"}[5m]))&time=1700000000.5&timeout=5s&limit=3&lookback_delta=1m",
+        "api/v1/query_range?query=up&start=2023-11-14T22:13:20Z&end=1700000060&step=15",
+        "api/v1/series?match[]=up&match[]={a=~\"b.*\"}&start=1700000000&end=1700000060",
+        "api/v1/label/U__a_2e_b/values?match[]=up&limit=2",
+        "api/v1/metadata?metric=up&limit=1&limit_per_metric=1",
+        "loki/api/v1/query_range?query={service_name=\"cart\"} |= `tea`&start=1700000000000000000&end=1700000060&limit=10&direction=forward&since=1h",
+        "loki/api/v1/label/service_name/values?start=1700000000&query={a=\"b\"}",
+        "jaeger/api/traces?service=shop&operation=GET /&tags={\"http.method\":\"GET\"}&minDuration=1ms&maxDuration=1s&lookback=1h&limit=20&start=1699999999000000&end=1700000060000000",
+        "jaeger/api/traces/5b8efff798038103d269b633813fc60c",
+        "tempo/api/search?q={ resource.service.name = \"shop\" %26%26 duration > 1ms }&limit=5&spss=3&start=1700000000&end=1700000060",
+        "tempo/api/search?tags=a=\"b c\" d=e&minDuration=1ms&maxDuration=5s&limit=5",
+        "tempo/api/v2/search/tag/resource.service.name/values?q={}",
+    ];
+    for seed in seeds {
+        assert_eq!(bodies::parameters(world.router(), seed).await, Some(StatusCode::OK), "{seed}");
+    }
+    for text in mutants(&seeds) {
+        bodies::parameters(world.router(), &text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sql() {
+    let world = World::head().await;
+    let seeds = [
+        "SELECT name, count(*) AS n FROM metrics WHERE timestamp > now() - INTERVAL '1 hour' GROUP BY name ORDER BY n DESC LIMIT 10",
+        "WITH slow AS (SELECT * FROM spans WHERE duration_ns > 5) SELECT l.body FROM logs l JOIN slow ON l.trace_id = slow.trace_id",
+        "EXPLAIN SELECT 1; COPY (SELECT 1) TO '/x'; DROP TABLE logs; SET a = 1",
+    ];
+    for seed in &seeds[..2] {
+        assert_eq!(bodies::sql(world.router(), seed).await, StatusCode::OK, "{seed}");
+    }
+    for text in mutants(&seeds) {
+        bodies::sql(world.router(), &text).await;
+    }
+}
