@@ -39,11 +39,12 @@ def with_demo(folder):
     """A server whose shop has sent its history."""
     rules = pathlib.Path(folder) / "rules.yaml"
     rules.write_text(RULES)
-    server = Server(folder, config={"alert": {"rule_files": [str(rules)]}}, arguments=["--demo"])
+    server = Server(folder, config={"alert": {"rule_files": [str(rules)]}, "telemetry": {"metrics_interval_seconds": 5}}, arguments=["--demo"])
     server.start()
     newest = "SELECT count(*) AS n FROM spans WHERE service = 'frontend' AND timestamp > now() - INTERVAL '30 seconds'"
     until(lambda: server.sql(newest)[0]["n"] > 0, "the history of the shop", patience=180, pause=0.5)
-    until(lambda: server.query("rate(signalbox_ingest_rows_total[5m])"), "own metrics")
+    # Pages ask at whole steps, the newest of which may lie 15 seconds back: there must be a rate then.
+    until(lambda: server.query("rate(signalbox_ingest_rows_total[1m] offset 20s)"), "own metrics")
     return server
 
 
