@@ -26,6 +26,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("statements of SQL", "api", "sql", "tests/brief.rs", "sql"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
     ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),
+    ("configuration files", "app", "config", "tests/house/config.rs", "no_mutant_of_a_configuration_makes_it_panic"),
     ("WAL", "store", "wal_recovery", "src/write/wal/tests/damage.rs", "lost_sectors_and_random_bytes_cost_the_frames_they_hit"),
     ("payloads of frames", "store", "payload_decode", "src/write/payload/tests.rs", "mutated_payloads_never_panic_and_never_allocate_by_a_claim"),
     ("index of series", "store", "series_index", "src/format/metrics/index/tests.rs", "mutations_behind_a_good_checksum_never_panic"),

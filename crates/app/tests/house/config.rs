@@ -73,3 +73,14 @@ fn a_file_that_is_not_there_is_named() {
     let error = Config::load(Path::new("/nowhere/signalbox.yaml"), |_| None).unwrap_err();
     assert_eq!(error.message(), "cannot read configuration /nowhere/signalbox.yaml");
 }
+
+#[test]
+fn no_mutant_of_a_configuration_makes_it_panic() {
+    let seeds =
+        ["minimal.yaml", "full.yaml"].map(|name| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config").join(name)).unwrap());
+    let tangled = "store: &a {wal: {file_bytes: 65536}}\nhttp: {listen: \"${SECRET}:1\"}\nnotify: {receivers: [{name: x}]}\n";
+    let seeds: Vec<&str> = seeds.iter().map(String::as_str).chain([tangled]).collect();
+    let pieces =
+        ["  - ", ": ", "\n", "${", "}", "$${", "*a", "&a ", "<<: ", "---\n", "\"", "'", "|", "[", "{", "#", "\u{e9}", "99999999999999999999", "-1", "~"];
+    signalbox_testkit::mutate::texts(&seeds, &pieces, 400, |text| drop(parse(text)));
+}
