@@ -138,7 +138,6 @@ const FINEST_SCHEMA: i32 = 8;
 /// before times the growth: the very order of operations by which Prometheus' clients compute theirs.
 static FRACTIONS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| {
     // 2^(2^-schema) as Go computes it; that of schema 1 is one unit in the last place below the nearest number.
-    #[expect(clippy::approx_constant, reason = "the bits of Go's constant are what counts, not the nearest number")]
     const GROWTH: [f64; 9] = [
         2.0,
         SQRT_2.next_down(),
