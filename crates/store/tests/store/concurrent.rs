@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::executor::block_on;
-use signalbox_model::Table;
+use signalbox_model::{Signal, Table};
 use signalbox_store::catalog::CatalogState;
 use signalbox_testkit::SimDisk;
 
@@ -52,7 +52,9 @@ fn readers_miss_nothing_and_see_nothing_twice() {
             let mut looks = 0u32;
             while !is_done.load(Ordering::Relaxed) || looks < ROUNDS_MIN {
                 let acknowledged = ledger.lock().unwrap().acknowledged.clone();
-                let shown = shown(&store).unwrap();
+                let mut shown = shown(&store).unwrap();
+                // The head of metrics is read series by series: of a batch that is on its way in, some may be there already.
+                shown.retain(|id, _| id.table.signal() != Signal::Metrics || acknowledged.contains_key(&Id { table: Table::Samples, ..*id }));
                 // What was tried until now may be there, what was acknowledged before the look must.
                 let tried = ledger.lock().unwrap().tried.clone();
                 Ledger { tried, acknowledged, ..Ledger::default() }.check(&shown, &format!("look {looks}"));
