@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub struct Quoted {
     /// The value, escapes resolved. Bytes that are not UTF-8 (`"\xff"`) became U+FFFD.
     pub value: String,
+    /// The bytes that were meant, if they are not UTF-8.
+    pub bytes: Option<Vec<u8>>,
     /// Offset after the closing quote.
     pub end: usize,
 }
@@ -42,7 +44,7 @@ impl Reader<'_> {
             match self.next() {
                 None => return Err("unterminated raw string".into()),
                 Some(char::REPLACEMENT_CHARACTER) => return Err("invalid UTF-8 rune".into()),
-                Some('`') => return Ok(Quoted { value: self.text[start..self.at - 1].into(), end: self.at }),
+                Some('`') => return Ok(Quoted { value: self.text[start..self.at - 1].into(), bytes: None, end: self.at }),
                 Some(_) => {}
             }
         }
@@ -61,8 +63,11 @@ impl Reader<'_> {
                 Some(character) => push(&mut value, character),
             }
         }
-        let value = String::from_utf8(value).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        Ok(Quoted { value, end: self.at })
+        let (value, bytes) = match String::from_utf8(value) {
+            Ok(value) => (value, None),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(error.into_bytes())),
+        };
+        Ok(Quoted { value, bytes, end: self.at })
     }
 
     fn escape(&mut self, quote: char, value: &mut Vec<u8>) -> Result<(), String> {
@@ -124,6 +129,21 @@ fn code_point(character: char) -> String {
 /// A string literal in double quotes that [`read_quoted`] reads back to the same text, escaped as Go does it.
 pub fn quote(text: &str) -> String {
     quote_with(text, '"')
+}
+
+/// Bytes in double quotes; those that are not UTF-8 as `\xc5`.
+pub fn quote_bytes(bytes: &[u8]) -> String {
+    let mut quoted = String::from("\"");
+    for chunk in bytes.utf8_chunks() {
+        let inner = quote(chunk.valid());
+        quoted.push_str(&inner[1..inner.len() - 1]);
+        for byte in chunk.invalid() {
+            // Writing to a string cannot fail.
+            let _infallible = write!(quoted, "\\x{byte:02x}");
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// A character in single quotes, as error messages of Prometheus show it.

@@ -15,7 +15,7 @@ pub(super) fn to_json(expr: &Expr) -> Value {
             write_plain(&mut text, number.value);
             json!({ "type": "numberLiteral", "val": text })
         }
-        ExprKind::String(text) => json!({ "type": "stringLiteral", "val": text }),
+        ExprKind::String(text) => json!({ "type": "stringLiteral", "val": text.value }),
         ExprKind::VectorSelector(selector) => selector_json("vectorSelector", selector),
         ExprKind::MatrixSelector(matrix) => {
             let mut json = selector_json("matrixSelector", &matrix.selector);

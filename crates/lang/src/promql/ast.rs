@@ -50,13 +50,22 @@ impl PartialEq for Expr {
     }
 }
 
+/// A string literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StringLiteral {
+    /// Unquoted. Bytes that are not UTF-8 (`"\xff"`) became U+FFFD.
+    pub value: String,
+    /// The bytes that were meant, if they are not UTF-8.
+    pub bytes: Option<Vec<u8>>,
+}
+
 /// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     /// A number or a duration in seconds.
     Number(NumberLiteral),
-    /// A string literal, unquoted. Bytes that are not UTF-8 (`"\xff"`) became U+FFFD.
-    String(String),
+    /// A string literal.
+    String(StringLiteral),
     /// `name{label="value"} offset 5m @ 12`.
     VectorSelector(VectorSelector),
     /// `selector[5m]`.

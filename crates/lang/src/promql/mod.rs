@@ -18,8 +18,8 @@ mod print;
 mod token;
 
 pub use ast::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, MatrixSelector, NumberLiteral, RangeEdges, Subquery, Unary, UnaryOp,
-    ValueType, VectorMatching, VectorSelector,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, MatrixSelector, NumberLiteral, RangeEdges, StringLiteral, Subquery, Unary,
+    UnaryOp, ValueType, VectorMatching, VectorSelector,
 };
 pub use duration_expr::{DurationContext, DurationExpr, DurationKind, DurationOp, DurationValue};
 pub use functions::{Function, Signature};

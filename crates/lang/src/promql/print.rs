@@ -10,13 +10,13 @@ use super::ast::{
 };
 use super::duration_expr::{DurationExpr, DurationKind, DurationOp, DurationValue};
 use crate::duration::format_ms;
-use crate::text::{is_plain_label, quote};
+use crate::text::{is_plain_label, quote, quote_bytes};
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ExprKind::Number(number) => f.write_str(&number_text(*number)),
-            ExprKind::String(text) => f.write_str(&quote(text)),
+            ExprKind::String(text) => f.write_str(&text.bytes.as_ref().map_or_else(|| quote(&text.value), |bytes| quote_bytes(bytes))),
             ExprKind::VectorSelector(selector) => write_selector(f, selector),
             ExprKind::MatrixSelector(matrix) => write_matrix(f, matrix),
             ExprKind::Subquery(subquery) => write!(f, "{}{}", subquery.expr, subquery_suffix(subquery)),

@@ -3,9 +3,10 @@
 
 use signalbox_lang::Span;
 use signalbox_lang::promql::{
-    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, DurationValue, Expr, ExprKind, Function, MatrixSelector, RangeEdges, Subquery, UnaryOp, ValueType,
-    VectorMatching, VectorSelector,
+    Aggregate, AggregateOp, At, Binary, BinaryOp, Call, DurationValue, Expr, ExprKind, Function, MatrixSelector, RangeEdges, StringLiteral, Subquery, UnaryOp,
+    ValueType, VectorMatching, VectorSelector,
 };
+use signalbox_lang::text::quote_bytes;
 use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Error, Labels, LabelsBuilder, MatchOp, Matcher, Result};
 
@@ -175,7 +176,7 @@ impl Planner {
         let expr = expr.unparenthesized();
         let (node, is_constant) = match &expr.kind {
             ExprKind::Number(number) => (Node::Number(number.value), true),
-            ExprKind::String(text) => (Node::Text(text.clone()), true),
+            ExprKind::String(text) => (Node::Text(text.value.clone()), true),
             ExprKind::VectorSelector(selector) => {
                 let select = self.select(selector)?;
                 let is_constant = select.place.at_ms.is_some();
@@ -279,6 +280,9 @@ impl Planner {
     }
 
     fn aggregate(&self, aggregate: &Aggregate) -> Result<(Node, bool)> {
+        if aggregate.op == AggregateOp::CountValues {
+            aggregate.param.as_deref().map_or(Ok(()), check_label_text)?;
+        }
         let input = self.planned(&aggregate.expr)?;
         let param = aggregate.param.as_deref().map(|param| self.planned(param)).transpose()?;
         // As in Prometheus the parameter does not count: its value at the first step holds where the input is constant.
@@ -358,4 +362,12 @@ fn fixed_labels(matchers: &[Matcher]) -> Labels {
         }
     }
     labels.build()
+}
+
+/// Labels are text: a literal that is not UTF-8 names none.
+fn check_label_text(param: &Expr) -> Result<()> {
+    match &param.unparenthesized().kind {
+        ExprKind::String(StringLiteral { bytes: Some(bytes), .. }) => Err(Error::invalid(format!("invalid label name {}", quote_bytes(bytes)))),
+        _ => Ok(()),
+    }
 }

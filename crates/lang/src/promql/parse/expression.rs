@@ -3,7 +3,7 @@
 use super::selector::is_metric_name;
 use super::{Built, Parser, height_above};
 use crate::Span;
-use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, ExprKind, NumberLiteral, Unary, UnaryOp};
+use crate::promql::ast::{Aggregate, AggregateOp, Binary, BinaryOp, Call, Expr, ExprKind, NumberLiteral, StringLiteral, Unary, UnaryOp};
 use crate::promql::failure::{Failure, Parsed};
 use crate::promql::functions::Function;
 use crate::promql::number;
@@ -130,8 +130,9 @@ impl Parser<'_> {
 
     fn string(&mut self) -> Parsed<Built> {
         let token = self.bump();
-        let value = self.unquote(token.span)?;
-        Ok(Built { expr: Expr { kind: ExprKind::String(value), span: token.span }, height: 1 })
+        let quoted = read_quoted(self.text, token.span.start as usize).map_err(|message| Failure::new(token.span, message))?;
+        let literal = StringLiteral { value: quoted.value, bytes: quoted.bytes };
+        Ok(Built { expr: Expr { kind: ExprKind::String(literal), span: token.span }, height: 1 })
     }
 
     pub(super) fn unquote(&self, span: Span) -> Parsed<String> {

@@ -17,7 +17,7 @@ pub(super) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggregation, frame
         Some(Node::Text(label)) => label.as_str(),
         _ => "",
     };
-    if label.is_empty() || label.contains(char::REPLACEMENT_CHARACTER) {
+    if label.is_empty() {
         return Err(Error::invalid(format!("invalid label name {}", signalbox_lang::text::quote(label))));
     }
     let mut grouping = aggregation.grouping.clone();
