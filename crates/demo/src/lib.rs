@@ -9,6 +9,7 @@
 
 mod attributes;
 pub mod dice;
+pub mod load;
 mod logs;
 mod metrics;
 pub mod send;
