@@ -44,7 +44,7 @@ pub struct SeriesSamples<'a> {
 }
 
 /// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.
-/// Samples that are appended while it is read may show, of a batch that is not acknowledged yet some series and not others.
+/// What is appended while it is read does not show: batches are seen as a whole or not at all.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) metrics: MetricView,

@@ -16,7 +16,7 @@ use super::run::Run;
 use crate::format::metrics::{MetricSegment, SeriesText, exemplar_rows, histogram_rows, labels_json};
 use crate::read::rows::reader::NotedFile;
 use crate::scan::{Batches, ScanPart, ScanRequest};
-use crate::write::head::metrics::buffers::Buffers;
+use crate::write::head::metrics::HeadPart;
 use crate::write::head::metrics::series::SeriesTable;
 
 const BATCH_ROWS: usize = 8192;
@@ -69,7 +69,8 @@ fn may_overlap(group: &RowGroupMetaData, range: TimeRange) -> bool {
 }
 
 /// Buffers of the head as a part, if they have rows in the range. The rows are copied when the part is made.
-pub(super) fn head_part(table: &RwLock<SeriesTable>, buffers: &Buffers, kind: Table, request: &ScanRequest) -> Result<Option<ScanPart>> {
+pub(super) fn head_part(table: &RwLock<SeriesTable>, part: &HeadPart, kind: Table, request: &ScanRequest) -> Result<Option<ScanPart>> {
+    let HeadPart { buffers, shown } = part;
     let series: Vec<(usize, Labels)> = {
         let table = table.read();
         let labels = |(slot, series): (usize, SeriesRef)| table.labels(series).map(|labels| (slot, labels));
@@ -77,15 +78,15 @@ pub(super) fn head_part(table: &RwLock<SeriesTable>, buffers: &Buffers, kind: Ta
     };
     let mut bounds = (i64::MAX, i64::MIN);
     let rows = match kind {
-        Table::Samples => sample_rows(buffers, &series, request.range, &mut bounds)?,
+        Table::Samples => sample_rows(part, &series, request.range, &mut bounds)?,
         Table::Histograms => {
-            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_histograms(*slot, request.range)).collect();
+            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_histograms(*slot, shown, request.range)).collect();
             points.iter().flatten().for_each(|point| widen(&mut bounds, point.ts_ms));
             let texts = texts(&series, &|at| points[at].len());
             histogram_rows(borrow(&texts).zip(points.iter().flatten()))?
         }
         Table::Exemplars => {
-            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_exemplars(*slot, request.range)).collect();
+            let points: Vec<_> = series.iter().map(|(slot, _)| buffers.read_exemplars(*slot, shown, request.range)).collect();
             points.iter().flatten().for_each(|point| widen(&mut bounds, point.ts_ms));
             let texts = texts(&series, &|at| points[at].len());
             exemplar_rows(borrow(&texts).zip(points.iter().flatten()))?
@@ -113,12 +114,12 @@ fn borrow(texts: &[(String, String, usize)]) -> impl Iterator<Item = SeriesText<
     texts.iter().flat_map(|(name, labels, rows)| (0..*rows).map(move |_| SeriesText { name, labels }))
 }
 
-fn sample_rows(buffers: &Buffers, series: &[(usize, Labels)], range: TimeRange, bounds: &mut (i64, i64)) -> Result<RecordBatch> {
+fn sample_rows(part: &HeadPart, series: &[(usize, Labels)], range: TimeRange, bounds: &mut (i64, i64)) -> Result<RecordBatch> {
     let (mut name, mut labels) = (DictionaryBuilder::default(), DictionaryBuilder::default());
     let (mut times, mut values, mut starts) = (Vec::new(), Vec::new(), Vec::<Option<i64>>::new());
     let mut run = Run::default();
     for (slot, own) in series {
-        buffers.read_samples(*slot, range, &mut run);
+        part.buffers.read_samples(*slot, &part.shown, range, &mut run);
         let (Some(first), Some(last)) = (run.ts_ms().first(), run.ts_ms().last()) else { continue };
         widen(bounds, *first);
         widen(bounds, *last);

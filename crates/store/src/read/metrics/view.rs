@@ -10,7 +10,7 @@ use super::run::{Run, sort_exemplars, sort_histograms};
 use crate::format::metrics::{Cursor, MetricSegment};
 use crate::scan::{ScanPart, ScanRequest};
 use crate::snapshot::{HistogramPoint, SeriesHandle, SeriesSamples};
-use crate::write::head::metrics::HeadView;
+use crate::write::head::metrics::{HeadPart, HeadView};
 
 /// Head and segments of the metrics of one tenant at one instant. Cheap to clone. Contracts as those of `Snapshot`.
 #[derive(Debug, Clone)]
@@ -96,8 +96,8 @@ impl MetricView {
             }
         }
         for series in self.head_series(matchers) {
-            for buffers in &self.head.buffers {
-                let exemplars = buffers.slot(series).map(|slot| buffers.read_exemplars(slot, range)).unwrap_or_default();
+            for HeadPart { buffers, shown } in &self.head.parts {
+                let exemplars = buffers.slot(series).map(|slot| buffers.read_exemplars(slot, shown, range)).unwrap_or_default();
                 if let Some(labels) = self.head.table.read().labels(series).filter(|_| !exemplars.is_empty()) {
                     found.entry(labels).or_default().extend(exemplars);
                 }
@@ -142,8 +142,8 @@ impl MetricView {
         for segment in self.segments(&[table], request.range) {
             parts.push(super::scan::segment_part(segment, request));
         }
-        for buffers in &self.head.buffers {
-            parts.extend(super::scan::head_part(&self.head.table, buffers, table, request)?);
+        for part in &self.head.parts {
+            parts.extend(super::scan::head_part(&self.head.table, part, table, request)?);
         }
         Ok(parts)
     }
@@ -180,10 +180,10 @@ impl MetricView {
 
     fn find_in_head(&self, matchers: &[Matcher], range: TimeRange, found: &mut dyn FnMut(SeriesId, Labels)) {
         let mut waiting = self.head_series(matchers);
-        for buffers in self.head.buffers.iter().rev() {
+        for HeadPart { buffers, shown } in self.head.parts.iter().rev() {
             let mut candidates = std::mem::take(&mut waiting).into_iter();
             let mut hits = Vec::new();
-            buffers.part(&mut candidates, range, &mut hits, &mut waiting);
+            buffers.part(&mut candidates, shown, range, &mut hits, &mut waiting);
             let table = self.head.table.read();
             for series in hits {
                 if let (Some(id), Some(labels)) = (table.id(series), table.labels(series)) {
@@ -197,9 +197,9 @@ impl MetricView {
     fn read_head(&self, series: Option<SeriesRef>, range: TimeRange, head: &mut Run, run: &mut Run) {
         head.clear();
         let Some(series) = series else { return };
-        for buffers in &self.head.buffers {
+        for HeadPart { buffers, shown } in &self.head.parts {
             if let Some(slot) = buffers.slot(series) {
-                buffers.read_samples(slot, range, run);
+                buffers.read_samples(slot, shown, range, run);
                 head.overlay(run.ts_ms(), run.values(), run.start_ms());
             }
         }
@@ -207,9 +207,9 @@ impl MetricView {
 
     fn read_head_histograms(&self, series: Option<SeriesRef>, range: TimeRange, points: &mut Vec<HistogramPoint>) {
         let Some(series) = series else { return };
-        for buffers in &self.head.buffers {
+        for HeadPart { buffers, shown } in &self.head.parts {
             if let Some(slot) = buffers.slot(series) {
-                points.extend(buffers.read_histograms(slot, range));
+                points.extend(buffers.read_histograms(slot, shown, range));
             }
         }
     }

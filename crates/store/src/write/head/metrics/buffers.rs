@@ -3,10 +3,13 @@
 //! Series that are scraped together share their timestamps: a series refers to a run of the times of its *group* and keeps
 //! only its values, so an open sample takes 8 bytes. A series whose times part from those of its group moves to a group that
 //! has the same times, or gets one of its own. Samples out of order lie in a small buffer beside, merged when read.
+//!
+//! What a view may show never changes: rows are added, and say how many rows of the series came before them ([`super::shown`]).
 
 use parking_lot::RwLock;
 use signalbox_model::{Exemplar, MetricBatch, SeriesRef, TimeRange};
 
+use super::shown::{RowCounts, Shown};
 use crate::read::metrics::run::{Run, sort_exemplars, sort_histograms};
 use crate::snapshot::HistogramPoint;
 
@@ -21,6 +24,7 @@ struct State {
     slots: Vec<u32>,
     series: Vec<Buffer>,
     groups: Vec<Group>,
+    counts: RowCounts,
     samples: usize,
     histograms: usize,
     exemplars: usize,
@@ -49,9 +53,16 @@ struct Extra {
     /// From which sample on which start holds.
     starts: Vec<(u32, i64)>,
     /// Samples not newer than the newest in order, as they came; each replaces what has its time.
-    late: Vec<Late>,
-    histograms: Vec<HistogramPoint>,
-    exemplars: Vec<Exemplar>,
+    late: Vec<Numbered<Late>>,
+    histograms: Vec<Numbered<HistogramPoint>>,
+    exemplars: Vec<Numbered<Exemplar>>,
+}
+
+/// A row that is not among the floats in order, and the number of rows of its series, of any kind, that came before.
+#[derive(Debug, Clone)]
+struct Numbered<T> {
+    before: u32,
+    row: T,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,24 +73,31 @@ struct Late {
 }
 
 impl Buffers {
+    /// Adds a batch; views see all of it or nothing.
     pub(crate) fn append(&self, batch: &MetricBatch, refs: &[SeriesRef]) {
         let mut state = self.state.write();
         let columns = &batch.samples;
-        let mut neighbour = None;
+        let (mut neighbour, mut grown) = (None, Vec::with_capacity(columns.len()));
         for at in 0..columns.len() {
             let start_ms = columns.start_ms.get(at).copied().unwrap_or(0);
             let sample = Late { ts_ms: columns.ts_ms[at], value: columns.value[at], start_ms };
-            state.push(refs[columns.series[at] as usize], sample, &mut neighbour);
+            grown.extend(state.push(refs[columns.series[at] as usize], sample, &mut neighbour));
         }
         for sample in &batch.histograms {
             let point = HistogramPoint { ts_ms: sample.ts_ms, start_ms: sample.start_ms, histogram: sample.histogram.clone().into() };
-            state.extra(refs[sample.series as usize]).histograms.push(point);
+            grown.push(state.push_extra(refs[sample.series as usize], point, |extra| &mut extra.histograms));
         }
         for exemplar in &batch.exemplars {
-            state.extra(refs[exemplar.series as usize]).exemplars.push(exemplar.clone());
+            grown.push(state.push_extra(refs[exemplar.series as usize], exemplar.clone(), |extra| &mut extra.exemplars));
         }
+        state.counts.add(&grown);
         state.histograms += batch.histograms.len();
         state.exemplars += batch.exemplars.len();
+    }
+
+    /// What a view shows that is taken now.
+    pub(crate) fn shown(&self) -> Shown {
+        self.state.read().counts.shown()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -112,34 +130,43 @@ impl Buffers {
     }
 
     /// Parts series into those that have a sample in the range and the others.
-    pub(crate) fn part(&self, series: &mut dyn Iterator<Item = SeriesRef>, range: TimeRange, hits: &mut Vec<SeriesRef>, others: &mut Vec<SeriesRef>) {
+    pub(crate) fn part(
+        &self,
+        series: &mut dyn Iterator<Item = SeriesRef>,
+        shown: &Shown,
+        range: TimeRange,
+        hits: &mut Vec<SeriesRef>,
+        others: &mut Vec<SeriesRef>,
+    ) {
         let state = self.state.read();
         for series in series {
-            let has_sample = state.slot(series).is_some_and(|slot| state.has_sample_in(slot, range));
+            let has_sample = state.slot(series).is_some_and(|slot| state.has_sample_in(slot, shown, range));
             if has_sample { hits.push(series) } else { others.push(series) }
         }
     }
 
     /// The float samples of a slot in a range, in order of time; `run` is cleared first.
-    pub(crate) fn read_samples(&self, slot: usize, range: TimeRange, run: &mut Run) {
-        self.state.read().read_samples(slot, range, run);
+    pub(crate) fn read_samples(&self, slot: usize, shown: &Shown, range: TimeRange, run: &mut Run) {
+        self.state.read().read_samples(slot, shown, range, run);
     }
 
     /// The histograms of a slot in a range, in order of time.
-    pub(crate) fn read_histograms(&self, slot: usize, range: TimeRange) -> Vec<HistogramPoint> {
+    pub(crate) fn read_histograms(&self, slot: usize, shown: &Shown, range: TimeRange) -> Vec<HistogramPoint> {
         let state = self.state.read();
         let Some(extra) = state.series.get(slot).and_then(|buffer| buffer.extra.as_ref()) else { return Vec::new() };
-        let mut points: Vec<HistogramPoint> = extra.histograms.iter().filter(|point| in_range(point.ts_ms, range)).cloned().collect();
+        let points = before(&extra.histograms, shown.rows(slot)).iter().map(|point| &point.row);
+        let mut points: Vec<HistogramPoint> = points.filter(|point| in_range(point.ts_ms, range)).cloned().collect();
         drop(state);
         sort_histograms(&mut points);
         points
     }
 
     /// The exemplars of a slot in a range, in order of time.
-    pub(crate) fn read_exemplars(&self, slot: usize, range: TimeRange) -> Vec<Exemplar> {
+    pub(crate) fn read_exemplars(&self, slot: usize, shown: &Shown, range: TimeRange) -> Vec<Exemplar> {
         let state = self.state.read();
         let Some(extra) = state.series.get(slot).and_then(|buffer| buffer.extra.as_ref()) else { return Vec::new() };
-        let mut exemplars: Vec<Exemplar> = extra.exemplars.iter().filter(|exemplar| in_range(exemplar.ts_ms, range)).cloned().collect();
+        let exemplars = before(&extra.exemplars, shown.rows(slot)).iter().map(|exemplar| &exemplar.row);
+        let mut exemplars: Vec<Exemplar> = exemplars.filter(|exemplar| in_range(exemplar.ts_ms, range)).cloned().collect();
         drop(state);
         sort_exemplars(&mut exemplars);
         exemplars
@@ -163,13 +190,18 @@ impl State {
         self.slots[at] as usize - 1
     }
 
-    fn extra(&mut self, series: SeriesRef) -> &mut Extra {
+    /// Adds a row that is no float; gives its slot.
+    fn push_extra<T>(&mut self, series: SeriesRef, row: T, list: impl FnOnce(&mut Extra) -> &mut Vec<Numbered<T>>) -> u32 {
         let slot = self.slot_or_new(series);
-        self.series[slot].extra.get_or_insert_default()
+        let buffer = &mut self.series[slot];
+        let before = buffer.rows();
+        list(buffer.extra.get_or_insert_default()).push(Numbered { before, row });
+        slot as u32
     }
 
-    /// `neighbour` is the group that the previous sample of the request went to.
-    fn push(&mut self, series: SeriesRef, sample: Late, neighbour: &mut Option<u32>) {
+    /// Adds a float; gives its slot if that has one more row now. `neighbour` is the group that the previous sample of the
+    /// request went to.
+    fn push(&mut self, series: SeriesRef, sample: Late, neighbour: &mut Option<u32>) -> Option<u32> {
         let slot = self.slot_or_new(series);
         self.samples += 1;
         let buffer = &mut self.series[slot];
@@ -183,11 +215,17 @@ impl State {
             let newest = group.times[next - 1];
             if sample.ts_ms <= newest {
                 if sample.ts_ms == newest && buffer.last_start() == sample.start_ms && !buffer.has_late_at(newest) {
-                    buffer.values[count - 1] = sample.value;
-                } else {
-                    buffer.extra.get_or_insert_default().late.push(sample);
+                    if buffer.values[count - 1].to_bits() == sample.value.to_bits() {
+                        return None;
+                    }
+                    if self.counts.is_unwatched() {
+                        buffer.values[count - 1] = sample.value;
+                        return None;
+                    }
                 }
-                return;
+                let before = buffer.rows();
+                buffer.extra.get_or_insert_default().late.push(Numbered { before, row: sample });
+                return Some(slot as u32);
             }
             match group.times.get(next) {
                 None => group.times.push(sample.ts_ms),
@@ -207,34 +245,38 @@ impl State {
         }
         buffer.values.push(sample.value);
         *neighbour = Some(buffer.group);
+        Some(slot as u32)
     }
 
-    fn has_sample_in(&self, slot: usize, range: TimeRange) -> bool {
-        let buffer = &self.series[slot];
-        let times = self.times(buffer);
+    fn has_sample_in(&self, slot: usize, shown: &Shown, range: TimeRange) -> bool {
+        let (buffer, rows) = (&self.series[slot], shown.rows(slot));
+        let times = self.times(buffer, rows);
         let from = times.partition_point(|time| *time < range.start_ms());
         times.get(from).is_some_and(|time| in_range(*time, range))
             || buffer.extra.as_ref().is_some_and(|extra| {
-                extra.late.iter().any(|late| in_range(late.ts_ms, range)) || extra.histograms.iter().any(|point| in_range(point.ts_ms, range))
+                before(&extra.late, rows).iter().any(|late| in_range(late.row.ts_ms, range))
+                    || before(&extra.histograms, rows).iter().any(|point| in_range(point.row.ts_ms, range))
             })
     }
 
-    fn times(&self, buffer: &Buffer) -> &[i64] {
+    /// The times of the floats in order among the first rows.
+    fn times(&self, buffer: &Buffer, rows: u32) -> &[i64] {
         let Some(group) = self.groups.get(buffer.group as usize) else { return &[] };
-        group.times.get(buffer.first as usize..buffer.first as usize + buffer.values.len()).unwrap_or(&[])
+        group.times.get(buffer.first as usize..buffer.first as usize + buffer.floats(rows)).unwrap_or(&[])
     }
 
-    fn read_samples(&self, slot: usize, range: TimeRange, run: &mut Run) {
+    fn read_samples(&self, slot: usize, shown: &Shown, range: TimeRange, run: &mut Run) {
         run.clear();
         let Some(buffer) = self.series.get(slot) else { return };
-        let times = self.times(buffer);
+        let rows = shown.rows(slot);
+        let times = self.times(buffer, rows);
         let from = times.partition_point(|time| *time < range.start_ms());
         let to = times.partition_point(|time| *time <= range.end_ms());
         if from < to {
             run.extend(&times[from..to], &buffer.values[from..to], &buffer.starts(from, to));
         }
         let Some(extra) = buffer.extra.as_ref().filter(|extra| !extra.late.is_empty()) else { return };
-        let mut late: Vec<Late> = extra.late.iter().filter(|late| in_range(late.ts_ms, range)).copied().collect();
+        let mut late: Vec<Late> = before(&extra.late, rows).iter().map(|late| late.row).filter(|late| in_range(late.ts_ms, range)).collect();
         // Stable, so that of equal times the last one stays the last.
         late.sort_by_key(|late| late.ts_ms);
         let mut later = Run::default();
@@ -246,13 +288,28 @@ impl State {
 }
 
 impl Buffer {
+    /// Rows of any kind.
+    fn rows(&self) -> u32 {
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.late.len() + extra.histograms.len() + extra.exemplars.len());
+        (self.values.len() + extra) as u32
+    }
+
+    /// Floats in order among the first rows.
+    fn floats(&self, rows: u32) -> usize {
+        let others = self
+            .extra
+            .as_ref()
+            .map_or(0, |extra| before(&extra.late, rows).len() + before(&extra.histograms, rows).len() + before(&extra.exemplars, rows).len());
+        (rows as usize).saturating_sub(others).min(self.values.len())
+    }
+
     fn last_start(&self) -> i64 {
         let changes = self.extra.as_ref().and_then(|extra| extra.starts.last());
         changes.map_or(self.start_ms, |(_, start_ms)| *start_ms)
     }
 
     fn has_late_at(&self, ts_ms: i64) -> bool {
-        self.extra.as_ref().is_some_and(|extra| extra.late.iter().any(|late| late.ts_ms == ts_ms))
+        self.extra.as_ref().is_some_and(|extra| extra.late.iter().any(|late| late.row.ts_ms == ts_ms))
     }
 
     /// Starts of some samples; empty if none is known.
@@ -268,6 +325,11 @@ impl Buffer {
         }
         starts
     }
+}
+
+/// What is among the first rows.
+fn before<T>(list: &[Numbered<T>], rows: u32) -> &[Numbered<T>] {
+    &list[..list.partition_point(|row| row.before < rows)]
 }
 
 /// The group and the place in it for a series with these times and one more: that of the neighbour in the request if it has

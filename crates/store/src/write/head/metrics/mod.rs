@@ -7,6 +7,7 @@
 
 pub(crate) mod buffers;
 pub(crate) mod series;
+pub(crate) mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use signalbox_model::{Error, KnownSeries, Labels, MetricBatch, MetricMetadata, R
 
 use buffers::Buffers;
 use series::SeriesTable;
+use shown::Shown;
 
 /// The head of one tenant's metrics.
 #[derive(Debug)]
@@ -45,7 +47,15 @@ pub(crate) struct Sealed {
 pub(crate) struct HeadView {
     pub(crate) table: Arc<RwLock<SeriesTable>>,
     /// Oldest first; the active buffers come last.
-    pub(crate) buffers: Vec<Arc<Buffers>>,
+    pub(crate) parts: Vec<HeadPart>,
+}
+
+/// Buffers, and what of them is shown: what comes later stays hidden, so that batches are seen as a whole and two looks see
+/// the same.
+#[derive(Debug, Clone)]
+pub(crate) struct HeadPart {
+    pub(crate) buffers: Arc<Buffers>,
+    pub(crate) shown: Shown,
 }
 
 impl Default for MetricHead {
@@ -133,8 +143,9 @@ impl MetricHead {
     /// Everything in the head now: sealed buffers and the active ones.
     pub(crate) fn view(&self) -> HeadView {
         let cut = self.cut.read();
-        let sealed = cut.sealed.iter().map(|sealed| Arc::clone(&sealed.buffers));
-        HeadView { table: Arc::clone(&self.table), buffers: sealed.chain([Arc::clone(&cut.active)]).collect() }
+        let sealed = cut.sealed.iter().map(|sealed| HeadPart { buffers: Arc::clone(&sealed.buffers), shown: Shown::everything() });
+        let active = HeadPart { buffers: Arc::clone(&cut.active), shown: cut.active.shown() };
+        HeadView { table: Arc::clone(&self.table), parts: sealed.chain([active]).collect() }
     }
 
     /// Labels of a series that the head knows: what the WAL writes for a series that a replay could not know.
@@ -149,7 +160,7 @@ impl MetricHead {
 
     /// Float samples, histogram samples and exemplars in the head, sealed ones and duplicates included.
     pub(crate) fn rows(&self) -> (usize, usize, usize) {
-        self.view().buffers.iter().map(|buffers| buffers.rows()).fold((0, 0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1, sum.2 + rows.2))
+        self.view().parts.iter().map(|part| part.buffers.rows()).fold((0, 0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1, sum.2 + rows.2))
     }
 
     /// Metadata of metric families, sorted by name.

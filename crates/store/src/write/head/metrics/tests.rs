@@ -27,9 +27,9 @@ fn append(head: &MetricHead, series: &[u32], samples: &[(u32, i64, f64, i64)]) {
 fn read(view: &HeadView, at: u32, range: TimeRange) -> Vec<(i64, u64, i64)> {
     let series = view.table.read().find_id(labels(at).series_id()).unwrap();
     let (mut all, mut run) = (Run::default(), Run::default());
-    for buffers in &view.buffers {
-        if let Some(slot) = buffers.slot(series) {
-            buffers.read_samples(slot, range, &mut run);
+    for part in &view.parts {
+        if let Some(slot) = part.buffers.slot(series) {
+            part.buffers.read_samples(slot, &part.shown, range, &mut run);
             all.overlay(run.ts_ms(), run.values(), run.start_ms());
         }
     }
@@ -52,7 +52,7 @@ fn scrapes_share_times_and_gaps_part_them() {
         let want = 40 - if *at == 7 { 10 } else { 0 };
         assert_eq!(read(&view, *at, TimeRange::ALL).len(), want, "series {at}");
     }
-    assert!(view.buffers[0].groups() <= 3, "{} groups for one target", view.buffers[0].groups());
+    assert!(view.parts[0].buffers.groups() <= 3, "{} groups for one target", view.parts[0].buffers.groups());
 }
 
 #[test]
@@ -84,6 +84,41 @@ fn what_is_read_equals_a_map_of_what_was_appended() {
                 let want: Vec<_> =
                     model.iter().filter(|((series, ts), _)| *series == at && inside(*ts)).map(|((_, ts), (bits, start))| (*ts, *bits, *start)).collect();
                 assert_eq!(read(&view, at, range), want, "seed {seed}, series {at}");
+            }
+        }
+    }
+}
+
+/// Whatever is appended later, over earlier samples too, an earlier view answers as when it was taken.
+#[test]
+fn a_view_shows_what_was_there_when_it_was_taken() {
+    for seed in 0..40u64 {
+        let head = MetricHead::default();
+        let mut random = fastrand(seed + 1000);
+        let series: Vec<u32> = (0..1100).collect();
+        append(&head, &series, &series.iter().map(|at| (*at, 0, f64::from(*at), 0)).collect::<Vec<_>>());
+        let picked = [0, 3, 1023, 1024, 1099];
+        let mut views: Vec<(HeadView, Vec<Vec<(i64, u64, i64)>>)> = Vec::new();
+        for _ in 0..40 {
+            let mut samples = Vec::new();
+            for _ in 0..random() % 9 {
+                let at = picked[random() as usize % picked.len()];
+                samples.push((at, (random() % 12) as i64, (random() % 3) as f64, (random() % 2) as i64 * 5));
+            }
+            append(&head, &series, &samples);
+            for (view, before) in &views {
+                let now: Vec<_> = picked.iter().map(|at| read(view, *at, TimeRange::ALL)).collect();
+                assert_eq!(&now, before, "seed {seed}");
+            }
+            match random() % 6 {
+                0 => views.clear(),
+                1 => drop(head.seal()),
+                2 | 3 => {
+                    let view = head.view();
+                    let seen = picked.iter().map(|at| read(&view, *at, TimeRange::ALL)).collect();
+                    views.push((view, seen));
+                }
+                _ => {}
             }
         }
     }
