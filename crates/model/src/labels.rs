@@ -191,6 +191,16 @@ impl LabelsBuilder {
         self.pairs.iter().find(|(candidate, value)| candidate == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// The labels set so far, in order of setting.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Removes the labels whose name the predicate refuses.
+    pub fn retain(&mut self, mut accept: impl FnMut(&str) -> bool) {
+        self.pairs.retain(|(name, _)| accept(name));
+    }
+
     /// The canonical set.
     pub fn build(mut self) -> Labels {
         self.pairs.sort_unstable();

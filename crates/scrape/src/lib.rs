@@ -3,3 +3,7 @@
 //! A scrape, from YAML to the sink: `config` reads `prometheus.yml`; `discovery` finds groups of targets; `relabel` decides which are
 //! scraped and under which labels; the loop of a target asks over HTTP, `exposition` reads the page, `relabel` decides which of its
 //! series are kept, and the samples go to [`signalbox_ingest::Sink`] together with `up` and the `scrape_*` series.
+
+pub mod config;
+pub mod discovery;
+pub mod relabel;
