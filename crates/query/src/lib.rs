@@ -1,6 +1,6 @@
 //! Answers questions over one snapshot: the PromQL engine, SQL, LogQL and trace search.
 //!
-//! DataFusion lives here and only here. No question ever writes: the store is read through one [`signalbox_store::Snapshot`]
+//! DataFusion lives here and only here. No question ever writes ([`admin`] holds the orders that do): the store is read through one [`signalbox_store::Snapshot`]
 //! per question, so an answer never mixes two instants.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use signalbox_model::{Clock, Result};
 use signalbox_store::Store;
 
+pub mod admin;
 pub mod logql;
 pub mod promql;
 pub mod rows;

@@ -8,6 +8,7 @@
 //! The store knows nothing of protocols, query languages or HTTP.
 
 pub mod catalog;
+pub mod deletion;
 pub mod disk;
 pub mod format;
 pub mod scan;

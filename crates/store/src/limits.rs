@@ -14,3 +14,10 @@ pub(crate) const FLUSH_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Segments that one compaction merges at most: each costs a row group's decoded pages and its index in memory.
 pub(crate) const MERGE_INPUTS_MAX: usize = 16;
+
+/// Deletions that wait to be purged at most, of all tenants: each costs every reader of its segments a look. Further ones are
+/// refused until a merge or `clean_tombstones` has purged some.
+pub(crate) const DELETIONS_MAX: usize = 1000;
+
+/// How long after a deletion its rows are on the disk at most, about: segments that no merge has met by then are written anew.
+pub(crate) const PURGE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);

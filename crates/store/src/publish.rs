@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use signalbox_model::{Result, Tenant};
+use signalbox_model::{Error, Matcher, Result, Table, Tenant, TimeRange};
 
 use crate::catalog::{Catalog, CatalogChange, CatalogState};
+use crate::deletion::Deletion;
 use crate::format::{Segment, SegmentId};
+use crate::limits::DELETIONS_MAX;
 use crate::segments::{SegmentHandle, Shelf};
 use crate::tenants::Tenants;
 use crate::write::flush::Cut;
@@ -25,6 +27,10 @@ pub(crate) struct Change {
     pub(crate) removed: Vec<Segment>,
     /// What of the heads is now in segments.
     pub(crate) cut: Option<Arc<Cut>>,
+    /// Deletions that hold from now on.
+    pub(crate) deletions: Vec<Arc<Deletion>>,
+    /// Numbers of deletions that hide nothing any more.
+    pub(crate) purged: Vec<u64>,
 }
 
 impl Change {
@@ -35,6 +41,8 @@ impl Change {
             consumed_frame: self.cut.as_ref().map(|cut| cut.position - 1),
             next_row: self.cut.as_ref().map(|cut| cut.next_row),
             metadata: self.cut.as_ref().map(|cut| cut.metadata.clone()).unwrap_or_default(),
+            deletions: self.deletions.iter().map(|deletion| Deletion::clone(deletion)).collect(),
+            purged: self.purged.clone(),
         }
     }
 
@@ -43,6 +51,8 @@ impl Change {
         self.added.iter().all(|segment| ids.contains(&segment.id))
             && !self.removed.iter().any(|segment| ids.contains(&segment.id))
             && self.cut.as_ref().is_none_or(|cut| state.consumed_frame + 1 >= cut.position)
+            && self.deletions.iter().all(|deletion| state.deletions.iter().any(|other| *other == **deletion))
+            && !state.deletions.iter().any(|deletion| self.purged.contains(&deletion.number))
     }
 
     fn tenants(&self) -> BTreeSet<&Tenant> {
@@ -76,6 +86,11 @@ impl Publisher {
         self.consumed.load(Ordering::Acquire)
     }
 
+    /// Deletions that wait to be purged.
+    pub(crate) fn deletions(&self) -> usize {
+        self.shelf.deletions.len()
+    }
+
     /// Publishes a change. After an error it is unsettled: [`Publisher::settle`] tries it again.
     ///
     /// # Errors
@@ -83,6 +98,73 @@ impl Publisher {
     pub(crate) async fn publish(&self, change: Change) -> Result<()> {
         let mut unsettled = self.unsettled.lock().await;
         self.retry(&mut unsettled).await?;
+        self.commit(&mut unsettled, change).await
+    }
+
+    /// Publishes what a merge made of its inputs, unless one of them has had something deleted since: what was made would
+    /// bring it back. Says whether it was published.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub(crate) async fn publish_merged(&self, inputs: &[SegmentHandle], change: Change) -> Result<bool> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        if !inputs.iter().all(|input| self.has_all_deletions(input)) {
+            return Ok(false);
+        }
+        self.commit(&mut unsettled, change).await?;
+        Ok(true)
+    }
+
+    /// Hides series of a tenant over a range of time in all segments that it has now; gives the number of these. Rows in the
+    /// head stay: flush before.
+    ///
+    /// # Errors
+    /// `Limit` if too many deletions wait to be purged; as [`Publisher::publish`].
+    pub(crate) async fn delete(&self, tenant: &Tenant, sets: &[Vec<Matcher>], range: TimeRange, created_at_ns: i64) -> Result<usize> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        let waiting = self.shelf.deletions.len();
+        if waiting + sets.len() > DELETIONS_MAX {
+            return Err(Error::limit(format!(
+                "cannot delete series: {waiting} deletions wait to be purged, want at most {DELETIONS_MAX}; clean tombstones first"
+            )));
+        }
+        let Some(store) = self.tenants.find(tenant) else { return Ok(0) };
+        let segments: Vec<SegmentId> = [Table::Samples, Table::Histograms, Table::Exemplars]
+            .into_iter()
+            .flat_map(|table| store.segments(table))
+            .filter(|segment| segment.record().range.overlaps(&range))
+            .map(|segment| segment.record().id)
+            .collect();
+        if segments.is_empty() {
+            return Ok(0);
+        }
+        let deletion = |(number, matchers): (u64, &Vec<Matcher>)| {
+            Arc::new(Deletion { number, tenant: tenant.clone(), matchers: matchers.clone(), range, created_at_ns, segments: segments.clone() })
+        };
+        let deletions = (self.shelf.deletions.next_number()..).zip(sets).map(deletion).collect();
+        self.commit(&mut unsettled, Change { deletions, ..Change::default() }).await?;
+        Ok(segments.len())
+    }
+
+    /// Forgets what is deleted of segments that have no such rows, so that nobody looks again. The catalog keeps it; the next
+    /// start finds out again.
+    pub(crate) async fn forget_untouched(&self, segments: &[SegmentHandle]) {
+        let _no_deletion_meanwhile = self.unsettled.lock().await;
+        let untouched: Vec<&Segment> = segments.iter().filter(|segment| self.has_all_deletions(segment)).map(SegmentHandle::record).collect();
+        self.shelf.deletions.forget_segments(untouched.iter().map(|record| record.id));
+        for tenant in untouched.iter().map(|record| &record.tenant).collect::<BTreeSet<_>>() {
+            self.tenants.enter(tenant).hide(&self.shelf.deletions);
+        }
+    }
+
+    /// Whether nothing has been deleted of a segment since the handle was made.
+    fn has_all_deletions(&self, segment: &SegmentHandle) -> bool {
+        self.shelf.deletions.of(segment.record().id).len() == segment.deletions()
+    }
+
+    async fn commit(&self, unsettled: &mut Option<Change>, change: Change) -> Result<()> {
         let committed = self.catalog.commit(&change.for_catalog()).await;
         let change = unsettled.insert(change);
         if let Err(error) = committed {
@@ -130,8 +212,21 @@ impl Publisher {
             });
             self.retired.lock().extend(gone);
         }
+        self.shelf.deletions.forget_segments(removed.into_iter());
+        self.shelf.deletions.forget(&change.purged);
+        self.hide(&change.deletions);
         if let Some(cut) = &change.cut {
             self.consumed.store(cut.position, Ordering::Release);
+        }
+    }
+
+    /// Puts handles that leave out what is deleted in the place of those that do not.
+    fn hide(&self, deletions: &[Arc<Deletion>]) {
+        for deletion in deletions {
+            self.shelf.deletions.note(deletion);
+        }
+        for tenant in deletions.iter().map(|deletion| &deletion.tenant).collect::<BTreeSet<_>>() {
+            self.tenants.enter(tenant).hide(&self.shelf.deletions);
         }
     }
 

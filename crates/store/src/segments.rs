@@ -6,6 +6,7 @@ use std::sync::Arc;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Result, Table};
 
+use crate::deletion::Deletions;
 use crate::format::Segment;
 use crate::format::metrics::{self, MetricSegment, Target};
 use crate::format::rows::{self, RowSegment};
@@ -18,13 +19,19 @@ pub(crate) struct Shelf {
     /// The data directory.
     pub(crate) dir: PathBuf,
     pub(crate) cache: Arc<PageCache>,
+    /// What handles leave out.
+    pub(crate) deletions: Deletions,
 }
 
 impl Shelf {
     /// A handle on a segment of the catalog. Does no IO.
     pub(crate) fn open(&self, record: &Segment) -> SegmentHandle {
         match record.table {
-            Table::Samples | Table::Histograms | Table::Exemplars => SegmentHandle::Metrics(MetricSegment::open(&self.disk, &self.dir, record, &self.cache)),
+            Table::Samples | Table::Histograms | Table::Exemplars => {
+                let segment = MetricSegment::open(&self.disk, &self.dir, record, &self.cache);
+                let deletions = self.deletions.of(record.id);
+                SegmentHandle::Metrics(if deletions.is_empty() { segment } else { segment.without(deletions) })
+            }
             Table::Logs | Table::Spans => SegmentHandle::Rows(RowSegment::open(&self.disk, &self.dir, record, &self.cache)),
         }
     }
@@ -55,6 +62,33 @@ impl SegmentHandle {
         }
     }
 
+    /// Number of deletions that it leaves out.
+    pub(crate) fn deletions(&self) -> usize {
+        match self {
+            Self::Metrics(segment) => segment.deletions().len(),
+            Self::Rows(_) => 0,
+        }
+    }
+
+    /// When the oldest of its deletions was made, nanoseconds since the Unix epoch; `None` if nothing is deleted of it.
+    pub(crate) fn deleted_at_ns(&self) -> Option<i64> {
+        match self {
+            Self::Metrics(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
+            Self::Rows(_) => None,
+        }
+    }
+
+    /// Whether it holds rows that are deleted. Blocks.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Corrupt`] if it is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn has_deleted_rows(&self) -> Result<bool> {
+        match self {
+            Self::Metrics(segment) => segment.has_deleted_rows(),
+            Self::Rows(_) => Ok(false),
+        }
+    }
+
     /// Whether a read has found it damaged.
     pub(crate) fn is_damaged(&self) -> bool {
         match self {
@@ -77,7 +111,7 @@ impl SegmentHandle {
     /// Whether this is the last handle.
     pub(crate) fn is_last(&self) -> bool {
         match self {
-            Self::Metrics(segment) => Arc::strong_count(segment) == 1,
+            Self::Metrics(segment) => segment.is_last(),
             Self::Rows(segment) => Arc::strong_count(segment) == 1,
         }
     }

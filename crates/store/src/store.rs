@@ -8,9 +8,11 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
-use signalbox_model::{Batch, Clock, Error, KnownSeries, Result, Tenant};
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Tenant, TimeRange};
+use signalbox_telemetry::{names, registry};
 
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
+use crate::deletion::{Deletions, selector};
 use crate::disk::{RealDisk, RootLock};
 use crate::format::Segment;
 use crate::layout;
@@ -33,18 +35,18 @@ use crate::write::wal::Wal;
 /// safe as a crash: nothing acknowledged is lost.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    tenants: Arc<Tenants>,
+pub(crate) struct Inner {
+    pub(crate) tenants: Arc<Tenants>,
     wal: Arc<Wal>,
     appender: Appender,
     account: Arc<Account>,
     flusher: Flusher,
-    maintainer: Maintainer,
-    publisher: Arc<Publisher>,
+    pub(crate) maintainer: Maintainer,
+    pub(crate) publisher: Arc<Publisher>,
     flushing: Desk,
     flush_wal_bytes: u64,
     is_closed: AtomicBool,
@@ -85,7 +87,7 @@ impl Store {
     pub async fn open_with(settings: Settings, dir: &Path, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, catalog: Arc<dyn Catalog>) -> Result<Self> {
         settings.check()?;
         let cache = Arc::new(PageCache::new(usize::try_from(settings.metric_cache_bytes).unwrap_or(usize::MAX)));
-        let shelf = Shelf { disk, dir: dir.to_owned(), cache };
+        let shelf = Shelf { disk, dir: dir.to_owned(), cache, deletions: Deletions::default() };
         let (sender, opened) = oneshot::channel();
         let failed = |error: std::io::Error| Error::unavailable("cannot start the thread that opens the store").with_source(error);
         let body = move || {
@@ -155,6 +157,41 @@ impl Store {
         self.inner.maintainer.desk.ask().await
     }
 
+    /// Deletes the series of a tenant that match one of the sets of matchers, over a range of time (both ends included): of
+    /// everything that was acknowledged before the call, nothing of them is in any later snapshot, whatever happens to the
+    /// process; samples, native histograms and exemplars alike. What is appended later is not touched, whatever its time.
+    /// The rows leave the disk with the next merge of their segments, within about a day; [`Store::purge`] does it at once.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Limit`] if too many deletions wait to be purged; of the disk and the catalog. After an
+    /// error of the catalog the deletion may hold, now or after the next start: delete again.
+    pub async fn delete_series(&self, tenant: &Tenant, sets: &[Vec<Matcher>], range: TimeRange) -> Result<()> {
+        if self.inner.is_closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("cannot delete series: the store is closing"));
+        }
+        let Some(store) = self.inner.tenants.find(tenant) else { return Ok(()) };
+        // Rows in memory have to be in a segment, or a replay of the WAL would bring them back.
+        if store.metrics.may_have(sets) {
+            self.flush().await?;
+        }
+        let segments = self.inner.publisher.delete(tenant, sets, range, self.inner.maintainer.clock.now_ns()).await?;
+        registry().counter(names::STORE_DELETIONS_TOTAL, &[]).add(sets.len() as u64);
+        let selectors: Vec<String> = sets.iter().map(|matchers| selector(matchers)).collect();
+        let (start_ms, end_ms) = (range.start_ms(), range.end_ms());
+        tracing::info!(%tenant, ?selectors, start_ms, end_ms, segments, "deleted series {} of tenant {tenant}", selectors.join(", "));
+        Ok(())
+    }
+
+    /// Has everything that is deleted leave the disk: segments that hold rows of it are written anew. Files go when no
+    /// snapshot holds them.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; nothing comes back, and the next round goes on.
+    pub async fn purge(&self) -> Result<()> {
+        self.inner.maintainer.is_purge_due.store(true, Ordering::Release);
+        self.maintain().await
+    }
+
     /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots
     /// that exist go on working. Closing again does nothing.
     ///
@@ -192,6 +229,7 @@ impl Inner {
             clock: Arc::clone(&clock),
             desk: Desk::default(),
             pardoned: Mutex::default(),
+            is_purge_due: AtomicBool::new(false),
         };
         if let Err(error) = maintainer.quarantine(&lost, "its file is missing or cut").await {
             tracing::warn!(%error, "cannot take damaged segments out of the catalog, the next start tries again");
@@ -249,11 +287,11 @@ impl Inner {
             },
         )?;
         let (weak, tenants, maintained) = (Arc::downgrade(self), Arc::clone(&self.tenants), maintenance.clone());
-        let account = Arc::clone(&self.account);
+        let (account, publisher) = (Arc::clone(&self.account), Arc::clone(&self.publisher));
         self.maintainer.desk.start(
             "store-maintain",
             move || {
-                gauges::report(&tenants, &account);
+                gauges::report(&tenants, &account, publisher.deletions());
                 maintenance.is_over() || Maintainer::knows_damage(&tenants)
             },
             move |runtime| {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use signalbox_model::{KnownSeries, Labels, SeriesKey, SeriesRef, Table, Tenant};
 
+use crate::deletion::Deletions;
 use crate::format::SegmentId;
 use crate::format::metrics::MetricSegment;
 use crate::format::rows::RowSegment;
@@ -121,6 +122,16 @@ impl TenantStore {
         gone.extend(change(&mut published.spans, spans, of_rows).into_iter().map(SegmentHandle::Rows));
         release(self);
         gone
+    }
+
+    /// Has the segments of metrics leave out what is deleted of them now, at one instant.
+    pub(crate) fn hide(&self, deletions: &Deletions) {
+        let mut published = self.published.write();
+        let hidden = |segment: &Arc<MetricSegment>| {
+            let deleted = deletions.of(segment.record().id);
+            if deleted.len() == segment.deletions().len() { Arc::clone(segment) } else { segment.without(deleted) }
+        };
+        published.metrics = published.metrics.iter().map(hidden).collect();
     }
 }
 

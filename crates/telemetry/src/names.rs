@@ -36,6 +36,9 @@ names! {
     STORE_SEGMENT_BYTES = "signalbox_store_segment_bytes", "Bytes of segments by table.";
     STORE_FLUSHES_TOTAL = "signalbox_store_flushes_total", "Flushes of the head by outcome.";
     STORE_COMPACTIONS_TOTAL = "signalbox_store_compactions_total", "Compactions by outcome.";
+    STORE_DELETIONS_TOTAL = "signalbox_store_deletions_total", "Selectors whose series were deleted.";
+    STORE_DELETIONS = "signalbox_store_deletions", "Deletions whose rows some segment still holds.";
+    STORE_PURGED_SEGMENTS_TOTAL = "signalbox_store_purged_segments_total", "Segments written anew without what was deleted of them.";
     STORE_RETAINED_SEGMENTS_TOTAL = "signalbox_store_retained_segments_total", "Segments removed by retention, by reason.";
     QUERY_REQUESTS_TOTAL = "signalbox_query_requests_total", "Queries by language and outcome.";
     QUERY_SECONDS = "signalbox_query_seconds", "Time of one query by language.";

@@ -12,6 +12,7 @@ use std::fmt;
 use async_trait::async_trait;
 use signalbox_model::{MetricMetadata, Result, Tenant};
 
+use crate::deletion::Deletion;
 use crate::format::{Segment, SegmentId};
 
 pub use memory::{FailedCommit, MemoryCatalog};
@@ -30,6 +31,8 @@ pub struct CatalogState {
     pub segments: Vec<Segment>,
     /// Metadata of metric families by tenant.
     pub metadata: Vec<(Tenant, MetricMetadata)>,
+    /// Deletions whose rows some segment still holds, by number.
+    pub deletions: Vec<Deletion>,
 }
 
 /// One atomic change.
@@ -45,6 +48,10 @@ pub struct CatalogChange {
     pub next_row: Option<u64>,
     /// Metadata that is new or other than before.
     pub metadata: Vec<(Tenant, MetricMetadata)>,
+    /// Deletions that hold from now on.
+    pub deletions: Vec<Deletion>,
+    /// Numbers of deletions whose rows no segment holds any more.
+    pub purged: Vec<u64>,
 }
 
 /// Where the list of segments is kept.
@@ -93,5 +100,9 @@ impl CatalogState {
             self.metadata.push((tenant.clone(), metadata.clone()));
         }
         self.metadata.sort_by(|left, right| (&left.0, &left.1.name).cmp(&(&right.0, &right.1.name)));
+        let is_new = |number: u64| change.deletions.iter().any(|deletion| deletion.number == number);
+        self.deletions.retain(|deletion| !change.purged.contains(&deletion.number) && !is_new(deletion.number));
+        self.deletions.extend(change.deletions.iter().cloned());
+        self.deletions.sort_by_key(|deletion| deletion.number);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn rebuild(disk: &dyn Disk, dir: &Path, files: &[PathBuf]) -> Result<
         next_row = next_row.max(last.map_or(0, |last| last + 1));
     }
     let epoch = segments.iter().map(|segment| segment.id.epoch).max().unwrap_or(0);
-    rebuilt.state = CatalogState { epoch, consumed_frame: consumed(&segments), next_row, segments, metadata: Vec::new() };
+    rebuilt.state = CatalogState { epoch, consumed_frame: consumed(&segments), next_row, segments, ..CatalogState::default() };
     Ok(rebuilt)
 }
 

@@ -9,13 +9,14 @@ use sqlx::{Connection, Row};
 use tokio::sync::Mutex;
 
 use super::{Catalog, CatalogChange, CatalogState};
+use crate::deletion::Deletion;
 use crate::format::{FrameRange, Segment, SegmentId};
 
 /// Version of the tables below; a database of a higher version is refused, of a lower one migrated.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The tables of version 1.
-const TABLES: &str = "
+const TABLES_1: &str = "
 CREATE TABLE store (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,
@@ -50,6 +51,20 @@ CREATE TABLE metric_metadata (
 PRAGMA user_version = 1;
 ";
 
+/// What version 2 adds.
+const TABLES_2: &str = "
+CREATE TABLE deletions (
+    number INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    matchers TEXT NOT NULL,
+    start_ns INTEGER NOT NULL,
+    end_ns INTEGER NOT NULL,
+    created_at_ns INTEGER NOT NULL,
+    segments TEXT NOT NULL
+) STRICT;
+PRAGMA user_version = 2;
+";
+
 /// The catalog in an SQLite database.
 #[derive(Debug)]
 pub struct SqliteCatalog {
@@ -72,14 +87,18 @@ impl SqliteCatalog {
             .busy_timeout(std::time::Duration::from_secs(5));
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| sql_error("open", error))?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(|error| sql_error("read", error))?;
-        match version {
-            0 => {
-                let mut transaction = connection.begin().await.map_err(|error| sql_error("create", error))?;
-                sqlx::raw_sql(TABLES).execute(&mut *transaction).await.map_err(|error| sql_error("create", error))?;
-                transaction.commit().await.map_err(|error| sql_error("create", error))?;
-            }
-            VERSION => {}
+        let missing: &[&'static str] = match version {
+            0 => &[TABLES_1, TABLES_2],
+            1 => &[TABLES_2],
+            VERSION => &[],
             newer => return Err(Error::invalid(format!("cannot use the catalog of version {newer}: this program knows version {VERSION}"))),
+        };
+        if !missing.is_empty() {
+            let mut transaction = connection.begin().await.map_err(|error| sql_error("create", error))?;
+            for tables in missing {
+                sqlx::raw_sql(*tables).execute(&mut *transaction).await.map_err(|error| sql_error("create", error))?;
+            }
+            transaction.commit().await.map_err(|error| sql_error("create", error))?;
         }
         let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(|error| sql_error("check", error))?;
         if verdict != "ok" {
@@ -127,6 +146,8 @@ impl Catalog for SqliteCatalog {
             consumed_frame: Some(state.consumed_frame),
             next_row: Some(state.next_row),
             metadata: state.metadata.clone(),
+            deletions: state.deletions.clone(),
+            purged: Vec::new(),
         };
         apply(&mut transaction, &change).await.map_err(|error| sql_error("write", error))?;
         let epoch = sqlx::query("UPDATE store SET epoch = ?").bind(i64::from(state.epoch));
@@ -205,6 +226,22 @@ async fn apply(connection: &mut SqliteConnection, change: &CatalogChange) -> sql
             .execute(&mut *connection)
             .await?;
     }
+    for number in &change.purged {
+        sqlx::query("DELETE FROM deletions WHERE number = ?").bind(number.cast_signed()).execute(&mut *connection).await?;
+    }
+    for deletion in &change.deletions {
+        let segments: Vec<String> = deletion.segments.iter().map(ToString::to_string).collect();
+        sqlx::query("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(deletion.number.cast_signed())
+            .bind(deletion.tenant.as_str())
+            .bind(deletion.matchers_json())
+            .bind(deletion.range.start_ns)
+            .bind(deletion.range.end_ns)
+            .bind(deletion.created_at_ns)
+            .bind(segments.join(","))
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }
 
@@ -215,21 +252,40 @@ async fn read(connection: &mut SqliteConnection) -> Result<CatalogState> {
         epoch: u32::try_from(store.get::<i64, _>(0)).unwrap_or(u32::MAX),
         consumed_frame: store.get::<i64, _>(1).cast_unsigned(),
         next_row: store.get::<i64, _>(2).cast_unsigned(),
-        segments: Vec::new(),
-        metadata: Vec::new(),
+        ..CatalogState::default()
     };
     for row in sqlx::query("SELECT * FROM segments ORDER BY id").fetch_all(&mut *connection).await.map_err(failed)? {
         state.segments.push(segment(&row).ok_or_else(|| Error::corrupt("cannot read the catalog: a segment's record is damaged"))?);
     }
-    for row in sqlx::query("SELECT tenant, name, kind, help, unit FROM metric_metadata ORDER BY tenant, name").fetch_all(connection).await.map_err(failed)? {
+    for row in
+        sqlx::query("SELECT tenant, name, kind, help, unit FROM metric_metadata ORDER BY tenant, name").fetch_all(&mut *connection).await.map_err(failed)?
+    {
         let kind = MetricKind::from_word(row.get::<&str, _>(2));
         state.metadata.push((Tenant::new(row.get(0))?, MetricMetadata { name: row.get(1), kind, help: row.get(3), unit: row.get(4) }));
+    }
+    for row in sqlx::query("SELECT * FROM deletions ORDER BY number").fetch_all(connection).await.map_err(failed)? {
+        state.deletions.push(deletion(&row).ok_or_else(|| Error::corrupt("cannot read the catalog: the record of a deletion is damaged"))?);
     }
     Ok(state)
 }
 
+fn deletion(row: &SqliteRow) -> Option<Deletion> {
+    Some(Deletion {
+        number: row.get::<i64, _>("number").cast_unsigned(),
+        tenant: Tenant::new(row.get("tenant")).ok()?,
+        matchers: Deletion::matchers_from_json(row.get("matchers"))?,
+        range: TimeRange::from_ns(row.get("start_ns"), row.get("end_ns")),
+        created_at_ns: row.get("created_at_ns"),
+        segments: items(row, "segments").iter().map(|id| SegmentId::parse(id)).collect::<Option<_>>()?,
+    })
+}
+
+/// The items of a list that is joined by commas.
+fn items(row: &SqliteRow, column: &str) -> Vec<String> {
+    row.get::<&str, _>(column).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
 fn segment(row: &SqliteRow) -> Option<Segment> {
-    let list = |column: &str| row.get::<&str, _>(column).split(',').filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let frame_range = |text: &String| {
         let (first, last) = text.split_once('-')?;
         Some(FrameRange { first: first.parse().ok()?, last: last.parse().ok()? })
@@ -241,13 +297,13 @@ fn segment(row: &SqliteRow) -> Option<Segment> {
         level: u8::try_from(row.get::<i64, _>("level")).ok()?,
         url: row.get("url"),
         range: TimeRange::from_ns(row.get("start_ns"), row.get("end_ns")),
-        frames: list("frames").iter().map(frame_range).collect::<Option<_>>()?,
+        frames: items(row, "frames").iter().map(frame_range).collect::<Option<_>>()?,
         rows: row.get::<i64, _>("row_count").cast_unsigned(),
         bytes: row.get::<i64, _>("bytes").cast_unsigned(),
         body_bytes: row.get::<i64, _>("body_bytes").cast_unsigned(),
         checksum: row.get::<i64, _>("checksum").cast_unsigned(),
         created_at_ns: row.get("created_at_ns"),
-        replaces: list("replaces").iter().map(|id| SegmentId::parse(id)).collect::<Option<_>>()?,
+        replaces: items(row, "replaces").iter().map(|id| SegmentId::parse(id)).collect::<Option<_>>()?,
     })
 }
 

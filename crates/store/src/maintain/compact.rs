@@ -121,16 +121,23 @@ impl Maintainer {
                 tracing::error!(%error, %tenant, table = table.as_str(), "cannot merge segments, one of them is damaged");
                 Ok(false)
             }
-            merged => merged.map(|()| true),
+            // One that a deletion overtook comes again with the next round.
+            merged => merged,
         }
     }
 
-    async fn merge(&self, inputs: &[SegmentHandle], records: &[Segment], level: u8) -> Result<()> {
+    /// Merges and publishes; false if something was deleted of an input meanwhile.
+    pub(super) async fn merge(&self, inputs: &[SegmentHandle], records: &[Segment], level: u8) -> Result<bool> {
         let mut record = |_table: Table| self.records.merged(records, level);
         let disk = Arc::new(StoppableDisk { disk: Arc::clone(&self.shelf.disk), desk: self.desk.clone() }) as Arc<dyn Disk>;
         let mut target = Target { disk: &disk, dir: &self.shelf.dir, record: &mut record };
-        let added = merge(inputs, &mut target)?.into_iter().collect();
-        self.publisher.publish(Change { added, removed: records.to_vec(), cut: None }).await
+        let added: Vec<Segment> = merge(inputs, &mut target)?.into_iter().collect();
+        let made = added.clone();
+        let is_published = self.publisher.publish_merged(inputs, Change { added, removed: records.to_vec(), ..Change::default() }).await?;
+        if !is_published {
+            self.shelf.remove_unpublished(&made);
+        }
+        Ok(is_published)
     }
 
     /// Whether the disk can take the result and keep its reserve; if it does not say, the merge will find out.

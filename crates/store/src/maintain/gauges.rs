@@ -7,7 +7,7 @@ use crate::tenants::Tenants;
 use crate::write::append::Account;
 
 /// Sets the gauges to what is held now.
-pub(crate) fn report(tenants: &Tenants, account: &Account) {
+pub(crate) fn report(tenants: &Tenants, account: &Account, deletions: usize) {
     let (mut series, mut rows) = (0, [0usize; Table::ALL.len()]);
     let (mut count, mut bytes) = ([0usize; Table::ALL.len()], [0u64; Table::ALL.len()]);
     for (_, store) in tenants.all() {
@@ -23,6 +23,7 @@ pub(crate) fn report(tenants: &Tenants, account: &Account) {
         }
     }
     registry().gauge(names::STORE_ACTIVE_SERIES, &[]).set(series as f64);
+    registry().gauge(names::STORE_DELETIONS, &[]).set(deletions as f64);
     registry().gauge(names::STORE_HEAD_BYTES, &[]).set(account.unpublished_bytes() as f64);
     for (at, table) in Table::ALL.into_iter().enumerate() {
         let labels = [("table", table.as_str())];

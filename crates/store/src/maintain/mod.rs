@@ -2,6 +2,7 @@
 
 pub(crate) mod compact;
 pub(crate) mod gauges;
+mod purge;
 pub(crate) mod quarantine;
 pub(crate) mod retain;
 mod stoppable;
@@ -9,6 +10,7 @@ pub(crate) mod worker;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use signalbox_model::{Clock, ErrorKind, Result};
@@ -34,6 +36,8 @@ pub(crate) struct Maintainer {
     pub(crate) desk: Desk,
     /// Segments that a second look found whole.
     pub(crate) pardoned: Mutex<HashSet<SegmentId>>,
+    /// Whether the next round purges everything that is deleted, however young the deletion.
+    pub(crate) is_purge_due: AtomicBool,
 }
 
 impl Maintainer {
@@ -45,7 +49,10 @@ impl Maintainer {
         self.publisher.settle().await?;
         self.quarantine_damaged().await?;
         self.retain().await?;
-        let compacted = self.compact().await;
+        let compacted = match self.compact().await {
+            Ok(()) => self.purge().await,
+            failed => failed,
+        };
         // A merge may have found damage.
         self.quarantine_damaged().await?;
         self.publisher.remove_retired();

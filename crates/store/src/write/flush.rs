@@ -146,7 +146,7 @@ impl Flusher {
         let Some(cut) = state.pending.clone() else { return Ok(()) };
         if self.publisher.consumed() < cut.position {
             let added = self.write(&cut)?;
-            self.publisher.publish(Change { added, removed: Vec::new(), cut: Some(Arc::clone(&cut)) }).await?;
+            self.publisher.publish(Change { added, cut: Some(Arc::clone(&cut)), ..Change::default() }).await?;
         }
         for (tenant, metadata) in &cut.metadata {
             state.saved.insert((tenant.clone(), metadata.name.clone()), metadata.clone());

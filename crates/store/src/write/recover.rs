@@ -46,6 +46,11 @@ pub(crate) async fn recover(settings: &Settings, shelf: &Shelf, catalog: &dyn Ca
     let files = segment_files(shelf.disk.as_ref(), &layout::segments(&shelf.dir))?;
     let state = begin(shelf, catalog, &files).await?;
     let tenants = Arc::new(Tenants::default());
+    // Before the segments are opened: handles know what is deleted of them.
+    for deletion in &state.deletions {
+        shelf.deletions.note(&Arc::new(deletion.clone()));
+    }
+    shelf.deletions.keep_segments(&state.segments.iter().map(|segment| segment.id).collect());
     let lost = take_segments(shelf, &state, &tenants, &files);
     for (tenant, metadata) in &state.metadata {
         tenants.enter(tenant).metrics.put_metadata(std::slice::from_ref(metadata));

@@ -4,6 +4,7 @@
 mod concurrent;
 mod crash;
 mod damage;
+mod delete;
 mod durable;
 mod faults;
 mod ledger;

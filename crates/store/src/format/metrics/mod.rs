@@ -8,6 +8,7 @@ mod decimal;
 mod exemplars;
 mod histograms;
 mod index;
+mod mask;
 mod merge;
 mod order;
 mod points;

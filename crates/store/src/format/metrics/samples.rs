@@ -55,6 +55,9 @@ impl SamplesWriter {
     /// Appends the samples of a series: in order of time, series in their order. `json` is
     /// the text of the labels; `start_ms` may be empty.
     pub(crate) fn push(&mut self, labels: &Labels, json: &str, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) -> Result<()> {
+        if ts_ms.is_empty() {
+            return Ok(());
+        }
         self.index.push(labels, ts_ms, start_ms.iter().any(|start| *start != 0))?;
         if ts_ms.len() + self.group.times.len() > GROUP_ROWS || self.group.labels.dictionary_bytes() > DICTIONARY_BYTES_MAX {
             self.close_group()?;

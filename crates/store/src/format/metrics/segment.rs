@@ -6,18 +6,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signalbox_model::disk::Disk;
-use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, TimeRange};
+use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, Table, TimeRange};
 
 use super::index::{BLOB, Index};
+use super::mask::Mask;
 use super::units::{Opened, POINT_ROWS, VALUE_ROWS};
+use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment};
 use crate::read::metrics::cache::{Key, Kind, PageCache};
-use crate::read::metrics::matching::{Verdict, judge};
+use crate::read::metrics::matching::{Verdict, judge, select};
 use crate::snapshot::HistogramPoint;
 
 /// A segment of metrics, shared by all readers. What is read of it lies in the cache of the store, so that many cost little.
 #[derive(Debug)]
 pub(crate) struct MetricSegment {
+    file: Arc<File>,
+    /// What is deleted of it, oldest first: nothing of that is read. A later deletion makes another handle of the same file.
+    deletions: Arc<[Arc<Deletion>]>,
+}
+
+/// What all handles of a segment share.
+#[derive(Debug)]
+struct File {
     record: Segment,
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -29,17 +39,33 @@ impl MetricSegment {
     /// A segment of the catalog. Cheap: the file is opened when it is first read, and verified as it is read.
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, record: &Segment, cache: &Arc<PageCache>) -> Arc<Self> {
         let (disk, cache) = (Arc::clone(disk), Arc::clone(cache));
-        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: AtomicBool::new(false) })
+        let file = File { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: AtomicBool::new(false) };
+        Arc::new(Self { file: Arc::new(file), deletions: Arc::default() })
+    }
+
+    /// The same segment with what is deleted of it.
+    pub(crate) fn without(&self, deletions: Arc<[Arc<Deletion>]>) -> Arc<Self> {
+        Arc::new(Self { file: Arc::clone(&self.file), deletions })
+    }
+
+    /// What is deleted of it as this handle sees it, oldest first.
+    pub(crate) fn deletions(&self) -> &[Arc<Deletion>] {
+        &self.deletions
+    }
+
+    /// Whether no other handle reads the file.
+    pub(crate) fn is_last(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && Arc::strong_count(&self.file) == 1
     }
 
     /// The record of the catalog.
     pub(crate) fn record(&self) -> &Segment {
-        &self.record
+        &self.file.record
     }
 
     /// Whether a read has found the file damaged: whoever maintains the catalog quarantines it.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.damaged.load(Ordering::Relaxed)
+        self.file.damaged.load(Ordering::Relaxed)
     }
 
     /// Opens the file and reads all of it against its checksums.
@@ -57,7 +83,7 @@ impl MetricSegment {
             let bytes = opened.bytes();
             Ok((opened, bytes))
         };
-        self.note(self.cache.get(Key::Opened { segment: self.key() }, load))
+        self.note(self.file.cache.get(Key::Opened { segment: self.key() }, load))
     }
 
     /// The index of its series; rebuilt from the columns if it is damaged.
@@ -67,7 +93,7 @@ impl MetricSegment {
             let bytes = index.bytes();
             Ok((index, bytes))
         };
-        self.note(self.cache.get(Key::Index { segment: self.key() }, load))
+        self.note(self.file.cache.get(Key::Index { segment: self.key() }, load))
     }
 
     /// What a matcher says about the series of the index.
@@ -78,7 +104,56 @@ impl MetricSegment {
             let bytes = series.serialized_size() + 256;
             Ok((verdict, bytes))
         };
-        self.cache.get(Key::Verdict { segment: self.key(), matcher: matcher.clone() }, load)
+        self.file.cache.get(Key::Verdict { segment: self.key(), matcher: matcher.clone() }, load)
+    }
+
+    /// What is hidden of it.
+    pub(crate) fn mask(&self, index: &Index) -> Result<Arc<Mask>> {
+        let Some(newest) = self.deletions.last() else { return Ok(Arc::default()) };
+        // A segment keeps its deletions as long as it lives, so the newest one says which they are.
+        let load = || {
+            let mut mask = Mask::default();
+            for deletion in self.deletions.iter() {
+                mask.add(select(&deletion.matchers, index, &mut |matcher| judge(matcher, index).into()), deletion.range);
+            }
+            let bytes = mask.bytes();
+            Ok((mask, bytes))
+        };
+        self.file.cache.get(Key::Mask { segment: self.key(), deletion: newest.number }, load)
+    }
+
+    /// Whether a series may have rows in a range.
+    pub(crate) fn shows(&self, index: &Index, mask: &Mask, ordinal: u32, range: TimeRange) -> bool {
+        let Some(rows) = index.rows(ordinal).filter(|_| index.overlaps(ordinal, range)) else { return false };
+        mask.is_empty() || !mask.hides_all(ordinal, rows.first_ms.max(range.start_ms()), rows.last_ms.min(range.end_ms()))
+    }
+
+    /// Whether rows may be hidden: those of series that have some in the range of a deletion.
+    pub(crate) fn has_deleted_rows(&self) -> Result<bool> {
+        if self.deletions.is_empty() {
+            return Ok(false);
+        }
+        let index = self.index()?;
+        let mask = self.mask(&index)?;
+        Ok(self.deletions.iter().any(|deletion| mask.series().iter().any(|ordinal| index.overlaps(ordinal, deletion.range))))
+    }
+
+    /// Rows of the file that are hidden, ascending.
+    pub(crate) fn hidden_rows(&self) -> Result<Vec<Range<u64>>> {
+        let index = self.index()?;
+        let mask = self.mask(&index)?;
+        let (mut hidden, mut cursor) = (Vec::new(), self.cursor()?);
+        for ordinal in mask.series() {
+            let Some(rows) = index.rows(ordinal) else { continue };
+            let first = u64::from(rows.first_row);
+            if mask.hides_all(ordinal, rows.first_ms, rows.last_ms) {
+                hidden.push(first..first + u64::from(rows.rows));
+                continue;
+            }
+            let times = cursor.times_of(ordinal)?;
+            hidden.extend(mask.hidden_rows(ordinal, times.into_iter()).into_iter().map(|rows| first + rows.start..first + rows.end));
+        }
+        Ok(hidden)
     }
 
     /// A cursor for queries: what it decodes is cached, and series with the same times share them.
@@ -92,9 +167,9 @@ impl MetricSegment {
     }
 
     fn load_opened(&self) -> Result<Opened> {
-        let opened = Opened::new(OpenSegment::open(self.disk.as_ref(), &self.dir, &self.record)?);
-        if opened.rows() != self.record.rows {
-            return Err(Error::corrupt(format!("cannot open segment {}: it has {} rows, want {}", self.record.url, opened.rows(), self.record.rows)));
+        let opened = Opened::new(OpenSegment::open(self.file.disk.as_ref(), &self.file.dir, &self.file.record)?);
+        if opened.rows() != self.file.record.rows {
+            return Err(Error::corrupt(format!("cannot open segment {}: it has {} rows, want {}", self.file.record.url, opened.rows(), self.file.record.rows)));
         }
         Ok(opened)
     }
@@ -102,12 +177,12 @@ impl MetricSegment {
     fn load_index(&self) -> Result<Index> {
         let opened = self.opened()?;
         let stored = opened.segment.blob(BLOB).and_then(|blob| match blob {
-            Some(blob) => Index::decode(&blob, self.record.rows),
+            Some(blob) => Index::decode(&blob, self.file.record.rows),
             None => Err(Error::corrupt("cannot read the index of a segment: there is none")),
         });
         match stored {
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                tracing::warn!(%error, segment = %self.record.url, "cannot read the index of {}, rebuilding it from the columns", self.record.url);
+                tracing::warn!(%error, segment = %self.file.record.url, "cannot read the index of {}, rebuilding it from the columns", self.file.record.url);
                 opened.rebuild_index()
             }
             stored => stored,
@@ -115,13 +190,13 @@ impl MetricSegment {
     }
 
     fn key(&self) -> u64 {
-        u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
+        u64::from(self.file.record.id.epoch) << 32 | u64::from(self.file.record.id.number)
     }
 
     /// Marks the segment if the error says that it is damaged.
     pub(crate) fn noted(&self, error: Error) -> Error {
         if error.kind() == ErrorKind::Corrupt {
-            self.damaged.store(true, Ordering::Relaxed);
+            self.file.damaged.store(true, Ordering::Relaxed);
         }
         error
     }
@@ -165,6 +240,12 @@ pub(crate) struct SamplePiece {
 }
 
 impl SamplePiece {
+    /// Samples that lie nowhere else.
+    pub(crate) fn owned(ts_ms: Vec<i64>, values: Piece<f64>, start_ms: Piece<i64>) -> Self {
+        let inside = 0..ts_ms.len();
+        Self { times: Piece::Own(ts_ms), inside, values, start_ms }
+    }
+
     pub(crate) fn ts_ms(&self) -> &[i64] {
         &self.times[self.inside.clone()]
     }
@@ -179,6 +260,7 @@ pub(crate) struct Cursor<'a> {
     segment: &'a MetricSegment,
     opened: Arc<Opened>,
     pub(crate) index: Arc<Index>,
+    mask: Arc<Mask>,
     reading: Reading,
     times: Last<i64>,
     values: Last<f64>,
@@ -190,13 +272,17 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     fn new(segment: &'a MetricSegment, reading: Reading) -> Result<Self> {
         let (opened, index) = (segment.opened()?, segment.index()?);
-        Ok(Self { segment, opened, index, reading, times: None, values: None, starts: None, histograms: None, exemplars: None })
+        let mask = segment.mask(&index)?;
+        Ok(Self { segment, opened, index, mask, reading, times: None, values: None, starts: None, histograms: None, exemplars: None })
     }
 
     /// The samples of a series in a range, `None` if there is none.
     pub(crate) fn samples(&mut self, ordinal: u32, range: TimeRange) -> Result<Option<SamplePiece>> {
+        if !self.shows(ordinal, range) {
+            return Ok(None);
+        }
         let piece = self.read_samples(ordinal, range);
-        self.segment.note(piece)
+        Ok(self.segment.note(piece)?.and_then(|piece| self.mask.filter_samples(ordinal, piece)))
     }
 
     fn read_samples(&mut self, ordinal: u32, range: TimeRange) -> Result<Option<SamplePiece>> {
@@ -232,25 +318,54 @@ impl<'a> Cursor<'a> {
     /// The histograms of a series in a range.
     pub(crate) fn histograms(&mut self, ordinal: u32, range: TimeRange) -> Result<Vec<HistogramPoint>> {
         let Some(rows) = self.rows(ordinal, range) else { return Ok(Vec::new()) };
-        let points = collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Histograms, (group, at), &mut self.histograms, &|| self.opened.histograms(group, at))
-        });
+        let points = self.read_histograms(rows);
         let points = self.segment.note(points)?;
-        Ok(points.iter().filter(|point| range.start_ms() <= point.ts_ms && point.ts_ms <= range.end_ms()).cloned().collect())
+        let is_wanted = |ts_ms: i64| range.start_ms() <= ts_ms && ts_ms <= range.end_ms() && !self.mask.hides(ordinal, ts_ms);
+        Ok(points.iter().filter(|point| is_wanted(point.ts_ms)).cloned().collect())
     }
 
     /// The exemplars of a series in a range.
     pub(crate) fn exemplars(&mut self, ordinal: u32, range: TimeRange) -> Result<Vec<Exemplar>> {
         let Some(rows) = self.rows(ordinal, range) else { return Ok(Vec::new()) };
-        let points = collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Exemplars, (group, at), &mut self.exemplars, &|| self.opened.exemplars(group, at))
-        });
+        let points = self.read_exemplars(rows);
         let points = self.segment.note(points)?;
-        Ok(points.iter().filter(|point| range.start_ms() <= point.ts_ms && point.ts_ms <= range.end_ms()).cloned().collect())
+        let is_wanted = |ts_ms: i64| range.start_ms() <= ts_ms && ts_ms <= range.end_ms() && !self.mask.hides(ordinal, ts_ms);
+        Ok(points.iter().filter(|point| is_wanted(point.ts_ms)).cloned().collect())
+    }
+
+    /// The times of all rows of a series, hidden ones too.
+    fn times_of(&mut self, ordinal: u32) -> Result<Vec<i64>> {
+        let Some(rows) = self.index.rows(ordinal).copied() else { return Ok(Vec::new()) };
+        let rows = u64::from(rows.first_row)..u64::from(rows.first_row) + u64::from(rows.rows);
+        let times = match self.segment.record().table {
+            Table::Histograms => self.read_histograms(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
+            Table::Exemplars => self.read_exemplars(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
+            _ => collect(&self.opened, rows, usize::MAX, &mut |group, _| {
+                unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
+            })
+            .map(|times| times.to_vec()),
+        };
+        self.segment.note(times)
+    }
+
+    fn read_histograms(&mut self, rows: Range<u64>) -> Result<Piece<HistogramPoint>> {
+        collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
+            unit(self.segment, self.reading, Kind::Histograms, (group, at), &mut self.histograms, &|| self.opened.histograms(group, at))
+        })
+    }
+
+    fn read_exemplars(&mut self, rows: Range<u64>) -> Result<Piece<Exemplar>> {
+        collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
+            unit(self.segment, self.reading, Kind::Exemplars, (group, at), &mut self.exemplars, &|| self.opened.exemplars(group, at))
+        })
+    }
+
+    fn shows(&self, ordinal: u32, range: TimeRange) -> bool {
+        self.segment.shows(&self.index, &self.mask, ordinal, range)
     }
 
     fn rows(&self, ordinal: u32, range: TimeRange) -> Option<Range<u64>> {
-        let rows = self.index.rows(ordinal).filter(|_| self.index.overlaps(ordinal, range))?;
+        let rows = self.index.rows(ordinal).filter(|_| self.shows(ordinal, range))?;
         Some(u64::from(rows.first_row)..u64::from(rows.first_row) + u64::from(rows.rows))
     }
 }
@@ -273,7 +388,7 @@ fn unit<T: Send + Sync + 'static>(
         Reading::Sequential => Arc::new(decode()?),
         Reading::Shared => {
             let key = Key::Unit { segment: segment.key(), kind, group: place.0 as u32, unit: place.1 as u32 };
-            segment.cache.get(key, || decode().map(|rows| (rows.len() * row_bytes + 64, rows)).map(|(bytes, rows)| (rows, bytes)))?
+            segment.file.cache.get(key, || decode().map(|rows| (rows.len() * row_bytes + 64, rows)).map(|(bytes, rows)| (rows, bytes)))?
         }
     };
     *last = Some((place, Arc::clone(&decoded)));

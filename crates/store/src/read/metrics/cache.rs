@@ -26,6 +26,8 @@ pub(crate) enum Key {
     Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
     /// The series that a matcher keeps or drops.
     Verdict { segment: u64, matcher: Matcher },
+    /// What deletions up to one of a number hide.
+    Mask { segment: u64, deletion: u64 },
 }
 
 /// Kind of decoded rows.

@@ -1,13 +1,14 @@
 //! Parts of a scan of a table of metrics: segments, and the buffers of the head.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, TimestampMillisecondArray};
 use arrow::record_batch::RecordBatch;
 use parking_lot::RwLock;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use signalbox_model::builder::DictionaryBuilder;
 use signalbox_model::{Error, Labels, Result, SeriesRef, Table, TimeRange, schema};
@@ -31,7 +32,8 @@ fn read_segment(segment: &Arc<MetricSegment>, request: &ScanRequest) -> Result<B
     let opened = segment.opened()?;
     let metadata = opened.segment.metadata.clone();
     let parquet = metadata.metadata();
-    let groups = (0..parquet.num_row_groups()).filter(|group| may_overlap(parquet.row_group(*group), request.range)).collect();
+    let groups: Vec<usize> = (0..parquet.num_row_groups()).filter(|group| may_overlap(parquet.row_group(*group), request.range)).collect();
+    let selection = if segment.deletions().is_empty() { None } else { Some(shown_rows(&segment.hidden_rows()?, parquet, &groups)) };
     let projection = match &request.projection {
         Some(columns) => ProjectionMask::roots(parquet.file_metadata().schema_descr(), columns.iter().copied()),
         None => ProjectionMask::all(),
@@ -42,12 +44,12 @@ fn read_segment(segment: &Arc<MetricSegment>, request: &ScanRequest) -> Result<B
         let found = failure.lock().take();
         segment.noted(found.unwrap_or_else(|| Error::corrupt(format!("cannot read segment {}: {error}", segment.record().url))))
     };
-    let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
-        .with_row_groups(groups)
-        .with_projection(projection)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|error| failed(&error))?;
+    let mut builder =
+        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_row_groups(groups).with_projection(projection).with_batch_size(BATCH_ROWS);
+    if let Some(selection) = selection {
+        builder = builder.with_row_selection(selection);
+    }
+    let mut batches = builder.build().map_err(|error| failed(&error))?;
     let mut is_over = false;
     Ok(Box::new(std::iter::from_fn(move || {
         if is_over {
@@ -57,6 +59,29 @@ fn read_segment(segment: &Arc<MetricSegment>, request: &ScanRequest) -> Result<B
         is_over = !matches!(next, Some(Ok(_)));
         next.map(|rows| rows.map_err(|error| failed(&error)))
     })))
+}
+
+/// The rows of some row groups without the hidden ones, which are given ascending and by their place in the file.
+fn shown_rows(hidden: &[Range<u64>], parquet: &ParquetMetaData, groups: &[usize]) -> RowSelection {
+    let (mut selectors, mut start) = (Vec::new(), 0u64);
+    for (group, metadata) in parquet.row_groups().iter().enumerate() {
+        let end = start + metadata.num_rows().max(0).cast_unsigned();
+        if groups.contains(&group) {
+            let mut at = start;
+            for rows in &hidden[hidden.partition_point(|rows| rows.end <= start)..] {
+                if rows.start >= end {
+                    break;
+                }
+                let (from, to) = (rows.start.max(start), rows.end.min(end));
+                selectors.push(RowSelector::select((from - at) as usize));
+                selectors.push(RowSelector::skip((to - from) as usize));
+                at = to;
+            }
+            selectors.push(RowSelector::select((end - at) as usize));
+        }
+        start = end;
+    }
+    RowSelection::from(selectors)
 }
 
 /// Whether the times of a row group may lie in a range.

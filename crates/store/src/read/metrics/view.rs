@@ -30,8 +30,9 @@ impl MetricView {
         check_count(found.len(), series_max)?;
         for segment in self.segments(SELECTED, range) {
             let index = segment.index()?;
+            let mask = segment.mask(&index)?;
             for ordinal in ordinals(segment, matchers)? {
-                if let Some(id) = index.id(ordinal).filter(|_| index.overlaps(ordinal, range)) {
+                if let Some(id) = index.id(ordinal).filter(|_| segment.shows(&index, &mask, ordinal, range)) {
                     found.entry(id).or_insert_with(|| index.labels(ordinal));
                 }
             }
@@ -154,8 +155,9 @@ impl MetricView {
             self.find_in_head(matchers, range, &mut |_, labels| visit(&labels));
             for segment in self.segments(SELECTED, range) {
                 let index = segment.index()?;
+                let mask = segment.mask(&index)?;
                 for ordinal in ordinals(segment, matchers)? {
-                    if index.overlaps(ordinal, range) {
+                    if segment.shows(&index, &mask, ordinal, range) {
                         visit(&index.labels(ordinal));
                     }
                 }

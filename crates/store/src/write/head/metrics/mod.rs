@@ -13,11 +13,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use signalbox_model::{Error, KnownSeries, Labels, MetricBatch, MetricMetadata, Result, SeriesEntry, SeriesKey, SeriesRef};
+use roaring::RoaringBitmap;
+use signalbox_model::{Error, KnownSeries, Labels, Matcher, MetricBatch, MetricMetadata, Result, SeriesEntry, SeriesKey, SeriesRef};
 
 use buffers::Buffers;
 use series::SeriesTable;
 use shown::Shown;
+
+use crate::read::metrics::matching::{judge, select};
 
 /// The head of one tenant's metrics.
 #[derive(Debug)]
@@ -146,6 +149,14 @@ impl MetricHead {
         let sealed = cut.sealed.iter().map(|sealed| HeadPart { buffers: Arc::clone(&sealed.buffers), shown: Shown::everything() });
         let active = HeadPart { buffers: Arc::clone(&cut.active), shown: cut.active.shown() };
         HeadView { table: Arc::clone(&self.table), parts: sealed.chain([active]).collect() }
+    }
+
+    /// Whether a series that matches one of the sets of matchers may have rows in the head.
+    pub(crate) fn may_have(&self, sets: &[Vec<Matcher>]) -> bool {
+        let view = self.view();
+        let table = view.table.read();
+        let found = sets.iter().fold(RoaringBitmap::new(), |all, matchers| all | select(matchers, &*table, &mut |matcher| judge(matcher, &*table).into()));
+        found.iter().any(|series| view.buffers.iter().any(|buffers| buffers.slot(SeriesRef(series)).is_some()))
     }
 
     /// Labels of a series that the head knows: what the WAL writes for a series that a replay could not know.
