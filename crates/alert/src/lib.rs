@@ -30,7 +30,4 @@ pub use settings::Settings;
 pub use world::Parts;
 
 #[cfg(test)]
-#[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]
-mod corpus;
-#[cfg(test)]
 mod flow_tests;

@@ -4,6 +4,5 @@
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies, measure time and run on small stacks")]
 
 mod brief;
-mod corpus;
 mod promql;
 mod text;

@@ -1,6 +1,7 @@
-//! Manual clock, simulated disk, mutation of inputs: for tests only.
+//! Manual clock, simulated disk, mutation of inputs, conformance data: for tests only.
 
 pub mod clock;
+pub mod conformance;
 pub mod disk;
 pub mod mutate;
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use signalbox_testkit::conformance as corpus;
 use signalbox_testkit::mutate;
 
 use super::*;
-use crate::corpus;
 
 fn problems(text: &str) -> String {
     parse("r.yaml", text).map(|_| String::new()).unwrap_or_else(|error| error.message().to_owned())

@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 use signalbox_lang::promql;
 use signalbox_testkit::mutate;
 
+use signalbox_testkit::conformance as corpus;
+
 use super::*;
-use crate::corpus;
 
 const NOW_MS: i64 = 1_353_755_652_000;
 

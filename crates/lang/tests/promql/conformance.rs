@@ -6,7 +6,7 @@ use serde_json::Value;
 use signalbox_lang::promql::{self, Expr, ExprKind};
 use signalbox_lang::{Span, duration};
 
-use crate::corpus;
+use signalbox_testkit::conformance as corpus;
 
 /// All that they expect to fail fails when it is evaluated, not when it is parsed.
 const SCRIPTS: [&str; 9] =

@@ -27,7 +27,7 @@ fn check(name: &str, answer: impl Fn(&str) -> Result<String, String>) {
         writeln!(blessed, "{line}\n    {found}").unwrap();
         cases += 1;
     }
-    crate::corpus::report(&path, cases, &failures);
+    signalbox_testkit::conformance::report(&path, cases, &failures);
     if std::env::var("BLESS").is_ok() {
         std::fs::write(&path, &blessed).unwrap();
     }

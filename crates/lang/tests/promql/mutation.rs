@@ -3,7 +3,7 @@
 
 use signalbox_lang::promql;
 
-use crate::corpus;
+use signalbox_testkit::conformance as corpus;
 
 const MUTATIONS_DEFAULT: usize = 4000;
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
