@@ -62,7 +62,7 @@ impl World {
 
     /// Evaluates an expression at an instant; a scalar is a vector with one element without labels.
     pub(crate) async fn ask(&self, expr: Expr, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>> {
-        let request = PromqlRequest { expr, times: Times::Instant(at_ms), lookback: None, timeout: Some(timeout) };
+        let request = PromqlRequest { expr, text: String::new(), times: Times::Instant(at_ms), lookback: None, timeout: Some(timeout) };
         match self.parts.engine.promql(&self.tenant, request).await?.value {
             Value::Vector(vector) => Ok(vector),
             Value::Scalar(ts_ms, value) => Ok(vec![VectorSample { labels: Labels::empty(), ts_ms, point: Point::Float(value) }]),

@@ -103,6 +103,34 @@ impl Histogram {
         }
         buckets
     }
+
+    /// Whether this may follow another histogram of the same counter without a reset: of the same layout, and no count fell.
+    /// `false` does not say that there was a reset: the layouts may differ, or one of the two is no sample of a counter.
+    pub fn has_grown_from(&self, previous: &Self) -> bool {
+        let is_counter = |histogram: &Self| histogram.reset_hint != ResetHint::Gauge && !crate::batch::is_stale_nan(histogram.sum);
+        is_counter(self)
+            && is_counter(previous)
+            && self.schema == previous.schema
+            && self.zero_threshold == previous.zero_threshold
+            && self.custom_values == previous.custom_values
+            && self.count >= previous.count
+            && self.zero_count >= previous.zero_count
+            && have_grown((&self.positive_spans, &self.positive_buckets), (&previous.positive_spans, &previous.positive_buckets))
+            && have_grown((&self.negative_spans, &self.negative_buckets), (&previous.negative_spans, &previous.negative_buckets))
+    }
+}
+
+/// Spans and the counts of their buckets.
+type Side<'a> = (&'a [Span], &'a [f64]);
+
+/// Whether no bucket counts less than before.
+fn have_grown(now: Side<'_>, before: Side<'_>) -> bool {
+    let mut now = indexed(now.0, now.1).peekable();
+    indexed(before.0, before.1).all(|(index, count)| {
+        while now.next_if(|(candidate, _)| *candidate < index).is_some() {}
+        let found = now.peek().filter(|(candidate, _)| *candidate == index).map_or(0.0, |(_, count)| *count);
+        found >= count
+    })
 }
 
 /// One bucket of a histogram.
@@ -221,6 +249,31 @@ mod tests {
                 let (before, after) = (bound(schema, index - 1), bound(schema, index));
                 assert!(before < after || after == f64::INFINITY || after == 0.0, "schema {schema}, index {index}: {before} {after}");
             }
+        }
+    }
+
+    #[test]
+    fn a_counter_has_grown_when_nothing_fell() {
+        let spans = |offset, length| vec![Span { offset, length }];
+        let before =
+            Histogram { count: 3.0, sum: 1.0, positive_spans: spans(1, 2), positive_buckets: vec![1.0, 2.0], custom_values: vec![], ..Histogram::default() };
+        assert!(before.has_grown_from(&before));
+        // A bucket more on each side.
+        let wider = Histogram { count: 5.0, positive_spans: spans(0, 4), positive_buckets: vec![1.0, 1.0, 2.0, 1.0], ..before.clone() };
+        assert!(wider.has_grown_from(&before) && !before.has_grown_from(&wider));
+        let wrong = [
+            Histogram { count: 2.0, ..before.clone() },
+            Histogram { positive_buckets: vec![2.0, 1.0], ..before.clone() },
+            Histogram { positive_spans: spans(2, 2), positive_buckets: vec![3.0, 2.0], ..before.clone() },
+            Histogram { positive_spans: spans(1, 1), positive_buckets: vec![3.0], ..before.clone() },
+            Histogram { schema: 1, ..before.clone() },
+            Histogram { zero_threshold: 1.0, ..before.clone() },
+            Histogram { count: f64::NAN, ..before.clone() },
+            Histogram { reset_hint: ResetHint::Gauge, ..before.clone() },
+            Histogram { sum: f64::from_bits(crate::batch::STALE_NAN_BITS), ..before.clone() },
+        ];
+        for histogram in wrong {
+            assert!(!histogram.has_grown_from(&before), "{histogram:?}");
         }
     }
 

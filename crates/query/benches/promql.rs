@@ -68,7 +68,7 @@ fn main() {
         ("selector", "cpu_seconds_total"),
         ("ratio", "sum by (mode) (rate(cpu_seconds_total[5m])) / ignoring (mode) group_left sum(rate(cpu_seconds_total[5m]))"),
     ] {
-        let request = PromqlRequest { expr: parse(query).unwrap(), times, lookback: None, timeout: None };
+        let request = PromqlRequest { expr: parse(query).unwrap(), text: query.to_owned(), times, lookback: None, timeout: None };
         let mut nanoseconds: Vec<u128> = Vec::new();
         let mut samples = 0;
         for _ in 0..ROUNDS {

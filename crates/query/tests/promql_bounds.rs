@@ -33,7 +33,7 @@ async fn engine(settings: Settings) -> Engine {
 }
 
 fn request(query: &str, times: Times) -> PromqlRequest {
-    PromqlRequest { expr: parse(query).unwrap(), times, lookback: None, timeout: None }
+    PromqlRequest { expr: parse(query).unwrap(), text: query.to_owned(), times, lookback: None, timeout: None }
 }
 
 fn two_hours(step_ms: i64) -> Times {

@@ -38,8 +38,9 @@ async fn evaluate(state: &ApiState, tenant: &Tenant, params: &Params, times: Tim
     let timeout = params::timeout(params)?;
     let lookback = params::lookback(params)?;
     let expr = params::query(params)?;
+    let text = params.get("query").unwrap_or_default().to_owned();
     let started = state.engine.clock().monotonic();
-    let answer = state.engine.promql(tenant, PromqlRequest { expr, times, lookback, timeout }).await?;
+    let answer = state.engine.promql(tenant, PromqlRequest { expr, text, times, lookback, timeout }).await?;
     let took = state.engine.clock().monotonic().saturating_sub(started);
     let stats = params.get("stats").map(|_| stats(&answer, took));
     Ok(render::answer(answer, limit, stats))

@@ -25,6 +25,7 @@ mod number;
 mod ops;
 mod plan;
 mod reads;
+mod resets;
 mod row;
 mod sampling;
 
@@ -42,6 +43,9 @@ pub use listing::{EXEMPLARS_MAX, LISTED_SERIES_MAX, Listing, ListingRequest, Ser
 pub struct PromqlRequest {
     /// The expression, parsed and checked.
     pub expr: Expr,
+    /// The text that the expression was parsed from: places in annotations are lines and columns of it. Without a text
+    /// annotations name no place.
+    pub text: String,
     /// When it is evaluated.
     pub times: Times,
     /// How far back a selector looks for the latest sample; `None` takes the setting.
@@ -171,7 +175,7 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, l
         Times::Range { .. } => range_value(&evaluator, &plan, &frame)?,
     };
     let samples_read = evaluator.samples_read.get();
-    let (warnings, infos) = evaluator.notes.finish();
+    let (warnings, infos) = evaluator.notes.finish(&request.text);
     Ok(PromqlAnswer { value, warnings, infos, samples_read })
 }
 

@@ -13,10 +13,11 @@ use super::number::{format_g, format_g_digits};
 /// Different annotations that one query may have: each metric may be worth one, and nobody reads more.
 const TEXTS_MAX: usize = 1_000;
 
-/// Collects the annotations of a query, each once.
+/// Collects the annotations of a query. What is said of several places is told once, of the last, as Prometheus does.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    texts: RefCell<BTreeMap<(bool, String), ()>>,
+    /// Whether it is a warning, the text, and the offset of the place.
+    texts: RefCell<BTreeMap<(bool, String), u32>>,
     monotonicity: RefCell<BTreeMap<(String, u32), Monotonicity>>,
 }
 
@@ -63,10 +64,11 @@ impl Notes {
     }
 
     fn add(&self, is_warning: bool, span: Span, text: &str) {
-        let kind = if is_warning { "warning" } else { "info" };
         let mut texts = self.texts.borrow_mut();
-        if texts.len() < TEXTS_MAX {
-            texts.insert((is_warning, format!("PromQL {kind}: {text} ({})", position(span))), ());
+        if let Some(start) = texts.get_mut(&(is_warning, text.to_owned())) {
+            *start = span.start.max(*start);
+        } else if texts.len() < TEXTS_MAX {
+            texts.insert((is_warning, text.to_owned()), span.start);
         }
     }
 
@@ -167,17 +169,18 @@ impl Notes {
         known.count += found.count;
     }
 
-    /// Warnings and infos, sorted.
-    pub(super) fn finish(self) -> (Vec<String>, Vec<String>) {
+    /// Warnings and infos, sorted, with places in the text of the query.
+    pub(super) fn finish(self, query: &str) -> (Vec<String>, Vec<String>) {
         let (mut warnings, mut infos) = (Vec::new(), Vec::new());
-        for (is_warning, text) in self.texts.into_inner().into_keys() {
-            if is_warning { &mut warnings } else { &mut infos }.push(text);
+        for ((is_warning, text), start) in self.texts.into_inner() {
+            let (kind, all) = if is_warning { ("warning", &mut warnings) } else { ("info", &mut infos) };
+            all.push(format!("PromQL {kind}: {text}{}", place(query, start)));
         }
         for ((metric, start), found) in self.monotonicity.into_inner() {
             infos.push(format!(
                 "PromQL info: input to histogram_quantile needed to be fixed for monotonicity (see \
                  https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}, from buckets {} to {}, with a max diff of {}, \
-                 over {} samples from {} to {} ({})",
+                 over {} samples from {} to {}{}",
                 for_metric(&metric),
                 format_g(found.bucket_min),
                 format_g(found.bucket_max),
@@ -185,7 +188,7 @@ impl Notes {
                 found.count,
                 rfc3339(found.first_ms),
                 rfc3339(found.last_ms),
-                position(Span { start, end: start }),
+                place(query, start),
             ));
         }
         infos.sort_unstable();
@@ -193,9 +196,12 @@ impl Notes {
     }
 }
 
-/// The engine knows offsets only, not the text: what stands in a later line of the query is told as a column of the first.
-fn position(span: Span) -> String {
-    format!("1:{}", span.start.saturating_add(1))
+/// ` (line:column)`, both from 1, the column in bytes; nothing without a query.
+fn place(query: &str, start: u32) -> String {
+    let Some(before) = query.as_bytes().get(..start as usize).filter(|_| !query.is_empty()) else { return String::new() };
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    format!(" ({}:{})", lines + 1, column + 1)
 }
 
 #[cfg(test)]
@@ -207,11 +213,19 @@ mod tests {
         let notes = Notes::default();
         let span = Span { start: 5, end: 6 };
         notes.possible_non_counter("x", span);
-        notes.possible_non_counter("x", span);
+        notes.possible_non_counter("x", Span { start: 1, end: 2 });
         notes.invalid_quantile(1.5, Span { start: 0, end: 1 });
-        let (warnings, infos) = notes.finish();
+        let (warnings, infos) = notes.finish("rate(x[1m])");
         assert_eq!(infos, ["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\" (1:6)"]);
         assert_eq!(warnings, ["PromQL warning: quantile value should be between 0 and 1, got 1.5 (1:1)"]);
+    }
+
+    #[test]
+    fn places_are_lines_and_columns() {
+        let query = "a +\n  \u{e4} +\n\nb";
+        let places: Vec<String> = [0, 3, 4, 6, 8, 12, 13].iter().map(|start| place(query, *start)).collect();
+        assert_eq!(places, [" (1:1)", " (1:4)", " (2:1)", " (2:3)", " (2:5)", " (4:1)", " (4:2)"]);
+        assert_eq!((place(query, 14), place("", 0)), (String::new(), String::new()));
     }
 
     #[test]
@@ -220,7 +234,7 @@ mod tests {
         let found = Monotonicity { first_ms: 0, last_ms: 0, bucket_min: 0.5, bucket_max: 1.0, difference_max: 2.0, count: 1 };
         notes.forced_monotonicity("h_bucket", found, Span::default());
         notes.forced_monotonicity("h_bucket", Monotonicity { first_ms: 60_000, last_ms: 60_000, difference_max: 3.456, ..found }, Span::default());
-        let (_, infos) = notes.finish();
+        let (_, infos) = notes.finish("h");
         assert_eq!(infos.len(), 1);
         let end = "for metric name \"h_bucket\", from buckets 0.5 to 1, with a max diff of 3.5, over 2 samples from 1970-01-01T00:00:00Z to 1970-01-01T00:01:00Z (1:1)";
         assert!(infos[0].ends_with(end), "{}", infos[0]);

@@ -47,6 +47,8 @@ pub(super) struct Select {
     pub(super) matchers: Vec<Matcher>,
     pub(super) place: Place,
     pub(super) edges: RangeEdges,
+    /// Whether histograms say of each sample whether it was a reset; see `resets`.
+    pub(super) tells_resets: bool,
 }
 
 /// Where on the time axis an instant of evaluation looks.
@@ -169,6 +171,12 @@ impl Planner {
     /// # Errors
     /// `Invalid` where a computed duration is none, and for functions that this engine does not evaluate.
     pub(super) fn plan(&self, expr: &Expr) -> Result<Plan> {
+        let mut plan = self.inner(expr)?;
+        super::resets::mark(&mut plan);
+        Ok(plan)
+    }
+
+    fn inner(&self, expr: &Expr) -> Result<Plan> {
         self.planned(expr).map(once)
     }
 
@@ -211,7 +219,7 @@ impl Planner {
     }
 
     fn select(&self, selector: &VectorSelector) -> Result<Select> {
-        Ok(Select { matchers: selector.matchers.clone(), place: self.place(&selector.offset, selector.at)?, edges: selector.edges })
+        Ok(Select { matchers: selector.matchers.clone(), place: self.place(&selector.offset, selector.at)?, edges: selector.edges, tells_resets: false })
     }
 
     /// The source of a range, and whether it is the same at every step.
@@ -226,7 +234,7 @@ impl Planner {
                 let durations = self.times.durations();
                 let place = self.place(offset, *at)?;
                 let step_ms = step.as_ref().map_or(Ok(self.subquery_step_ms), |step| step.resolve_positive(durations))?.max(1);
-                let source = RangeSource::Subquery { plan: Box::new(self.plan(expr)?), range_ms: range.resolve_positive(durations)?, step_ms, place };
+                let source = RangeSource::Subquery { plan: Box::new(self.inner(expr)?), range_ms: range.resolve_positive(durations)?, step_ms, place };
                 Ok((source, place.at_ms.is_some()))
             }
             _ => Err(Error::internal("cannot plan: a range vector is neither selector nor subquery")),

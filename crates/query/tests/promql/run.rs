@@ -127,13 +127,14 @@ impl World {
         }
     }
 
-    async fn evaluate(&self, expr: &Expr, times: Times) -> Result<PromqlAnswer, Error> {
-        let request = PromqlRequest { expr: expr.clone(), times, lookback: Some(Duration::from_secs(300)), timeout: None };
+    /// Evaluates an expression that was parsed from a text, or is the pinned one of it, whose places are the same.
+    async fn evaluate(&self, text: &str, expr: &Expr, times: Times) -> Result<PromqlAnswer, Error> {
+        let request = PromqlRequest { expr: expr.clone(), text: text.to_owned(), times, lookback: Some(Duration::from_secs(300)), timeout: None };
         self.engine.promql(&self.tenant, request).await
     }
 
     async fn check_range(&self, eval: &Eval, expr: Expr) -> Result<(), String> {
-        match (self.evaluate(&expr, eval.times).await, &eval.fails) {
+        match (self.evaluate(&eval.query, &expr, eval.times).await, &eval.fails) {
             (Err(error), _) => self.check_failure(eval, &error),
             (Ok(_), Some(_)) => Err("does not fail".into()),
             (Ok(answer), None) => {
@@ -145,7 +146,7 @@ impl World {
 
     /// At an instant, and as the middle step of a range.
     async fn check_instant(&self, eval: &Eval, expr: &Expr, at_ms: i64) -> Result<(), String> {
-        let answer = match (self.evaluate(expr, Times::Instant(at_ms)).await, &eval.fails) {
+        let answer = match (self.evaluate(&eval.query, expr, Times::Instant(at_ms)).await, &eval.fails) {
             (Err(error), _) => return self.check_failure(eval, &error),
             (Ok(_), Some(_)) => return Err("does not fail".into()),
             (Ok(answer), None) => answer,
@@ -157,7 +158,7 @@ impl World {
             return Ok(());
         }
         let times = Times::Range { start_ms: at_ms - MINUTE_MS, end_ms: at_ms + MINUTE_MS, step_ms: MINUTE_MS };
-        let range = self.evaluate(expr, times).await.map_err(|error| format!("as a range: fails with {:?}", error.message()))?;
+        let range = self.evaluate(&eval.query, expr, times).await.map_err(|error| format!("as a range: fails with {:?}", error.message()))?;
         let Value::Matrix(series) = range.value else { return Err(format!("a range is {:?}", range.value)) };
         if eval.is_ordered {
             return Ok(());

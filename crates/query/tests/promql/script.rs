@@ -63,14 +63,12 @@ impl Pattern {
         }
     }
 
-    /// Positions in the query are not compared: the text of an answer of the engine has none.
     fn read(kind: &str, text: &str) -> Result<Self, String> {
-        let position = Regex::new(r"\s*(\\?\((\d+|\[0-9\]\+):(\d+|\[0-9\]\+)\\?\))$").unwrap();
-        let text = position.replace(text.trim(), "");
+        let text = text.trim();
         match kind {
             "" => Ok(Self::Any),
-            "msg" => Ok(Self::Message(text.into_owned())),
-            _ => Regex::new(&text).map(Self::Regex).map_err(|error| error.to_string()),
+            "msg" => Ok(Self::Message(text.to_owned())),
+            _ => Regex::new(text).map(Self::Regex).map_err(|error| error.to_string()),
         }
     }
 }

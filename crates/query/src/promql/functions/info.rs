@@ -97,7 +97,7 @@ impl Sources {
         let wanted = IDENTIFYING.map(|label| (label, values(label)));
         let mut rows: Vec<Row> = Vec::new();
         if wanted.iter().any(|(_, values)| !values.is_empty()) {
-            let select = Select { matchers: names.into_iter().chain(of_data.iter().cloned()).collect(), place, edges: RangeEdges::Plain };
+            let select = Select { matchers: names.into_iter().chain(of_data.iter().cloned()).collect(), place, edges: RangeEdges::Plain, tells_resets: false };
             stream_taking(evaluator, &select, frame, Take::TimeOfFloat, &mut |row| {
                 if row.steps.has_histograms() {
                     return Err(Error::invalid(format!("this should be an info metric, with float samples: {}", braces(&row.labels))));

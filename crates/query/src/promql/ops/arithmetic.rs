@@ -160,7 +160,7 @@ mod tests {
         let histogram = Arc::new(Histogram::default());
         assert!(combine(BinaryOp::Add, Cell::Float(1.0), Cell::Histogram(&histogram), Span::default(), &notes).is_none());
         assert!(combine(BinaryOp::Mul, Cell::Float(1.0), Cell::Histogram(&histogram), Span::default(), &notes).is_some());
-        let (_, infos) = notes.finish();
+        let (_, infos) = notes.finish("h");
         assert_eq!(infos, ["PromQL info: incompatible sample types encountered for binary operator \"+\": float + histogram (1:1)"]);
     }
 }

@@ -14,6 +14,7 @@ use crate::promql::eval::{Evaluator, Sink};
 use crate::promql::frame::Frame;
 use crate::promql::functions::{self, Context, Outcome};
 use crate::promql::plan::{OverRange, RangeSource};
+use crate::promql::resets::told;
 use crate::promql::row::{Bitmap, Row, Steps};
 
 /// Samples of one series without staleness markers, ascending in time.
@@ -91,7 +92,12 @@ pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &Ran
             let (before_ms, after_ms) = margins(select.edges, evaluator.lookback_ms);
             let range_ms = (first_ms.saturating_sub(before_ms).saturating_add(1), last_ms.saturating_add(after_ms));
             let mut cleaned = Cleaned::default();
-            evaluator.scan(&select.matchers, range_ms, &mut |series, samples| visit(&series.labels, false, cleaned.of(&samples)))
+            evaluator.scan(&select.matchers, range_ms, &mut |series, samples| {
+                let mut samples = cleaned.of(&samples);
+                let told = select.tells_resets.then(|| told(samples.histograms));
+                samples.histograms = told.as_deref().unwrap_or(samples.histograms);
+                visit(&series.labels, false, samples)
+            })
         }
         RangeSource::Subquery { plan, step_ms, .. } => {
             let Some(inner) = subquery_frame(first_ms, last_ms, *step_ms, evaluator.limits.subquery_steps_max)? else { return Ok(()) };
@@ -320,7 +326,7 @@ mod tests {
     #[test]
     fn windows_are_open_on_the_left() {
         let source = RangeSource::Selector {
-            select: Select { matchers: Vec::new(), place: Place { offset_ms: 0, at_ms: None }, edges: RangeEdges::Plain },
+            select: Select { matchers: Vec::new(), place: Place { offset_ms: 0, at_ms: None }, edges: RangeEdges::Plain, tells_resets: false },
             range_ms: 20,
         };
         let samples = Samples { times: &[10, 20, 30, 40], values: &[1.0, 2.0, 3.0, 4.0], starts: &[], histograms: &[] };

@@ -11,6 +11,7 @@ use signalbox_store::SeriesSamples;
 use crate::promql::eval::{Evaluator, Sink};
 use crate::promql::frame::Frame;
 use crate::promql::plan::{Place, Select};
+use crate::promql::resets::told;
 use crate::promql::row::{Row, Steps};
 
 /// What is taken of a sample.
@@ -38,6 +39,8 @@ pub(in crate::promql) fn stream_taking(evaluator: &Evaluator<'_>, select: &Selec
     let mut row = Row::default();
     evaluator.scan(&select.matchers, (first_ms, select.place.of(frame.last_ms())), &mut |series, samples| {
         row.steps.reset(frame.steps);
+        let told = select.tells_resets.then(|| told(samples.histograms));
+        let samples = SeriesSamples { histograms: told.as_deref().unwrap_or(samples.histograms), ..samples };
         fill(&samples, frame, select.place, lookback_ms, take, &mut row.steps);
         if row.steps.is_empty() {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Reading metrics: selecting series by matchers, and their samples over head and segments.
 
 pub(crate) mod cache;
+mod hints;
 pub(crate) mod matching;
 pub(crate) mod run;
 mod scan;

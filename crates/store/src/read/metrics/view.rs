@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use signalbox_model::{Error, Exemplar, Labels, Matcher, Result, SeriesId, SeriesRef, Table, TimeRange};
 
+use super::hints::{settle_hints, with_predecessors};
 use super::matching::{judge, select};
 use super::run::{Run, sort_exemplars, sort_histograms};
 use crate::format::metrics::{Cursor, MetricSegment};
@@ -45,7 +46,8 @@ impl MetricView {
 
     pub(crate) fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
         let mut samples = self.cursors(Table::Samples, range)?;
-        let mut histograms = self.cursors(Table::Histograms, range)?;
+        let wider = with_predecessors(range);
+        let mut histograms = self.cursors(Table::Histograms, wider)?;
         let refs: Vec<Option<SeriesRef>> = {
             let table = self.head.table.read();
             series.iter().map(|handle| table.find_id(handle.id)).collect()
@@ -56,11 +58,12 @@ impl MetricView {
             let mut points = Vec::new();
             for cursor in &mut histograms {
                 if let Some(ordinal) = cursor.index.find(handle.id) {
-                    points.extend(cursor.histograms(ordinal, range)?);
+                    points.extend(cursor.histograms(ordinal, wider)?);
                 }
             }
-            self.read_head_histograms(series, range, &mut points);
+            self.read_head_histograms(series, wider, &mut points);
             sort_histograms(&mut points);
+            settle_hints(&mut points, range);
             let mut pieces = Vec::new();
             for cursor in &mut samples {
                 if let Some(ordinal) = cursor.index.find(handle.id) {

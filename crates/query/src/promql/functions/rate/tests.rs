@@ -79,7 +79,7 @@ fn the_fast_pass_equals_the_windows() {
     for (function, kernel) in [(Function::Rate, rate as Kernel), (Function::Increase, increase), (Function::Delta, delta)] {
         for range_ms in [30_000, 300_000] {
             let place = Place { offset_ms: 5_000, at_ms: None };
-            let source = RangeSource::Selector { select: Select { matchers: Vec::new(), place, edges: RangeEdges::Plain }, range_ms };
+            let source = RangeSource::Selector { select: Select { matchers: Vec::new(), place, edges: RangeEdges::Plain, tells_resets: false }, range_ms };
             let notes = Notes::default();
             let context = context(&notes, range_ms, RangeEdges::Plain);
             let mut steps = Steps::empty(frame.steps);
