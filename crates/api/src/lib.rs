@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use signalbox_meta::AlertBoard;
+use signalbox_model::Result;
 use signalbox_query::Engine;
 
 pub mod http;
@@ -13,7 +14,13 @@ pub mod jaeger;
 pub mod loki;
 pub mod native;
 pub mod prometheus;
+pub mod settings;
 pub mod tempo;
+
+mod surroundings;
+
+pub use settings::Settings;
+pub use surroundings::Surroundings;
 
 /// What every dialect needs. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,19 +31,44 @@ pub struct ApiState {
     pub(crate) started_ns: i64,
     /// How rules and alerts are.
     pub(crate) alerts: AlertBoard,
+    /// Where the process runs.
+    pub(crate) surroundings: Arc<Surroundings>,
+    /// What Prometheus' dialect needs besides.
+    pub(crate) prometheus: Arc<prometheus::Desk>,
 }
 
 impl ApiState {
-    /// The state of all dialects, without rules.
+    /// The state of all dialects, without rules, with default settings.
     pub fn new(engine: Arc<Engine>) -> Self {
         let started_ns = engine.clock().now_ns();
-        Self { engine, started_ns, alerts: AlertBoard::default() }
+        let prometheus = Arc::new(prometheus::Desk::with_defaults(started_ns));
+        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus }
     }
 
     /// With the board on which rules and alerts are shown.
     #[must_use]
     pub fn with_alerts(self, alerts: AlertBoard) -> Self {
         Self { alerts, ..self }
+    }
+
+    /// With where the process runs.
+    #[must_use]
+    pub fn with_surroundings(self, surroundings: Surroundings) -> Self {
+        Self { surroundings: Arc::new(surroundings), ..self }
+    }
+
+    /// With settings.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Invalid`] names the setting that makes no sense.
+    pub fn with_settings(self, settings: &Settings) -> Result<Self> {
+        let prometheus = Arc::new(prometheus::Desk::new(settings.prometheus.clone(), self.started_ns)?);
+        Ok(Self { prometheus, ..self })
+    }
+
+    /// What operators should know, for whoever finds it out.
+    pub fn notices(&self) -> &prometheus::Notices {
+        &self.prometheus.notices
     }
 }
 
@@ -46,7 +78,6 @@ pub fn router(state: &ApiState) -> axum::Router {
         .nest("/loki", loki::router(state.clone()))
         .nest("/jaeger", jaeger::router(state.clone()))
         .nest("/tempo", tempo::router(state.clone()))
-        .nest("/api/v1", prometheus::router(state.clone()))
-        .nest("/prometheus/api/v1", prometheus::router(state.clone()))
+        .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
 }

@@ -6,11 +6,14 @@
 #![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
 mod brief;
+mod doors;
 mod golden;
 mod hostile;
 mod metrics;
+mod openapi;
 mod prometheus;
 mod rules;
+mod search;
 mod sql;
 mod web;
 mod world;

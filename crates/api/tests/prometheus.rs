@@ -34,7 +34,7 @@ async fn refusals_have_the_words_of_prometheus() {
     let cases = [
         ("query?query=up&limit=x", r#"invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax"#),
         ("query?query=up&limit=-1", r#"invalid parameter "limit": limit must be non-negative"#),
-        ("query?query=up&time=x", r#"invalid parameter "time": Invalid time value for 'time': cannot parse "x" to a valid timestamp"#),
+        ("query?query=up&time=x", r#"invalid parameter "time": invalid time value for 'time': cannot parse "x" to a valid timestamp"#),
         ("query?query=up&timeout=x", r#"invalid parameter "timeout": cannot parse "x" to a valid duration"#),
         ("query?query=up&lookback_delta=x", r#"error parsing lookback delta duration: cannot parse "x" to a valid duration"#),
         ("query?query=", r#"invalid parameter "query": unknown position: parse error: no expression found in input"#),

@@ -52,7 +52,15 @@ impl World {
         Self::new(true).await
     }
 
+    pub(crate) async fn with(prometheus: signalbox_api::prometheus::Settings) -> Self {
+        Self::made(false, prometheus).await
+    }
+
     async fn new(is_flushed: bool) -> Self {
+        Self::made(is_flushed, signalbox_api::prometheus::Settings::default()).await
+    }
+
+    async fn made(is_flushed: bool, prometheus: signalbox_api::prometheus::Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at_ns(T0 + 60_000_000_000));
         let disk = Arc::new(RealDisk::new(dir.path()));
@@ -62,7 +70,9 @@ impl World {
             store.flush().await.unwrap();
         }
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
-        Self { router: signalbox_api::router(&ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board())), _dir: dir }
+        let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board());
+        let state = state.with_settings(&signalbox_api::Settings { prometheus }).unwrap();
+        Self { router: signalbox_api::router(&state), _dir: dir }
     }
 
     pub(crate) fn router(&self) -> &Router {

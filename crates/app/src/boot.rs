@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use signalbox_alert::{Alerting, Parts};
-use signalbox_api::ApiState;
+use signalbox_api::prometheus::Notices;
+use signalbox_api::{ApiState, Surroundings};
 use signalbox_ingest::Ingester;
 use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result};
@@ -51,6 +52,8 @@ pub struct Server {
     store: Store,
     meta: Arc<Meta>,
     alerting: Alerting,
+    clock: Arc<dyn Clock>,
+    notices: Notices,
     phase: Phase,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -112,7 +115,9 @@ impl Bound {
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
-        let api_routes = api_routes(&ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()), config.http.body_bytes_max);
+        let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings(&config)).with_settings(&config.api)?;
+        let notices = api.notices().clone();
+        let api_routes = api_routes(&api, config.http.body_bytes_max);
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
         let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;
 
@@ -130,12 +135,12 @@ impl Bound {
         let stop_watching = CancellationToken::new();
         let watching = config.telemetry.self_watch.then(|| {
             let port = addresses.first().map_or(0, |(_, address)| address.port());
-            let watch = SelfWatch::new(ingester, clock, queue, Identity::of_port(port), admin.start_ns, config.telemetry.metrics_interval_seconds);
+            let watch = SelfWatch::new(ingester, Arc::clone(&clock), queue, Identity::of_port(port), admin.start_ns, config.telemetry.metrics_interval_seconds);
             tokio::spawn(watch.run(stop_watching.clone()))
         });
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
-        Ok(Server { addresses, store, meta, alerting, phase: admin.phase, stop, serving, stop_watching, watching })
+        Ok(Server { addresses, store, meta, alerting, clock, notices, phase: admin.phase, stop, serving, stop_watching, watching })
     }
 }
 
@@ -155,7 +160,9 @@ impl Server {
     /// # Errors
     /// If one is wrong; then the rules in force stay in force.
     pub async fn reload(&self) -> Result<()> {
-        self.alerting.reload().await
+        let reloaded = self.alerting.reload().await;
+        self.notices.reloaded(self.clock.now_ns(), reloaded.is_ok());
+        reloaded
     }
 
     /// Stops: says that it is not ready, takes no more connections, finishes what is under way within the time to drain,
@@ -164,8 +171,9 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, alerting, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        let Self { store, meta, alerting, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
+        notices.close();
         stop.cancel();
         while serving.join_next().await.is_some() {}
         alerting.shutdown().await;
@@ -188,4 +196,15 @@ fn api_routes(state: &ApiState, body_bytes_max: usize) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(body_bytes_max))
         .layer(axum::middleware::map_request(move |request| std::future::ready(bounded(request))))
         .layer(CompressionLayer::new().gzip(true))
+}
+
+fn surroundings(config: &Config) -> Surroundings {
+    let retention = &config.store.retention.metrics;
+    Surroundings {
+        // Where the kernel does not say, the name is unknown.
+        hostname: std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default(),
+        working_dir: std::env::current_dir().map(|dir| dir.display().to_string()).unwrap_or_default(),
+        retention_seconds: retention.max_age_seconds,
+        retention_bytes: retention.max_bytes,
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
+use crate::format::Segment;
 use crate::read::metrics::MetricView;
 use crate::read::rows::RowView;
 use crate::scan::{ScanPart, ScanRequest};
@@ -99,6 +100,11 @@ impl Snapshot {
     /// Of the disk.
     pub fn exemplars(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
         self.metrics.exemplars(matchers, range)
+    }
+
+    /// The segments of floats, histograms and exemplars, oldest first.
+    pub fn metric_segments(&self) -> impl Iterator<Item = &Segment> {
+        self.metrics.segments.iter().map(|segment| segment.record())
     }
 
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema

@@ -40,7 +40,7 @@ pub(super) fn instant_ms(text: &str) -> Result<i64, String> {
 
 /// An instant that may be missing.
 pub(super) fn optional_instant_ms(params: &Params, name: &str) -> Result<Option<i64>, Refusal> {
-    let parse = |text| instant_ms(text).map_err(|error| Refusal::parameter(name, format!("Invalid time value for '{name}': {error}")));
+    let parse = |text| instant_ms(text).map_err(|error| Refusal::parameter(name, format!("invalid time value for '{name}': {error}")));
     params.get(name).map(parse).transpose()
 }
 
@@ -93,6 +93,21 @@ fn integer(text: &str) -> Result<i64, String> {
     })
 }
 
+/// A boolean as Go's `strconv.ParseBool` reads it.
+pub(super) fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// A boolean parameter of the search endpoints.
+pub(super) fn boolean(params: &Params, name: &str, default: bool) -> Result<bool, Refusal> {
+    let Some(text) = params.get(name) else { return Ok(default) };
+    parse_bool(text).ok_or_else(|| Refusal::bad_data(format!("invalid {name} {}: must be boolean", quote(text))))
+}
+
 /// A bound of the metadata, of which what is negative is none.
 pub(super) fn metadata_limit(params: &Params, name: &str) -> Result<Option<usize>, Refusal> {
     let Some(text) = params.get(name) else { return Ok(None) };
@@ -142,7 +157,7 @@ fn listing_with(params: &Params, refuse: fn(String) -> Refusal) -> Result<Listin
     Ok(ListingRequest { sets, range: TimeRange::from_ms(start_ms, end_ms), limit })
 }
 
-fn matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>, String> {
+pub(super) fn matcher_sets(params: &Params) -> Result<Vec<Vec<Matcher>>, String> {
     let sets: Result<Vec<_>, _> = params.all("match[]").map(parse_matchers).collect();
     let sets = sets.map_err(|error| error.to_string())?;
     if sets.iter().any(|matchers| matchers.iter().all(Matcher::matches_empty)) {

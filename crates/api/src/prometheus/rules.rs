@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use signalbox_lang::promql::parse_matchers;
+use signalbox_lang::text::quote;
 use signalbox_meta::{AlertingStatus, GroupStatus, RuleKind, RuleStatus};
 use signalbox_model::Matcher;
 use signalbox_model::attributes::write_json_string;
 
 use super::alerts::write_alerts;
 use super::number::write_value;
+use super::params::parse_bool;
 use super::refusal::Refusal;
 use super::render;
 use crate::ApiState;
@@ -112,16 +114,12 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Go's `strconv.ParseBool`.
 fn without_alerts(params: &Params) -> Result<bool, Refusal> {
-    match params.get("exclude_alerts").unwrap_or("").to_lowercase().as_str() {
-        "" | "0" | "f" | "false" => Ok(false),
-        "1" | "t" | "true" => Ok(true),
-        other => {
-            let reason = format!("error converting exclude_alerts: strconv.ParseBool: parsing {other:?}: invalid syntax");
-            Err(Refusal::parameter("exclude_alerts", reason))
-        }
-    }
+    let Some(text) = params.get("exclude_alerts").map(str::to_lowercase) else { return Ok(false) };
+    parse_bool(&text).ok_or_else(|| {
+        let reason = format!("error converting exclude_alerts: strconv.ParseBool: parsing {}: invalid syntax", quote(&text));
+        Refusal::parameter("exclude_alerts", reason)
+    })
 }
 
 fn page(params: &Params) -> Result<Option<Page<'_>>, Refusal> {

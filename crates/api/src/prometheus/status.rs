@@ -1,76 +1,107 @@
-//! Who answers.
-
-use std::collections::BTreeMap;
+//! Who answers, and how it was started.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use signalbox_model::TimeRange;
-use signalbox_query::promql::ListingRequest;
+use signalbox_lang::duration;
+use signalbox_telemetry::{names, process, registry};
 
-use super::params;
-use super::refusal::Refusal;
 use super::render;
 use crate::ApiState;
-use crate::http::{Asker, Params};
 
-/// Entries of each list of `status/tsdb` when none are asked for, as in Prometheus.
-const TOP_DEFAULT: usize = 10;
-/// How far back a series counts, in milliseconds: about what the head of a Prometheus holds.
-const ACTIVE_MS: i64 = 3 * 3_600_000;
+/// What Go says for "no bound on memory".
+const NO_MEMORY_LIMIT: i64 = i64::MAX;
+
+fn build() -> Value {
+    json!({ "version": env!("CARGO_PKG_VERSION"), "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "" })
+}
 
 /// `GET /status/buildinfo`
 pub(super) async fn build_info() -> Response {
-    let version = env!("CARGO_PKG_VERSION");
-    let data = json!({ "version": version, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "", "application": "signalbox" });
+    render::success(&build().to_string())
+}
+
+/// `GET /version`, beside the API: the same without an envelope.
+pub(super) async fn version() -> Response {
+    ([(CONTENT_TYPE, "application/json")], format!("{}\n", build())).into_response()
+}
+
+/// `GET /status/runtimeinfo`. What is Go's has the nearest truth: threads for goroutines, cores for `GOMAXPROCS`.
+pub(super) async fn runtime_info(State(state): State<ApiState>) -> Response {
+    let time = |ns: i64| jiff::Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default().to_string();
+    let (configured_at_ns, is_configured) = state.prometheus.notices.configured();
+    let surroundings = &state.surroundings;
+    let reading = |readings: Vec<signalbox_telemetry::Reading>, name: names::Name| -> i64 {
+        readings.iter().filter(|reading| reading.family == name.name).map(|reading| reading.value as i64).sum()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let data = json!({
+        "startTime": time(state.started_ns),
+        "CWD": surroundings.working_dir,
+        "hostname": surroundings.hostname,
+        "serverTime": time(state.engine.clock().now_ns()),
+        "reloadConfigSuccess": is_configured,
+        "lastConfigTime": time(configured_at_ns),
+        "corruptionCount": reading(registry().read(), names::STORE_CORRUPTION_DETECTED_TOTAL),
+        "goroutineCount": reading(process::readings(state.started_ns), names::PROCESS_THREADS),
+        "GOMAXPROCS": cores,
+        "GOMEMLIMIT": NO_MEMORY_LIMIT,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": retention(&state),
+    });
     render::success(&data.to_string())
 }
 
-/// `GET /status/runtimeinfo`: what is known of the process here.
-pub(super) async fn runtime_info(State(state): State<ApiState>) -> Response {
-    let time = |ns: i64| jiff::Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default().to_string();
-    let (started, now) = (state.started_ns, state.engine.clock().now_ns());
-    render::success(&json!({ "startTime": time(started), "serverTime": time(now) }).to_string())
+/// As Prometheus says it: `15d`, `15d or 512MB`; nothing when all is kept.
+fn retention(state: &ApiState) -> String {
+    let (seconds, bytes) = (state.surroundings.retention_seconds, state.surroundings.retention_bytes);
+    let age = (seconds > 0).then(|| duration::format_ms(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)));
+    let size = (bytes > 0).then(|| size_text(bytes));
+    age.into_iter().chain(size).collect::<Vec<_>>().join(" or ")
 }
 
-/// `GET /status/tsdb?limit=`: which names and labels have the most series, over the last three hours. There are no chunks here.
-pub(super) async fn tsdb(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let top = params::limit(&params)?.unwrap_or(TOP_DEFAULT);
-    let now_ms = state.engine.clock().now_ms();
-    let range = TimeRange::from_ms(now_ms.saturating_sub(ACTIVE_MS), now_ms);
-    let series = state.engine.series(&tenant, ListingRequest { sets: Vec::new(), range, limit: None }).await?.results;
-    let mut names: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for (name, value) in series.iter().flatten() {
-        *pairs.entry((name, value)).or_default() += 1;
+/// Bytes with the largest unit that divides them, as Prometheus writes sizes.
+fn size_text(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KB", "MB", "GB", "TB", "PB", "EB"];
+    let (mut rest, mut unit) = (bytes, 0);
+    while rest != 0 && rest % 1024 == 0 && unit + 1 < UNITS.len() {
+        rest /= 1024;
+        unit += 1;
     }
-    let (mut values, mut bytes): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
-    for ((name, value), count) in &pairs {
-        *values.entry(name).or_default() += 1;
-        *bytes.entry(name).or_default() += value.len() as u64;
-        if *name == signalbox_model::labels::METRIC_NAME {
-            names.insert(value, *count);
+    format!("{rest}{}", UNITS[unit])
+}
+
+/// `GET /status/config`: what a `prometheus.yml` would say.
+pub(super) async fn config(State(state): State<ApiState>) -> Response {
+    let mut yaml = String::from("global:\n");
+    let labels = &state.prometheus.external_labels;
+    if labels.is_empty() {
+        yaml.push_str("  external_labels: {}\n");
+    } else {
+        yaml.push_str("  external_labels:\n");
+        for (name, value) in labels.iter() {
+            // JSON is YAML.
+            yaml.push_str(&format!("    {}: {}\n", json!(name), json!(value)));
         }
     }
-    let texts: Vec<(String, u64)> = pairs.iter().map(|((name, value), count)| (format!("{name}={value}"), *count)).collect();
-    let data = json!({
-        "headStats": {
-            "numSeries": series.len(),
-            "numLabelPairs": pairs.len(),
-            "chunkCount": 0,
-            "minTime": range.start_ms(),
-            "maxTime": range.end_ms(),
-        },
-        "seriesCountByMetricName": largest(names.into_iter(), top),
-        "labelValueCountByLabelName": largest(values.into_iter(), top),
-        "memoryInBytesByLabelName": largest(bytes.into_iter(), top),
-        "seriesCountByLabelValuePair": largest(texts.iter().map(|(text, count)| (text.as_str(), *count)), top),
-    });
-    Ok(render::success(&data.to_string()))
+    render::success(&json!({ "yaml": yaml }).to_string())
 }
 
-fn largest<'a>(counts: impl Iterator<Item = (&'a str, u64)>, top: usize) -> Vec<Value> {
-    let mut counts: Vec<(&str, u64)> = counts.collect();
-    counts.sort_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
-    counts.into_iter().take(top).map(|(name, value)| json!({ "name": name, "value": value })).collect()
+/// `GET /status/walreplay`: nothing is left to replay, or nobody would answer but "not yet".
+pub(super) async fn wal_replay() -> Response {
+    render::success("{\"min\":0,\"max\":0,\"current\":0}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_prometheus_does() {
+        for (bytes, want) in [(1, "1B"), (1023, "1023B"), (1024, "1KB"), (512 << 20, "512MB"), (1536 << 20, "1536MB"), (1 << 60, "1EB")] {
+            assert_eq!(size_text(bytes), want);
+        }
+    }
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub store: signalbox_store::Settings,
     /// What questions may cost.
     pub query: signalbox_query::Settings,
+    /// How questions are answered.
+    pub api: signalbox_api::Settings,
     /// Rules, alerts and when they are told.
     pub alert: signalbox_alert::Settings,
     /// Who is told, and how.
@@ -47,6 +49,7 @@ impl Default for Config {
             ingest: signalbox_ingest::Settings::default(),
             store: signalbox_store::Settings::default(),
             query: signalbox_query::Settings::default(),
+            api: signalbox_api::Settings::default(),
             alert: signalbox_alert::Settings::default(),
             notify: signalbox_notify::Settings::default(),
             telemetry: signalbox_telemetry::Settings::default(),

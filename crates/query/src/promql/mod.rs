@@ -35,6 +35,9 @@ use plan::{Node, Plan, Planner};
 use row::{Cell, Row};
 
 mod listing;
+mod raw;
+
+pub use raw::{RawSeries, SegmentSummary, Selection};
 
 pub use listing::{EXEMPLARS_MAX, LISTED_SERIES_MAX, Listing, ListingRequest, SeriesExemplars};
 

@@ -1,0 +1,13 @@
+//! Settings of the query APIs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::prometheus;
+
+/// Settings of the query APIs, one section a dialect.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Prometheus' API.
+    pub prometheus: prometheus::Settings,
+}
