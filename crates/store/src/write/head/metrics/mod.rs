@@ -156,7 +156,7 @@ impl MetricHead {
         let view = self.view();
         let table = view.table.read();
         let found = sets.iter().fold(RoaringBitmap::new(), |all, matchers| all | select(matchers, &*table, &mut |matcher| judge(matcher, &*table).into()));
-        found.iter().any(|series| view.buffers.iter().any(|buffers| buffers.slot(SeriesRef(series)).is_some()))
+        found.iter().any(|series| view.parts.iter().any(|part| part.buffers.slot(SeriesRef(series)).is_some()))
     }
 
     /// Labels of a series that the head knows: what the WAL writes for a series that a replay could not know.
