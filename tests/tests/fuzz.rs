@@ -15,6 +15,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("OTLP traces, JSON", "receive", "otlp_json_traces", "tests/main/brief.rs", "otlp_json_traces"),
     ("remote write 1.0", "receive", "remote_write_v1", "tests/main/brief.rs", "remote_write_v1"),
     ("remote write 2.0", "receive", "remote_write_v2", "tests/main/brief.rs", "remote_write_v2"),
+    ("InfluxDB's line protocol", "receive", "influx_lines", "tests/main/brief.rs", "influx_lines"),
+    ("statements of InfluxQL", "receive", "influx_query", "tests/main/brief.rs", "influx_query"),
     ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
     ("PromQL", "lang", "promql", "tests/brief.rs", "promql"),
     ("lists of matchers", "lang", "matchers", "tests/brief.rs", "matchers"),

@@ -41,6 +41,7 @@ pub struct Bound {
     http: Gate,
     otlp_grpc: Gate,
     otlp_http: Gate,
+    influx: Gate,
     stop: CancellationToken,
     serving: JoinSet<()>,
 }
@@ -69,12 +70,13 @@ impl Bound {
     pub async fn bind(config: Config, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Result<Self> {
         let admin = Admin { phase: Phase::default(), start_ns: clock.now_ns() };
         let closed = || Gate::closed(admin::router_before_the_store(admin.clone()));
-        let (http, otlp_grpc, otlp_http) = (closed(), closed(), closed());
+        let (http, otlp_grpc, otlp_http, influx) = (closed(), closed(), closed(), closed());
         let otlp = &config.receive.otlp;
         let wanted = [
             ("http", config.http.listen.as_str(), "--http-listen", &http),
             ("otlp-grpc", otlp.grpc_listen.as_str(), "--otlp-grpc-listen", &otlp_grpc),
             ("otlp-http", otlp.http_listen.as_str(), "--otlp-http-listen", &otlp_http),
+            ("influx", config.receive.influx.listen.as_str(), "receive.influx.listen", &influx),
         ];
         let mut listeners = Vec::new();
         for (door, listen, flag, gate) in wanted.into_iter().filter(|(_, listen, _, _)| !listen.is_empty()) {
@@ -85,10 +87,10 @@ impl Bound {
         for (listener, gate) in listeners {
             serving.spawn(serve::serve(listener, gate, config.http.clone(), stop.clone()));
         }
-        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, stop, serving })
+        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving })
     }
 
-    /// The doors (`http`, `otlp-grpc`, `otlp-http`) and where they are.
+    /// The doors (`http`, `otlp-grpc`, `otlp-http`, `influx`) and where they are.
     pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
@@ -98,7 +100,7 @@ impl Bound {
     /// # Errors
     /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
-        let Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, stop, serving } = self;
+        let Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving } = self;
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));
         let store = Store::open(config.store.clone(), &config.data_dir, disk, Arc::clone(&clock)).await?;
@@ -114,6 +116,7 @@ impl Bound {
         let settings = &config.receive;
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
+        let influx_routes = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
         let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings(&config)).with_settings(&config.api)?;
         let notices = api.notices().clone();
@@ -125,12 +128,13 @@ impl Bound {
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
         http.open(
             front
-                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes))
+                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()))
                 .merge(front.before(Side::Read, api_routes))
                 .merge(front.before(Side::Own, admin::router(admin.clone()).merge(web::router()))),
         );
         otlp_grpc.open(front.before(Side::Write, grpc_routes));
         otlp_http.open(front.before(Side::Write, otlp_routes));
+        influx.open(front.before(Side::Write, influx_routes));
 
         let stop_watching = CancellationToken::new();
         let watching = config.telemetry.self_watch.then(|| {

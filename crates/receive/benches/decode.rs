@@ -11,6 +11,7 @@ use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{KnownSeries, Signal, TimeRange};
 use signalbox_proto::otlp::collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest};
 use signalbox_proto::{remote_write_v1, remote_write_v2};
+use signalbox_receive::influx;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::{Context, Decoded};
@@ -45,6 +46,13 @@ fn decoders(criterion: &mut Criterion) {
     });
     let bytes = requests::remote_write_v2();
     compare::<remote_write_v2::Request>(criterion, "remote write 2.0", &bytes, &|known| remote_write::decode(Version::V2, &bytes, &context(known)).unwrap());
+    let bytes = requests::influx();
+    let mut group = criterion.benchmark_group("influx");
+    group.throughput(Throughput::Elements(requests::ROWS));
+    let decode = |known: &dyn KnownSeries| influx::decode(black_box(&bytes), &context(known), &influx::Target::default(), &influx::Translation::default());
+    group.bench_function("columns", |bencher| bencher.iter(|| decode(&requests::AllKnown)));
+    group.bench_function("columns, series new", |bencher| bencher.iter(|| decode(&NoKnownSeries)));
+    group.finish();
 }
 
 criterion_group!(benches, decoders);

@@ -1,6 +1,6 @@
 //! Decodes one request over and over: for profilers that count instructions.
 //!
-//! `decode {metrics|logs|spans|v1|v2} {columns|new|types|nothing} ROUNDS`; subtract `nothing`, which only makes the request.
+//! `decode {metrics|logs|spans|v1|v2|influx} {columns|new|types|nothing} ROUNDS`; subtract `nothing`, which only makes the request.
 #![allow(clippy::unwrap_used, reason = "a measurement stops at the first failure")]
 
 #[path = "../benches/requests/mod.rs"]
@@ -14,6 +14,7 @@ use signalbox_model::{KnownSeries, Signal, TimeRange};
 use signalbox_proto::otlp::collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest};
 use signalbox_proto::{remote_write_v1, remote_write_v2};
 use signalbox_receive::Context;
+use signalbox_receive::influx;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 
@@ -25,6 +26,7 @@ fn main() {
         "logs" => requests::logs(),
         "spans" => requests::spans(),
         "v1" => requests::remote_write_v1(),
+        "influx" => requests::influx(),
         _ => requests::remote_write_v2(),
     };
     let known: &dyn KnownSeries = if how == "new" { &NoKnownSeries } else { &requests::AllKnown };
@@ -36,6 +38,7 @@ fn main() {
             ("logs", "types") => drop(black_box(ExportLogsServiceRequest::decode(&*bytes).unwrap())),
             ("spans", "types") => drop(black_box(ExportTraceServiceRequest::decode(&*bytes).unwrap())),
             ("v1", "types") => drop(black_box(remote_write_v1::WriteRequest::decode(&*bytes).unwrap())),
+            ("influx", _) => drop(black_box(influx::decode(&bytes, &context, &influx::Target::default(), &influx::Translation::default()))),
             (_, "types") => drop(black_box(remote_write_v2::Request::decode(&*bytes).unwrap())),
             ("v1", _) => drop(black_box(remote_write::decode(Version::V1, &bytes, &context).unwrap())),
             ("v2", _) => drop(black_box(remote_write::decode(Version::V2, &bytes, &context).unwrap())),

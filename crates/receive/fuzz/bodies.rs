@@ -3,6 +3,7 @@
 use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{ErrorKind, Result, Signal, TimeRange};
 use signalbox_receive::compression::{Encoding, decompress as plain};
+use signalbox_receive::influx;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::{Budget, Context};
@@ -62,6 +63,25 @@ pub(crate) fn remote_write_v1(bytes: &[u8]) {
 /// Remote write 2.0, uncompressed.
 pub(crate) fn remote_write_v2(bytes: &[u8]) {
     understood_or_refused(remote_write::decode(Version::V2, bytes, &context()));
+}
+
+/// InfluxDB's line protocol. Every line is taken or refused, and says where it is.
+pub(crate) fn influx_lines(bytes: &[u8]) {
+    let (decoded, report) = influx::decode(bytes, &context(), &influx::Target::default(), &influx::Translation::default());
+    let rejected: u64 = decoded.rejected.iter().map(|rejected| rejected.rows).sum();
+    assert_eq!(rejected, report.refused);
+    let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    assert!(report.taken + report.refused <= lines);
+    assert!(report.faults.iter().all(|told| (1..=lines).contains(&told.fault.line)));
+}
+
+/// Statements of InfluxQL.
+pub(crate) fn influx_query(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(statements) = influx::query::parse(text)
+    {
+        influx::query::answer(&statements, &[]);
+    }
 }
 
 /// Compressed bytes; the first says how. The limit holds.

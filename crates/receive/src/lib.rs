@@ -6,8 +6,10 @@
 pub mod compression;
 pub mod door;
 pub mod http;
+pub mod influx;
 pub mod otlp;
 pub mod remote_write;
+mod series;
 pub mod wire;
 
 pub use door::{Budget, Context, Decoded, Entry};
@@ -22,6 +24,8 @@ pub struct Settings {
     pub otlp: otlp::Settings,
     /// Prometheus remote write.
     pub remote_write: remote_write::Settings,
+    /// InfluxDB's line protocol.
+    pub influx: influx::Settings,
     /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
     /// with a time to retry. Raise it on machines with memory to spare and many senders.
     pub in_flight_bytes_max: usize,
@@ -29,7 +33,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { otlp: otlp::Settings::default(), remote_write: remote_write::Settings::default(), in_flight_bytes_max: 512 << 20 }
+        Self {
+            otlp: otlp::Settings::default(),
+            remote_write: remote_write::Settings::default(),
+            influx: influx::Settings::default(),
+            in_flight_bytes_max: 512 << 20,
+        }
     }
 }
 
@@ -40,6 +49,8 @@ pub enum Receiver {
     Otlp(otlp::Settings),
     /// Prometheus remote write.
     RemoteWrite(remote_write::Settings),
+    /// InfluxDB's line protocol.
+    Influx(influx::Settings),
 }
 
 impl Receiver {
@@ -51,6 +62,7 @@ impl Receiver {
         match self {
             Self::Otlp(settings) => otlp::routes(entry, settings),
             Self::RemoteWrite(settings) => Ok(remote_write::routes(entry, settings)),
+            Self::Influx(settings) => Ok(influx::routes(entry, settings)),
         }
     }
 }

@@ -20,6 +20,7 @@ names! {
     RECEIVE_BYTES_TOTAL = "signalbox_receive_bytes_total", "Bytes of request bodies as received, by protocol.";
     RECEIVE_ROWS_TOTAL = "signalbox_receive_rows_total", "Samples, log records and spans acknowledged, by protocol and signal.";
     RECEIVE_REJECTED_ROWS_TOTAL = "signalbox_receive_rejected_rows_total", "Samples, log records and spans refused, by protocol and reason.";
+    RECEIVE_DROPPED_FIELDS_TOTAL = "signalbox_receive_dropped_fields_total", "Fields of points that were taken without them, by protocol and reason: text, for which metrics have no place.";
     INGEST_ROWS_TOTAL = "signalbox_ingest_rows_total", "Rows admitted by signal.";
     INGEST_REJECTED_ROWS_TOTAL = "signalbox_ingest_rejected_rows_total", "Rows refused by reason.";
     STORE_WAL_BYTES_TOTAL = "signalbox_store_wal_bytes_total", "Bytes appended to the WAL.";

@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Address and port of the API, the UI, Prometheus remote write and OTLP/HTTP; port 0 takes a free one. There is no
+    /// Address and port of the API, the UI, Prometheus remote write, InfluxDB's line protocol and OTLP/HTTP; port 0 takes a free one. There is no
     /// authentication: listen on other addresses than the local one only in a trusted network.
     pub listen: String,
     /// Connections of each address at a time; more wait in the queue of the system.
@@ -69,7 +69,7 @@ impl Default for Settings {
 /// An address that is bound and not yet served.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// What it is called in output: `http`, `otlp-grpc`, `otlp-http`.
+    /// What it is called in output: `http`, `otlp-grpc`, `otlp-http`, `influx`.
     pub door: &'static str,
     /// The address, with the port that the system chose.
     pub address: SocketAddr,

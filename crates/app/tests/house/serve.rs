@@ -54,6 +54,29 @@ async fn remote_write_is_taken_at_both_paths() {
 }
 
 #[tokio::test]
+async fn points_of_influx_are_taken_at_the_main_address_and_at_their_own() {
+    let world = World::open_with(|config| "127.0.0.1:0".clone_into(&mut config.receive.influx.listen)).await;
+    for (at, door) in ["http", "influx"].into_iter().enumerate() {
+        for (way, path) in
+            ["/write?db=telegraf", "/influx/write?db=telegraf", "/api/v2/write?bucket=telegraf", "/api/v3/write_lp?db=telegraf"].into_iter().enumerate()
+        {
+            let body = format!("cpu,host=a,door={door},way={way} idle=9{at}.5");
+            let answer = world.client.post(world.url(door, path)).body(body).send().await.unwrap();
+            assert_eq!(answer.status(), 204, "{door} {path}");
+        }
+        for (path, status) in [("/ping", 204), ("/health", 200), ("/query?q=SHOW%20DATABASES", 200)] {
+            let answer = world.client.get(world.url(door, path)).send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), answer.headers()["x-influxdb-version"].to_str().unwrap()), (status, "1.8.10"), "{door} {path}");
+        }
+    }
+    // The paths of others are still theirs.
+    let (_, found) = world.get("/api/v1/query?query=sum%20by%20(db,host,door)%20(cpu_idle)").await;
+    let values: Vec<_> = found["data"]["result"].as_array().unwrap().iter().map(|series| (series["metric"].to_string(), series["value"][1].clone())).collect();
+    let metric = |door: &str| format!("{{\"db\":\"telegraf\",\"door\":\"{door}\",\"host\":\"a\"}}");
+    assert_eq!(values, [(metric("http"), "362".into()), (metric("influx"), "366".into())], "{found}");
+}
+
+#[tokio::test]
 async fn it_is_ready_when_the_store_is_open_and_not_before() {
     let dir = tempfile::tempdir().unwrap();
     let bound = Bound::bind(config(dir.path()), Arc::new(SystemClock), Arc::new(Queue::default())).await.unwrap();

@@ -173,3 +173,17 @@ pub(crate) fn remote_write_v2() -> Vec<u8> {
     }
     v2::Request { symbols, timeseries }.encode_to_vec()
 }
+
+/// Points of InfluxDB's line protocol as Telegraf writes them: 10 fields each.
+pub(crate) fn influx() -> Vec<u8> {
+    let mut body = String::new();
+    for number in 0..ROWS / 10 {
+        let (host, cpu) = (number / 16, number % 16);
+        body.push_str(&format!("cpu,cpu=cpu{cpu},host=node-{host}.shop.example,rack=r{},region=eu-west-1 ", host % 8));
+        let fields = ["guest", "guest_nice", "idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"];
+        let values: Vec<String> = fields.iter().enumerate().map(|(at, field)| format!("usage_{field}={}", (number * 7 + at as u64) as f64 / 13.0)).collect();
+        body.push_str(&values.join(","));
+        body.push_str(&format!(" {NOW_NS}\n"));
+    }
+    body.into_bytes()
+}

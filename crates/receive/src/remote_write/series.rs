@@ -1,45 +1,28 @@
 //! What both versions have in common: the table of series of a request, the rules for labels, exemplars, metadata.
 
-use hashbrown::HashMap;
 use signalbox_model::labels::METRIC_NAME;
-use signalbox_model::{Exemplar, KnownSeries, Labels, MetricBatch, MetricKind, SeriesEntry, SeriesKey, SpanId, TraceId};
+use signalbox_model::{Exemplar, KnownSeries, Labels, MetricBatch, MetricKind, SpanId, TraceId};
 
 use crate::door::{Decoded, Rejections};
+use crate::series::RequestSeries;
 
 /// Why a row or a series is not taken: a reason for the counter and a sentence for the sender.
 pub(super) type Fault = (&'static str, String);
 
 /// The batch of a request in the making.
 pub(super) struct Writer<'c> {
-    known: &'c dyn KnownSeries,
-    index: HashMap<u128, u32>,
+    pub(super) series: RequestSeries<'c>,
     pub(super) batch: MetricBatch,
     pub(super) rejections: Rejections,
 }
 
 impl<'c> Writer<'c> {
     pub(super) fn new(known: &'c dyn KnownSeries) -> Self {
-        Self { known, index: HashMap::new(), batch: MetricBatch::default(), rejections: Rejections::default() }
+        Self { series: RequestSeries::new(known), batch: MetricBatch::default(), rejections: Rejections::default() }
     }
 
-    /// The index of a series if this request or the head knows its key.
-    pub(super) fn find(&mut self, key: SeriesKey) -> Option<u32> {
-        if let Some(index) = self.index.get(&key.0) {
-            return Some(*index);
-        }
-        let known = self.known.find(key)?;
-        Some(self.add(key, SeriesEntry::Known(known)))
-    }
-
-    /// The index of a series that was not found.
-    pub(super) fn add(&mut self, key: SeriesKey, entry: SeriesEntry) -> u32 {
-        let index = self.batch.series.len() as u32;
-        self.batch.series.push(entry);
-        self.index.insert(key.0, index);
-        index
-    }
-
-    pub(super) fn finish(self) -> Decoded {
+    pub(super) fn finish(mut self) -> Decoded {
+        self.batch.series = self.series.finish();
         let is_empty = self.batch.series.is_empty() && self.batch.metadata.is_empty();
         Decoded {
             batches: if is_empty { Vec::new() } else { vec![signalbox_model::Batch::Metrics(self.batch)] },

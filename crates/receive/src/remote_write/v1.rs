@@ -70,10 +70,10 @@ impl<'a> Series<'a> {
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), WireError> {
         let key = SeriesKey(xxh3_128(&self.key));
-        let index = match writer.find(key) {
+        let index = match writer.series.find(key) {
             Some(index) => index,
             None => match labels(&pairs(&self.labels)?) {
-                Ok(labels) => writer.add(key, SeriesEntry::New { key, labels }),
+                Ok(labels) => writer.series.add(key, SeriesEntry::New { key, labels }),
                 Err((reason, message)) => {
                     let rows = (self.samples.len() + self.histograms.len()).max(1);
                     writer.rejections.add(rows as u64, reason, || message);

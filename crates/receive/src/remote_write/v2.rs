@@ -173,7 +173,7 @@ impl<'a> Series<'a> {
             symbols.append_hash(&mut self.key, *reference);
         }
         let key = SeriesKey(xxh3_128(&self.key));
-        if let Some(index) = writer.find(key) {
+        if let Some(index) = writer.series.find(key) {
             return Ok(index);
         }
         let labels = labels(&symbols.pairs(&self.references)?)?;
@@ -185,7 +185,7 @@ impl<'a> Series<'a> {
                 writer.batch.metadata.push(metadata);
             }
         }
-        Ok(writer.add(key, SeriesEntry::New { key, labels }))
+        Ok(writer.series.add(key, SeriesEntry::New { key, labels }))
     }
 }
 

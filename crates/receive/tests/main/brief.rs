@@ -63,6 +63,17 @@ fn remote_write_v2() {
 }
 
 #[test]
+fn influx_lines() {
+    let body = "cpu,host=a,re\\ gion=eu\\,w idle=1.5,n=-3i,u=7u,up=t,s=\"a\\\"\nb\" 1700000000000000000\n# comment\n\nm v=1e3\r\nbad,= v=\n";
+    run(&[body.as_bytes().to_vec(), b"m v=1".to_vec(), body.repeat(3).into_bytes()], bodies::influx_lines);
+}
+
+#[test]
+fn influx_query() {
+    run(&[b"CREATE DATABASE \"a\\\"b\" WITH DURATION 3d; SHOW DATABASES".to_vec(), b"show retention policies on x;select 'y'".to_vec()], bodies::influx_query);
+}
+
+#[test]
 fn decompress() {
     let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
     // What expands to more than the limit, in every encoding that can.

@@ -11,6 +11,8 @@ mod conformance;
 mod differential;
 mod golden;
 mod hostile;
+mod influx;
+mod influx_corpus;
 mod messages;
 mod otlp_grpc;
 mod otlp_http;

@@ -9,6 +9,7 @@ use signalbox_model::{Batch, Matcher, SeriesEntry, Signal, Tenant, TimeRange};
 use signalbox_proto::otlp::collector::metrics::v1::ExportMetricsServiceResponse;
 use signalbox_proto::otlp::metrics::v1::{HistogramDataPoint, NumberDataPoint};
 use signalbox_proto::{remote_write_v1 as v1, remote_write_v2 as v2};
+use signalbox_receive::influx;
 use signalbox_receive::otlp::{self, Format, Translation};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::{Budget, Context, Entry};
@@ -31,7 +32,10 @@ async fn house(settings: signalbox_ingest::Settings) -> House {
     let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
     let ingester = Ingester::new(store.clone(), settings, Arc::new(StoppedClock));
     let entry = Entry { sink: Arc::new(ingester.clone()), clock: Arc::new(StoppedClock), budget: Budget::new(64 << 20) };
-    let router = otlp::routes(entry.clone(), otlp::Settings::default()).unwrap().merge(remote_write::routes(entry, remote_write::Settings::default()));
+    let router = otlp::routes(entry.clone(), otlp::Settings::default())
+        .unwrap()
+        .merge(remote_write::routes(entry.clone(), remote_write::Settings::default()))
+        .merge(influx::routes(entry, influx::Settings::default()));
     House { store, ingester, router, _dir: dir }
 }
 
@@ -109,6 +113,26 @@ async fn remote_write_recognises_its_series_too() {
         assert_eq!(house.known_and_new(decode), (1, 0));
     }
     assert_eq!((house.values("up"), house.store.active_series(&Tenant::default())), (vec![1.0, 2.0], 1));
+}
+
+#[tokio::test]
+async fn points_of_influx_are_recognised_too_and_the_good_ones_are_durable() {
+    let house = house(signalbox_ingest::Settings::default()).await;
+    let body = format!("cpu,host=a,cpu=0 idle=1.5,user=2i {NOW_NS}\nbad line\ncpu,host=a,cpu=1 idle=2.5,user=3i {NOW_NS}\ncpu,host=a old=1 1\n");
+    let target = influx::Target { database: "telegraf".into(), ..influx::Target::default() };
+    let decode = |context: &Context<'_>| influx::decode(body.as_bytes(), context, &target, &influx::Translation::default()).0.batches;
+    // One more than will be written: the oldest line is refused by admission.
+    assert_eq!(house.known_and_new(decode), (0, 5));
+    let answer = post(&house.router, "/write?db=telegraf", &[], body.clone()).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    assert_eq!(answer.status, 400, "{text}");
+    assert!(
+        text.contains("at line 2:9: missing '=' after field key")
+            && text.contains("points beyond retention policy: older than the server accepts (line 4) dropped=1"),
+        "{text}"
+    );
+    assert_eq!(house.known_and_new(decode), (4, 1));
+    assert_eq!((house.values("cpu_idle"), house.values("cpu_user"), house.values("cpu_old")), (vec![1.5, 2.5], vec![2.0, 3.0], vec![]));
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 //! resource once, the scope once, the metric once, the attributes of a point once, and for each series of the point its
 //! part (`_bucket` with its bound, `_sum`, a quantile). Labels are built only for keys that the head does not know.
 
-use hashbrown::HashMap;
 use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Labels, SeriesEntry, SeriesKey};
 use xxhash_rust::xxh3::xxh3_128;
@@ -13,6 +12,7 @@ use super::{Header, PointFault, Resource};
 use crate::door::Context;
 use crate::otlp::attributes::{AnyValue, Attribute, Envelope, Origin, attribute};
 use crate::otlp::names::Translation;
+use crate::series::RequestSeries;
 use crate::wire::WireError;
 
 /// Mixed into every key, so that no other protocol can have the same; changes whenever labels are made differently.
@@ -76,8 +76,7 @@ pub(super) struct SeriesTable<'c, 'a> {
     scope_hash: u128,
     metric_hash: u128,
     metric_name: Option<Result<String, String>>,
-    index: HashMap<u128, u32>,
-    entries: Vec<SeriesEntry>,
+    series: RequestSeries<'c>,
     scratch: Vec<u8>,
 }
 
@@ -98,14 +97,13 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
             scope_hash: 0,
             metric_hash: 0,
             metric_name: None,
-            index: HashMap::new(),
-            entries: Vec::new(),
+            series: RequestSeries::new(context.known),
             scratch: Vec::new(),
         }
     }
 
     pub(super) fn finish(self) -> Vec<SeriesEntry> {
-        self.entries
+        self.series.finish()
     }
 
     pub(super) fn set_resource(&mut self, wire: &[u8], resource: Resource<'a>) -> Result<(), WireError> {
@@ -184,23 +182,13 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
         bytes[..16].copy_from_slice(&identity.hash.to_le_bytes());
         bytes[16..].copy_from_slice(&part.hash_bytes());
         let key = SeriesKey(xxh3_128(&bytes));
-        if let Some(index) = self.index.get(&key.0) {
-            return Ok(Ok((*index, false)));
-        }
-        if let Some(known) = self.context.known.find(key) {
-            return Ok(Ok((self.add(key, SeriesEntry::Known(known)), false)));
+        if let Some(index) = self.series.find(key) {
+            return Ok(Ok((index, false)));
         }
         match self.labels(header, identity, part)? {
-            Ok(labels) => Ok(Ok((self.add(key, SeriesEntry::New { key, labels }), true))),
+            Ok(labels) => Ok(Ok((self.series.add(key, SeriesEntry::New { key, labels }), true))),
             Err(fault) => Ok(Err(fault)),
         }
-    }
-
-    fn add(&mut self, key: SeriesKey, entry: SeriesEntry) -> u32 {
-        let index = self.entries.len() as u32;
-        self.entries.push(entry);
-        self.index.insert(key.0, index);
-        index
     }
 
     fn labels(&mut self, header: &Header<'_>, identity: &Identity<'a>, part: Part) -> Result<Result<Labels, PointFault>, WireError> {
@@ -309,11 +297,8 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
             self.scratch.extend_from_slice(&hash.to_le_bytes());
         }
         let key = SeriesKey(xxh3_128(&self.scratch));
-        if let Some(index) = self.index.get(&key.0) {
-            return Ok(Some((*index, false)));
-        }
-        if let Some(known) = self.context.known.find(key) {
-            return Ok(Some((self.add(key, SeriesEntry::Known(known)), false)));
+        if let Some(index) = self.series.find(key) {
+            return Ok(Some((index, false)));
         }
         let identifying = [SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_INSTANCE];
         // An attribute whose key cannot be a label is left out here: the rows of the resource do not depend on it.
@@ -326,7 +311,7 @@ impl<'c, 'a> SeriesTable<'c, 'a> {
         self.add_target(&mut labels);
         labels.push((METRIC_NAME.to_owned(), TARGET_INFO.to_owned()));
         let entry = SeriesEntry::New { key, labels: Labels::from_pairs(labels) };
-        Ok(Some((self.add(key, entry), true)))
+        Ok(Some((self.series.add(key, entry), true)))
     }
 }
 
