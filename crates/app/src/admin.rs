@@ -3,8 +3,9 @@
 use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{Request, StatusCode, header};
+use signalbox_store::Store;
 use signalbox_telemetry::{Reading, metrics, names, process, registry};
 
 use crate::serve::not_now;
@@ -22,6 +23,11 @@ pub(crate) struct Admin {
 /// `/-/healthy`, `/-/ready`, `/metrics`.
 pub(crate) fn router(admin: Admin) -> Router {
     Router::new().route("/-/healthy", get(async || "healthy\n")).route("/-/ready", get(ready)).route("/metrics", get(exposition)).with_state(admin)
+}
+
+/// `POST /-/flush` and `POST /-/compact`, answered when it is done.
+pub(crate) fn store_router(store: Store) -> Router {
+    Router::new().route("/-/flush", post(flush)).route("/-/compact", post(compact)).with_state(store)
 }
 
 /// The same, and "not yet" to all other requests: for the time before the store is open.
@@ -43,6 +49,23 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
         Stand::Opening => (StatusCode::SERVICE_UNAVAILABLE, "opening: the store is being opened and its WAL replayed\n"),
         Stand::Ready => (StatusCode::OK, "ready\n"),
         Stand::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining: the server is being stopped\n"),
+    }
+}
+
+/// What the heads hold becomes segments.
+async fn flush(State(store): State<Store>) -> impl IntoResponse {
+    done(store.flush().await)
+}
+
+/// The same, and all segments are merged as far as they ever will be.
+async fn compact(State(store): State<Store>) -> impl IntoResponse {
+    done(store.compact().await)
+}
+
+fn done(result: signalbox_model::Result<()>) -> (StatusCode, String) {
+    match result {
+        Ok(()) => (StatusCode::OK, "done\n".into()),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
     }
 }
 

@@ -130,7 +130,7 @@ impl Bound {
             front
                 .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()))
                 .merge(front.before(Side::Read, api_routes))
-                .merge(front.before(Side::Own, admin::router(admin.clone()).merge(web::router()))),
+                .merge(front.before(Side::Own, admin::router(admin.clone()).merge(admin::store_router(store.clone())).merge(web::router()))),
         );
         otlp_grpc.open(front.before(Side::Write, grpc_routes));
         otlp_http.open(front.before(Side::Write, otlp_routes));

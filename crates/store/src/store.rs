@@ -192,6 +192,17 @@ impl Store {
         self.maintain().await
     }
 
+    /// Flushes, and merges all segments into segments of the last level, whether their windows are over or not. It rewrites
+    /// everything that is not there yet: for measuring, and for a store that will not be written to any more.
+    ///
+    /// # Errors
+    /// Of the disk and the catalog; nothing is lost. What the disk has no room for stays as it is.
+    pub async fn compact(&self) -> Result<()> {
+        self.flush().await?;
+        self.inner.maintainer.compact_all.store(true, Ordering::Release);
+        self.maintain().await
+    }
+
     /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots
     /// that exist go on working. Closing again does nothing.
     ///
@@ -228,6 +239,7 @@ impl Inner {
             records,
             clock: Arc::clone(&clock),
             desk: Desk::default(),
+            compact_all: AtomicBool::new(false),
             pardoned: Mutex::default(),
             is_purge_due: AtomicBool::new(false),
         };

@@ -96,6 +96,22 @@ async fn it_is_ready_when_the_store_is_open_and_not_before() {
 }
 
 #[tokio::test]
+async fn flush_and_compact_are_done_when_they_answer() {
+    let world = World::open().await;
+    assert_eq!(world.post_json("http", "/v1/logs", &logs(now_ns())).await.0, 200);
+    for _ in 0..2 {
+        let answer = world.client.post(world.url("http", "/-/flush")).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "done\n"));
+        assert_eq!(world.post_json("http", "/v1/logs", &logs(now_ns())).await.0, 200);
+    }
+    let segments = || std::fs::read_dir(world.dir.path().join("data/segments/default/logs")).unwrap().count();
+    assert_eq!(segments(), 2);
+    assert_eq!(world.client.post(world.url("http", "/-/compact")).send().await.unwrap().status(), 200);
+    assert_eq!(segments(), 1);
+    assert_eq!(world.client.get(world.url("http", "/-/compact")).send().await.unwrap().status(), 405);
+}
+
+#[tokio::test]
 async fn metrics_are_exposed_with_those_of_the_process() {
     let world = World::open().await;
     assert_eq!(world.post_json("http", "/v1/logs", &logs(now_ns())).await.0, 200);

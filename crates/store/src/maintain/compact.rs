@@ -54,6 +54,29 @@ pub(super) fn plan(row: &[Segment], bytes_max: u64, now_ns: i64) -> Option<Plan>
     None
 }
 
+/// As [`plan`], with no regard to what is worth it: everything rises to the last level, in segments of the size that segments
+/// may have. Days stay apart, for retention removes whole segments.
+pub(super) fn plan_all(row: &[Segment], bytes_max: u64) -> Option<Plan> {
+    let (level, window_ns) = WINDOWS[WINDOWS.len() - 1];
+    let window = |segment: &Segment| segment.created_at_ns.div_euclid(window_ns);
+    let mut start = 0;
+    while start < row.len() {
+        let (mut len, mut bytes) = (0, 0u64);
+        for segment in row[start..].iter().take(MERGE_INPUTS_MAX).take_while(|segment| window(segment) == window(&row[start])) {
+            bytes = bytes.saturating_add(segment.bytes);
+            if len > 0 && bytes > bytes_max {
+                break;
+            }
+            len += 1;
+        }
+        if len >= 2 || row[start].level < level {
+            return Some(Plan { inputs: start..start + len, level });
+        }
+        start += 1;
+    }
+    None
+}
+
 /// Neighbours that may become one.
 struct Run {
     len: usize,
@@ -88,24 +111,26 @@ fn may_rise_to(segment: &Segment, level: u8, now_ns: i64) -> bool {
 }
 
 impl Maintainer {
-    /// Merges whatever is due. An input that turns out damaged is left to the quarantine, the rest goes on.
+    /// Merges whatever is due, or everything. An input that turns out damaged is left to the quarantine, the rest goes on.
     ///
     /// # Errors
     /// Of the disk and the catalog; nothing is lost.
-    pub(super) async fn compact(&self) -> Result<()> {
+    pub(super) async fn compact(&self, everything: bool) -> Result<()> {
         for (tenant, store) in self.tenants.all() {
             for table in Table::ALL {
-                while !self.desk.is_stopped() && self.compact_next(&tenant, &store, table).await? {}
+                while !self.desk.is_stopped() && self.compact_next(&tenant, &store, table, everything).await? {}
             }
         }
         Ok(())
     }
 
     /// Does the next merge of a table; false when there is none to do now.
-    async fn compact_next(&self, tenant: &Tenant, store: &TenantStore, table: Table) -> Result<bool> {
+    async fn compact_next(&self, tenant: &Tenant, store: &TenantStore, table: Table, everything: bool) -> Result<bool> {
         let row = store.segments(table);
         let records: Vec<Segment> = row.iter().map(|segment| segment.record().clone()).collect();
-        let Some(plan) = plan(&records, self.settings.compact_bytes_max, self.clock.now_ns()) else { return Ok(false) };
+        let bytes_max = self.settings.compact_bytes_max;
+        let plan = if everything { plan_all(&records, bytes_max) } else { plan(&records, bytes_max, self.clock.now_ns()) };
+        let Some(plan) = plan else { return Ok(false) };
         let (inputs, records) = (&row[plan.inputs.clone()], &records[plan.inputs]);
         if inputs.iter().any(SegmentHandle::is_damaged) || !self.has_room_for(records) {
             return Ok(false);

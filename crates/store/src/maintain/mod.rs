@@ -10,7 +10,7 @@ pub(crate) mod worker;
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use signalbox_model::{Clock, ErrorKind, Result};
@@ -34,6 +34,8 @@ pub(crate) struct Maintainer {
     pub(crate) clock: Arc<dyn Clock>,
     /// Where the rounds are ordered; once it is stopped a round ends early.
     pub(crate) desk: Desk,
+    /// Whether the next round merges everything.
+    pub(crate) compact_all: AtomicBool,
     /// Segments that a second look found whole.
     pub(crate) pardoned: Mutex<HashSet<SegmentId>>,
     /// Whether the next round purges everything that is deleted, however young the deletion.
@@ -49,7 +51,7 @@ impl Maintainer {
         self.publisher.settle().await?;
         self.quarantine_damaged().await?;
         self.retain().await?;
-        let compacted = match self.compact().await {
+        let compacted = match self.compact(self.compact_all.swap(false, Ordering::AcqRel)).await {
             Ok(()) => self.purge().await,
             failed => failed,
         };

@@ -51,6 +51,26 @@ fn segments_rise_level_by_level_and_show_the_same() {
 }
 
 #[test]
+fn a_store_that_is_compacted_rests_at_the_last_level_and_shows_the_same() {
+    let mut world = world();
+    let store = world.open().unwrap();
+    for round in 0..5i64 {
+        world.step(round * HOUR_MS / 4);
+        world.append(&store, (round % 4 == 3).into(), &EVERYTHING, 0).unwrap();
+        if round < 3 {
+            block_on(store.flush()).unwrap();
+        }
+    }
+    for hint in ["once", "again"] {
+        block_on(store.compact()).unwrap();
+        world.ledger.check_store(&store, hint);
+        for table in [Table::Samples, Table::Histograms, Table::Exemplars, Table::Logs, Table::Spans] {
+            assert_eq!(levels(&world, table), [2], "{table:?}, {hint}");
+        }
+    }
+}
+
+#[test]
 fn of_two_samples_of_one_time_the_later_stays_through_every_merge() {
     use signalbox_model::{Batch, Labels, MetricBatch, SeriesEntry, SeriesKey, TimeRange};
     let world = world();

@@ -66,6 +66,20 @@ fn days_are_put_together_of_what_windows_left() {
 }
 
 #[test]
+fn everything_rises_to_the_last_level_when_asked() {
+    let day = 24 * 60;
+    let planned = |row: &[(u8, i64, u64)]| {
+        let row: Vec<Segment> = row.iter().enumerate().map(segment).collect();
+        plan_all(&row, 100 * MIB).map(|plan| (plan.inputs, plan.level))
+    };
+    assert_eq!(planned(&[(0, 1, 1), (1, 2, 1), (0, 3, 1)]), Some((0..3, 2)));
+    assert_eq!(planned(&[(2, 1, 60), (0, 2, 1)]), Some((0..2, 2)));
+    assert_eq!(planned(&[(0, 1, 200)]), Some((0..1, 2)), "one that is too large to be merged is written anew alone");
+    assert_eq!(planned(&[(2, 1, 99), (2, day + 1, 99), (1, day + 2, 2)]), Some((2..3, 2)), "neither too large nor of another day");
+    assert_eq!(planned(&[(2, 1, 99), (2, 1, 99), (2, day + 1, 99)]), None);
+}
+
+#[test]
 fn every_row_comes_to_rest_with_few_segments() {
     let mut row: Vec<Segment> = (0..2000).map(|minute| (0u8, minute * 10, 1u64)).collect::<Vec<_>>().iter().enumerate().map(segment).collect();
     let now_ns = 20_000 * HOUR_NS / 60;
