@@ -7,3 +7,7 @@
 pub mod config;
 pub mod discovery;
 pub mod relabel;
+
+#[cfg(test)]
+#[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]
+mod corpus;

@@ -360,3 +360,6 @@ pub fn apply(rules: &[RelabelConfig], labels: &Labels) -> Option<Labels> {
 pub fn apply_to(rules: &[RelabelConfig], labels: &mut LabelsBuilder) -> bool {
     rules.iter().all(|rule| rule.run(labels))
 }
+
+#[cfg(test)]
+mod tests;

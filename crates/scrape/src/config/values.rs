@@ -172,7 +172,7 @@ pub(crate) mod bytes {
 }
 
 /// Which names of metrics and labels are valid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NameScheme {
     /// Any text but the empty one.
@@ -200,6 +200,16 @@ impl NameScheme {
                 let mut bytes = name.bytes();
                 bytes.next().is_some_and(is_start) && bytes.all(|byte| is_start(byte) || byte.is_ascii_digit())
             }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for NameScheme {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "" | "utf8" => Ok(Self::Utf8),
+            "legacy" => Ok(Self::Legacy),
+            other => Err(de::Error::custom(format!("unrecognized ValidationScheme: {other:?}: want 'legacy' or 'utf8'"))),
         }
     }
 }

@@ -47,6 +47,9 @@ const UNSUPPORTED: [&str; 32] = [
     "vultr",
 ];
 
+/// The keys of the ways of finding that are supported.
+const KEYS: [&str; 5] = ["static_configs", "file_sd_configs", "http_sd_configs", "dns_sd_configs", "kubernetes_sd_configs"];
+
 /// All ways of finding of one job.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DiscoveryConfigs {
@@ -297,7 +300,7 @@ impl<'de> Deserialize<'de> for DiscoveryConfigs {
                             let count = map.next_value::<Vec<IgnoredAny>>()?.len();
                             found.unsupported.extend((count > 0).then_some(Unsupported { key, count }));
                         }
-                        _ => return Err(de::Error::unknown_field(&key, &[])),
+                        _ => return Err(de::Error::unknown_field(&key, &KEYS)),
                     }
                 }
                 Ok(found)

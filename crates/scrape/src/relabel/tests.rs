@@ -1,0 +1,116 @@
+//! Relabelling against the conformance data, and laws that hold for any labels.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::config::from_text;
+use crate::corpus;
+
+fn rules(yaml: &str) -> Vec<RelabelConfig> {
+    let (mut rules, _): (Vec<RelabelConfig>, _) = from_text(yaml).unwrap();
+    rules.iter_mut().for_each(|rule| rule.check(NameScheme::Utf8).unwrap_or_else(|problem| panic!("{yaml}: {problem}")));
+    rules
+}
+
+fn labels(value: &Value) -> Labels {
+    Labels::from_pairs(value.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())))
+}
+
+#[test]
+fn facts_of_prometheus_hold() {
+    let Some(facts) = corpus::facts("config/relabel.jsonl") else { return };
+    let mut failures = Vec::new();
+    for fact in &facts {
+        let rules = rules(&fact["relabel_configs"].to_string());
+        let got = apply(&rules, &labels(&fact["input"]));
+        let want = (!fact["drop"].as_bool().unwrap()).then(|| labels(&fact["output"]));
+        if got != want {
+            failures.push(format!("{fact}: got {got:?}"));
+        }
+    }
+    corpus::report("relabelling", facts.len(), &failures);
+    assert_eq!(facts.len(), 23);
+}
+
+#[test]
+fn details_are_those_of_prometheus() {
+    let source = Labels::from_pairs([("a", "Straße"), ("b", "x"), ("__name__", "m")]);
+    for (yaml, name, want) in [
+        ("[{action: replace, target_label: c, replacement: ''}]", "c", None),
+        ("[{source_labels: [b], target_label: b, replacement: ''}]", "b", None),
+        ("[{source_labels: [missing], target_label: c, replacement: 'is${1}empty'}]", "c", Some("isempty")),
+        ("[{source_labels: [b], regex: '', target_label: c, replacement: y}]", "c", None),
+        ("[{source_labels: [b], regex:, target_label: c, replacement: y}]", "c", None),
+        ("[{source_labels: [a], action: uppercase, target_label: c}]", "c", Some("STRAßE")),
+        ("[{source_labels: [a, b], separator: '', target_label: c}]", "c", Some("Straßex")),
+        ("[{source_labels: [b], target_label: c, replacement: '$$1-$2-${1}'}]", "c", Some("$1--x")),
+        ("[{source_labels: [b], target_label: '$2', replacement: y}]", "", None),
+        ("[{action: LabelMap, regex: '(b)', replacement: 'x_$1'}]", "x_b", Some("x")),
+        ("[{action: labelmap, regex: '(b)', replacement: 'a'}]", "a", Some("x")),
+    ] {
+        let got = apply(&rules(yaml), &source).unwrap();
+        assert_eq!(got.get(name), want, "{yaml}: {got}");
+    }
+}
+
+#[test]
+fn names_of_the_old_scheme_may_hold_groups_of_the_match() {
+    for (template, is_good) in
+        [("a", true), ("${1}_x", true), ("$1", true), ("a$b", true), ("a-b", false), ("${}", false), ("$", false), ("1a", false), ("${1", false), ("é", false)]
+    {
+        let mut rule = RelabelConfig { target_label: template.to_owned(), ..RelabelConfig::default() };
+        assert_eq!(rule.check(NameScheme::Legacy).is_ok(), is_good, "{template}");
+    }
+}
+
+#[test]
+fn expressions_that_would_take_too_much_are_refused() {
+    assert!(Pattern::new("(a{1000}){1000}").unwrap_err().contains("error parsing regexp"));
+    assert!(Pattern::new("a)|(b").unwrap_err().contains("unopened group"));
+}
+
+fn any_labels() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec(("[a-d]{1,2}", "[a-z0-9:/é]{0,6}"), 0..6)
+}
+
+proptest! {
+    #[test]
+    fn keep_and_drop_part_everything(pairs in any_labels(), regex in "[a-d.*|()?]{0,5}") {
+        let Ok(regex) = Pattern::new(&regex) else { return Ok(()) };
+        let rule = |action| RelabelConfig { source_labels: vec!["a".into(), "b".into()], regex: regex.clone(), action, ..RelabelConfig::default() };
+        let source = Labels::from_pairs(pairs);
+        let (kept, dropped) = (apply(&[rule(Action::Keep)], &source), apply(&[rule(Action::Drop)], &source));
+        prop_assert_ne!(kept.is_some(), dropped.is_some());
+        prop_assert_eq!(kept.or(dropped), Some(source));
+    }
+
+    #[test]
+    fn label_keep_and_label_drop_part_the_labels(pairs in any_labels(), regex in "[a-d.*|]{0,4}") {
+        let Ok(regex) = Pattern::new(&regex) else { return Ok(()) };
+        let rule = |action| RelabelConfig { regex: regex.clone(), action, ..RelabelConfig::default() };
+        let source = Labels::from_pairs(pairs);
+        let kept = apply(&[rule(Action::LabelKeep)], &source).unwrap();
+        let dropped = apply(&[rule(Action::LabelDrop)], &source).unwrap();
+        prop_assert_eq!(kept.len() + dropped.len(), source.len());
+        prop_assert_eq!(Labels::from_pairs(kept.iter().chain(dropped.iter())), source);
+    }
+
+    #[test]
+    fn hashmod_stays_below_the_modulus_and_spreads_no_target_twice(pairs in any_labels(), modulus in 1u64..50) {
+        let rule = RelabelConfig { source_labels: vec!["a".into()], modulus, target_label: "shard".into(), action: Action::HashMod, ..RelabelConfig::default() };
+        let source = Labels::from_pairs(pairs);
+        let hashed = apply(&[rule], &source).unwrap();
+        let shard: u64 = hashed.get("shard").unwrap().parse().unwrap();
+        prop_assert!(shard < modulus);
+        prop_assert_eq!(hashed.keep(|name| name != "shard"), source);
+    }
+
+    #[test]
+    fn the_default_rule_copies(pairs in any_labels()) {
+        let rule = RelabelConfig { source_labels: vec!["a".into()], target_label: "copy".into(), ..RelabelConfig::default() };
+        let source = Labels::from_pairs(pairs);
+        let copied = apply(&[rule], &source).unwrap();
+        prop_assert_eq!(copied.get("copy"), source.get("a"));
+    }
+}
