@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod discovery;
+pub mod exposition;
 pub mod relabel;
 
 #[cfg(test)]

@@ -1,0 +1,4 @@
+//! The exposition formats: conformance data, real pages, and mutants of both.
+
+mod brief;
+mod conformance;
