@@ -6,12 +6,14 @@
 #![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
 mod brief;
+mod chunk;
 mod doors;
 mod golden;
 mod hostile;
 mod metrics;
 mod openapi;
 mod prometheus;
+mod remote_read;
 mod rules;
 mod search;
 mod sql;

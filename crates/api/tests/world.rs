@@ -53,19 +53,24 @@ impl World {
     }
 
     pub(crate) async fn with(prometheus: signalbox_api::prometheus::Settings) -> Self {
-        Self::made(false, prometheus).await
+        Self::made(false, vec![logs(), spans(), crate::metrics::batch()], prometheus).await
     }
 
     async fn new(is_flushed: bool) -> Self {
-        Self::made(is_flushed, signalbox_api::prometheus::Settings::default()).await
+        Self::made(is_flushed, vec![logs(), spans(), crate::metrics::batch()], signalbox_api::prometheus::Settings::default()).await
     }
 
-    async fn made(is_flushed: bool, prometheus: signalbox_api::prometheus::Settings) -> Self {
+    /// A world of other data.
+    pub(crate) async fn of(batches: Vec<Batch>, prometheus: signalbox_api::prometheus::Settings) -> Self {
+        Self::made(false, batches, prometheus).await
+    }
+
+    async fn made(is_flushed: bool, batches: Vec<Batch>, prometheus: signalbox_api::prometheus::Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at_ns(T0 + 60_000_000_000));
         let disk = Arc::new(RealDisk::new(dir.path()));
         let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
-        store.append(&Tenant::default(), vec![logs(), spans(), crate::metrics::batch()]).await.unwrap();
+        store.append(&Tenant::default(), batches).await.unwrap();
         if is_flushed {
             store.flush().await.unwrap();
         }

@@ -4,6 +4,7 @@
 
 pub mod google_rpc;
 pub mod prometheus_client;
+pub mod remote_read;
 pub mod remote_write_v1;
 pub mod remote_write_v2;
 

@@ -1,5 +1,7 @@
 //! What Prometheus' dialect needs beside the engine: its settings made ready for use, and the notices.
 
+use std::sync::Arc;
+
 use regex::Regex;
 use signalbox_model::{Error, Labels, Result};
 use tokio::sync::Semaphore;
@@ -16,7 +18,7 @@ pub struct Desk {
     /// Sorted by name.
     pub(super) external_labels: Labels,
     /// One permit a remote read.
-    pub(super) remote_reads: Semaphore,
+    pub(super) remote_reads: Arc<Semaphore>,
     pub(crate) notices: Notices,
 }
 
@@ -44,7 +46,7 @@ impl Desk {
             }
         }
         let external_labels = Labels::from_pairs(settings.external_labels.iter().filter(|(_, value)| !value.is_empty()));
-        let remote_reads = Semaphore::new(settings.remote_read_concurrent_max.min(Semaphore::MAX_PERMITS));
+        let remote_reads = Arc::new(Semaphore::new(settings.remote_read_concurrent_max.min(Semaphore::MAX_PERMITS)));
         Ok(Self { settings, cors_origin, external_labels, remote_reads, notices: Notices::new(started_ns) })
     }
 }

@@ -7,7 +7,7 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use crate::ApiState;
 
@@ -25,6 +25,7 @@ mod notices;
 mod number;
 mod params;
 mod query;
+mod read;
 mod refusal;
 mod render;
 mod rules;
@@ -79,6 +80,7 @@ fn api(state: ApiState) -> Router {
         .route("/search/metric_names", get(search::metric_names).post(search::metric_names))
         .route("/search/label_names", get(search::label_names).post(search::label_names))
         .route("/search/label_values", get(search::label_values).post(search::label_values))
+        .route("/read", post(read::read))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(alerts::alerts))
         .route("/", any(nothing))

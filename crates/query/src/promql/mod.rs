@@ -38,6 +38,7 @@ mod listing;
 mod raw;
 
 pub use raw::{RawSeries, SegmentSummary, Selection};
+pub use signalbox_store::{HistogramPoint, SeriesSamples};
 
 pub use listing::{EXEMPLARS_MAX, LISTED_SERIES_MAX, Listing, ListingRequest, SeriesExemplars};
 
