@@ -4,6 +4,7 @@
 //! scraped and under which labels; the loop of a target asks over HTTP, `exposition` reads the page, `relabel` decides which of its
 //! series are kept, and the samples go to [`signalbox_ingest::Sink`] together with `up` and the `scrape_*` series.
 
+pub mod client;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
@@ -12,3 +13,5 @@ pub mod relabel;
 #[cfg(test)]
 #[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]
 mod corpus;
+#[cfg(test)]
+mod serve;
