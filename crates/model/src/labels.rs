@@ -31,6 +31,17 @@ impl Labels {
         builder.build()
     }
 
+    /// From pairs that are sorted by name, without empty values and without duplicate names: what only puts together what was
+    /// checked before need not check it again.
+    pub fn from_sorted<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, room: &mut Vec<u8>) -> Self {
+        room.clear();
+        for (name, value) in pairs {
+            write_text(room, name.as_bytes());
+            write_text(room, value.as_bytes());
+        }
+        Self(room.as_slice().into())
+    }
+
     /// From a block as [`Labels::as_bytes`] gives it, checked: for bytes that come from a disk.
     ///
     /// # Errors
@@ -68,7 +79,8 @@ impl Labels {
 
     /// The value of a label, if the set has it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| value)
+        let (_, value) = Blocks(&self.0).find(|(candidate, _)| *candidate == name.as_bytes())?;
+        std::str::from_utf8(value).ok()
     }
 
     /// The metric name, or the empty text.
@@ -99,11 +111,16 @@ impl Labels {
     /// The subset of labels whose name the predicate accepts.
     pub fn keep(&self, mut accept: impl FnMut(&str) -> bool) -> Self {
         let mut block = Vec::with_capacity(self.0.len());
-        for (name, value) in self.iter().filter(|(name, _)| accept(name)) {
-            write_text(&mut block, name);
-            write_text(&mut block, value);
-        }
+        self.write_kept(&mut accept, &mut block);
         Self(block.into())
+    }
+
+    /// Appends the block of [`Labels::keep`].
+    pub fn write_kept(&self, mut accept: impl FnMut(&str) -> bool, block: &mut Vec<u8>) {
+        for (name, value) in Blocks(&self.0).filter(|(name, _)| accept(std::str::from_utf8(name).unwrap_or(""))) {
+            write_text(block, name);
+            write_text(block, value);
+        }
     }
 }
 
@@ -122,7 +139,8 @@ impl PartialOrd for Labels {
 /// Label by label, name before value; a prefix sorts first. This is Prometheus' order.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        // Text sorts as its bytes do.
+        Blocks(&self.0).cmp(Blocks(&other.0))
     }
 }
 
@@ -146,6 +164,20 @@ impl fmt::Display for Labels {
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+/// Iterator over the labels of a set as bytes.
+struct Blocks<'a>(&'a [u8]);
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, rest) = read_text(self.0)?;
+        let (value, rest) = read_text(rest)?;
+        self.0 = rest;
+        Some((name, value))
     }
 }
 
@@ -207,24 +239,31 @@ impl LabelsBuilder {
         let bytes = self.pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
         let mut block = Vec::with_capacity(bytes);
         for (name, value) in self.pairs.iter().filter(|(_, value)| !value.is_empty()) {
-            write_text(&mut block, name);
-            write_text(&mut block, value);
+            write_text(&mut block, name.as_bytes());
+            write_text(&mut block, value.as_bytes());
         }
         Labels(block.into())
     }
 }
 
-fn write_text(block: &mut Vec<u8>, text: &str) {
+fn write_text(block: &mut Vec<u8>, text: &[u8]) {
     let mut length = text.len();
     while length >= 0x80 {
         block.push((length & 0x7f) as u8 | 0x80);
         length >>= 7;
     }
     block.push(length as u8);
-    block.extend_from_slice(text.as_bytes());
+    block.extend_from_slice(text);
 }
 
+#[inline]
 fn read_text(block: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Most texts are shorter than 128 bytes.
+    if let [length, rest @ ..] = block
+        && *length < 0x80
+    {
+        return rest.split_at_checked(usize::from(*length));
+    }
     let (mut length, mut shift, mut at) = (0usize, 0u32, 0usize);
     loop {
         let byte = *block.get(at)?;

@@ -42,6 +42,8 @@ pub struct SeriesSamples<'a> {
     pub start_ms: &'a [i64],
     /// Native histogram samples.
     pub histograms: &'a [HistogramPoint],
+    /// Series of one reading with the same number have the same times of float samples; 0 says nothing.
+    pub times_id: u64,
 }
 
 /// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.

@@ -15,13 +15,10 @@ impl Kahan {
     #[inline]
     pub(super) fn add(&mut self, term: f64) {
         let total = self.sum + term;
-        if total.is_infinite() {
-            self.lost = 0.0;
-        } else if self.sum.abs() >= term.abs() {
-            self.lost += (self.sum - total) + term;
-        } else {
-            self.lost += (term - total) + self.sum;
-        }
+        // Choices instead of branches, so that loops over steps become vectors.
+        let (larger, smaller) = if self.sum.abs() >= term.abs() { (self.sum, term) } else { (term, self.sum) };
+        let lost = self.lost + ((larger - total) + smaller);
+        self.lost = if total.is_infinite() { 0.0 } else { lost };
         self.sum = total;
     }
 

@@ -141,6 +141,15 @@ impl Grouping {
             labels.keep(|name| self.labels.iter().any(|label| label == name))
         }
     }
+
+    /// Appends the block of the key.
+    pub(super) fn write_key(&self, labels: &Labels, block: &mut Vec<u8>) {
+        if self.without {
+            labels.write_kept(|name| name != METRIC_NAME && !self.labels.iter().any(|label| label == name), block);
+        } else if !self.labels.is_empty() {
+            labels.write_kept(|name| self.labels.iter().any(|label| label == name), block);
+        }
+    }
 }
 
 /// A binary operation.

@@ -127,7 +127,7 @@ fn read<M>(
 ) -> Result<()> {
     let series = snapshot.select(&selection.matchers, selection.range, series_max)?;
     if !selection.with_samples {
-        let samples = SeriesSamples { ts_ms: &[], values: &[], start_ms: &[], histograms: &[] };
+        let samples = SeriesSamples { ts_ms: &[], values: &[], start_ms: &[], histograms: &[], times_id: 0 };
         return series.iter().try_for_each(|handle| take(make(RawSeries { selection: number, labels: &handle.labels, samples })?));
     }
     for group in series.chunks(SERIES_AT_A_TIME) {
@@ -173,7 +173,7 @@ mod tests {
         let stale = f64::from_bits(STALE_NAN_BITS);
         let point = |ts_ms, sum| HistogramPoint { ts_ms, start_ms: 0, histogram: Arc::new(Histogram { sum, ..Histogram::default() }) };
         let of = |ts_ms: &[i64], values: &[f64], histograms: &[HistogramPoint]| {
-            let samples = SeriesSamples { ts_ms, values, start_ms: &[], histograms };
+            let samples = SeriesSamples { ts_ms, values, start_ms: &[], histograms, times_id: 0 };
             latest(&Labels::empty(), &samples).map(|sample| (sample.ts_ms, matches!(sample.point, Point::Float(_))))
         };
         assert_eq!(of(&[], &[], &[]), None);

@@ -35,6 +35,7 @@ pub(super) struct Kept {
     values: Vec<f64>,
     starts: Vec<i64>,
     histograms: Vec<HistogramPoint>,
+    times_id: u64,
 }
 
 impl Kept {
@@ -45,11 +46,12 @@ impl Kept {
             values: samples.values.to_vec(),
             starts: samples.start_ms.to_vec(),
             histograms: samples.histograms.to_vec(),
+            times_id: samples.times_id,
         }
     }
 
     pub(super) fn samples(&self) -> SeriesSamples<'_> {
-        SeriesSamples { ts_ms: &self.times, values: &self.values, start_ms: &self.starts, histograms: &self.histograms }
+        SeriesSamples { ts_ms: &self.times, values: &self.values, start_ms: &self.starts, histograms: &self.histograms, times_id: self.times_id }
     }
 }
 

@@ -18,7 +18,7 @@ enum Sample<'a> {
 
 /// Counts pairs of neighbours, floats and histograms in the order of time.
 fn count(window: &Window<'_>, context: &Context<'_>, counts: impl Fn(Sample<'_>, Sample<'_>) -> bool) -> Option<Outcome> {
-    let Samples { times, values, starts, histograms } = window.samples;
+    let Samples { times, values, starts, histograms, .. } = window.samples;
     let (mut float, mut point) = (0, 0);
     if context.edges == RangeEdges::Anchored {
         (float, point) = anchor(window)?;

@@ -202,7 +202,8 @@ mod tests {
         let notes = Notes::default();
         let context = Context { notes: &notes, span: Span::default(), metric: "x", range_ms: 60_000, edges: RangeEdges::Plain, uses_starts: false };
         let times: Vec<i64> = (1..=values.len() as i64).map(|index| index * 1_000).collect();
-        let window = Window { instant_ms: 60_000, start_ms: 0, end_ms: 60_000, samples: Samples { times: &times, values, starts: &[], histograms: &[] } };
+        let window =
+            Window { instant_ms: 60_000, start_ms: 0, end_ms: 60_000, samples: Samples { times: &times, values, starts: &[], histograms: &[], times_id: 0 } };
         match kernel(&window, &[0.5, 0.0], &context).unwrap() {
             Some(Outcome::Float(value)) => value,
             other => panic!("want a float, got {other:?}"),

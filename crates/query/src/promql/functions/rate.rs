@@ -11,8 +11,11 @@ use super::start_times::{is_overlap, is_start_of_new, start_inside};
 use super::{Context, Outcome};
 use crate::promql::histogram;
 use crate::promql::notes::HistogramOperation;
-use crate::promql::ops::over::{Samples, Window, Windows};
-use crate::promql::row::Steps;
+use crate::promql::ops::over::{Samples, Window};
+
+mod stretches;
+
+pub(in crate::promql) use stretches::Stretches;
 
 /// Whether the function is `rate`, `increase` or `delta`.
 pub(in crate::promql) fn is_of_family(function: Function) -> bool {
@@ -24,31 +27,6 @@ pub(in crate::promql) fn check_counter_name(context: &Context<'_>) {
     let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|suffix| context.metric.ends_with(suffix));
     if !context.metric.is_empty() && !is_counter {
         context.notes.possible_non_counter(context.metric, context.span);
-    }
-}
-
-/// `rate`, `increase` and `delta` of a series of floats at all steps: resets are found once, not once a window.
-pub(in crate::promql) fn fill(function: Function, samples: Samples<'_>, mut windows: Windows<'_>, context: &Context<'_>, steps: &mut Steps) {
-    let Samples { values, .. } = samples;
-    let is_counter = function != Function::Delta;
-    let resets: Vec<usize> = if is_counter { (1..values.len()).filter(|index| values[*index] < values[index - 1]).collect() } else { Vec::new() };
-    let mut passed = 0;
-    while let Some((step, window)) = windows.next() {
-        let (first, end) = windows.positions();
-        if end - first < 2 {
-            continue;
-        }
-        while resets.get(passed).is_some_and(|reset| *reset <= first) {
-            passed += 1;
-        }
-        let mut change = values[end - 1] - values[first];
-        for reset in resets[passed..].iter().take_while(|reset| **reset < end) {
-            change += values[*reset - 1];
-        }
-        let times = window.samples.times;
-        let spread = Spread { first_ms: times[0], last_ms: times[times.len() - 1], count: times.len(), start_ms: None };
-        let zero = (is_counter && change > 0.0 && values[first] >= 0.0).then(|| values[first] / change);
-        steps.set(step, change * factor(&window, spread, zero, function == Function::Rate, context.range_ms));
     }
 }
 
@@ -103,7 +81,7 @@ pub(super) fn delta(window: &Window<'_>, _: &[f64], context: &Context<'_>) -> Re
     change(Function::Delta, window, context)
 }
 
-/// The family for one window, where [`fill`] does not do.
+/// The family for one window, where [`Stretches`] do not do.
 fn change(function: Function, window: &Window<'_>, context: &Context<'_>) -> Result<Option<Outcome>> {
     let (is_counter, is_rate) = (function != Function::Delta, function == Function::Rate);
     let Samples { values, histograms, .. } = window.samples;
@@ -240,7 +218,7 @@ impl Latest<'_> {
 }
 
 fn instant_change(window: &Window<'_>, is_rate: bool, context: &Context<'_>) -> Result<Option<Outcome>> {
-    let Samples { times, values, starts, histograms } = window.samples;
+    let Samples { times, values, starts, histograms, .. } = window.samples;
     let start = |index: usize| starts.get(index).copied().unwrap_or(0);
     let floats = (0..times.len()).rev().take(2).map(|index| Latest::Float(times[index], values[index], start(index)));
     let mut latest: Vec<Latest<'_>> = floats.chain(histograms.iter().rev().take(2).map(Latest::Histogram)).collect();

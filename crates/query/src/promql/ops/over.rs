@@ -25,6 +25,8 @@ pub(in crate::promql) struct Samples<'a> {
     /// Start times of the floats, 0 when unknown; empty when they do not count.
     pub(in crate::promql) starts: &'a [i64],
     pub(in crate::promql) histograms: &'a [HistogramPoint],
+    /// Series of one reading with the same number have the same times; 0 says nothing.
+    pub(in crate::promql) times_id: u64,
 }
 
 /// Samples in a range that ends at `end_ms`. With `anchored` and `smoothed`, samples around the range are among them.
@@ -51,7 +53,8 @@ impl Cleaned {
     /// The samples without staleness markers: where they lie if there is none, copied otherwise.
     pub(in crate::promql) fn of<'a>(&'a mut self, samples: &SeriesSamples<'a>) -> Samples<'a> {
         let (mut times, mut values, mut starts, mut histograms) = (samples.ts_ms, samples.values, samples.start_ms, samples.histograms);
-        if values.iter().any(|value| is_stale_nan(*value)) {
+        let mut times_id = samples.times_id;
+        if has_stale(values) {
             self.times.clear();
             self.values.clear();
             for (ts_ms, value) in times.iter().zip(values).filter(|(_, value)| !is_stale_nan(**value)) {
@@ -60,15 +63,21 @@ impl Cleaned {
             }
             self.starts.clear();
             self.starts.extend(starts.iter().zip(samples.values).filter(|(_, value)| !is_stale_nan(**value)).map(|(start_ms, _)| *start_ms));
-            (times, values, starts) = (&self.times, &self.values, &self.starts);
+            (times, values, starts, times_id) = (&self.times, &self.values, &self.starts, 0);
         }
         if histograms.iter().any(|point| is_stale_nan(point.histogram.sum)) {
             self.histograms.clear();
             self.histograms.extend(histograms.iter().filter(|point| !is_stale_nan(point.histogram.sum)).cloned());
             histograms = &self.histograms;
         }
-        Samples { times, values, starts, histograms }
+        Samples { times, values, starts, histograms, times_id }
     }
+}
+
+/// Whether a staleness marker is among the values. Blocks without any NaN, which are most, are passed at once.
+fn has_stale(values: &[f64]) -> bool {
+    let has_nan = |block: &[f64]| block.iter().fold(false, |any, value| any | value.is_nan());
+    values.chunks(64).any(|block| has_nan(block) && block.iter().any(|value| is_stale_nan(*value)))
 }
 
 /// How much of the time around the windows of a source is read with them: before and after, in milliseconds.
@@ -104,7 +113,7 @@ pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &Ran
             let mut room = Cleaned::default();
             evaluator.stream(plan, &inner, &mut |row| {
                 room.take_steps(&row.steps, &inner);
-                visit(&row.labels, row.drop_name, Samples { times: &room.times, values: &room.values, starts: &[], histograms: &room.histograms })
+                visit(&row.labels, row.drop_name, Samples { times: &room.times, values: &room.values, starts: &[], histograms: &room.histograms, times_id: 0 })
             })
         }
     }
@@ -180,12 +189,12 @@ impl<'a> Iterator for Windows<'a> {
         let end_ms = self.source.place().of(instant_ms);
         let start_ms = end_ms.saturating_sub(self.source.range_ms());
         let (from_ms, to_ms) = (start_ms.saturating_sub(self.margins.0), end_ms.saturating_add(self.margins.1));
-        let Samples { times, values, starts, histograms } = self.samples;
+        let Samples { times, values, starts, histograms, .. } = self.samples;
         advance(&mut self.floats, times.len(), |index| times[index], from_ms, to_ms);
         advance(&mut self.histograms, histograms.len(), |index| histograms[index].ts_ms, from_ms, to_ms);
         let (floats, points) = (self.floats.0..self.floats.1, self.histograms.0..self.histograms.1);
         let starts = starts.get(floats.clone()).unwrap_or_default();
-        let samples = Samples { times: &times[floats.clone()], values: &values[floats], starts, histograms: &histograms[points] };
+        let samples = Samples { times: &times[floats.clone()], values: &values[floats], starts, histograms: &histograms[points], times_id: 0 };
         Some((step, Window { instant_ms, start_ms, end_ms, samples }))
     }
 }
@@ -206,6 +215,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
     if over.function == Function::AbsentOverTime {
         return absent(evaluator, over, frame, sink);
     }
+    let mut stretches = functions::rate::is_of_family(over.function).then(|| functions::rate::Stretches::new(over.function, frame, &over.source));
     let keeps_name = matches!(over.function, Function::LastOverTime | Function::FirstOverTime);
     let mut row = Row::default();
     let uses_starts = evaluator.uses_start_times
@@ -224,8 +234,14 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
             edges: over.source.edges(),
             uses_starts,
         };
-        let windows = Windows::new(samples, frame, &over.source, evaluator.lookback_ms);
-        fill(evaluator, over.function, samples, windows, &params, &context, &mut row.steps)?;
+        let is_plain = context.edges == RangeEdges::Plain && samples.histograms.is_empty() && samples.starts.is_empty();
+        match stretches.as_mut().filter(|_| is_plain) {
+            Some(stretches) => stretches.fill(samples, &mut row.steps),
+            None => {
+                let windows = Windows::new(samples, frame, &over.source, evaluator.lookback_ms);
+                fill(evaluator, over.function, windows, &params, &context, &mut row.steps)?;
+            }
+        }
         if row.steps.is_empty() {
             return Ok(());
         }
@@ -241,19 +257,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, over: &OverRange, fra
 /// Samples in windows between two looks at the leash: a millisecond or so.
 const SAMPLES_PER_CHECK: usize = 1 << 20;
 
-fn fill(
-    evaluator: &Evaluator<'_>,
-    function: Function,
-    samples: Samples<'_>,
-    windows: Windows<'_>,
-    params: &[Vec<f64>],
-    context: &Context<'_>,
-    steps: &mut Steps,
-) -> Result<()> {
-    if context.edges == RangeEdges::Plain && samples.histograms.is_empty() && samples.starts.is_empty() && functions::rate::is_of_family(function) {
-        functions::rate::fill(function, samples, windows, context, steps);
-        return Ok(());
-    }
+fn fill(evaluator: &Evaluator<'_>, function: Function, windows: Windows<'_>, params: &[Vec<f64>], context: &Context<'_>, steps: &mut Steps) -> Result<()> {
     let kernel = functions::kernel(function)?;
     // No function over a range takes more than two scalars.
     let mut at_step = [f64::NAN; 2];
@@ -329,7 +333,7 @@ mod tests {
             select: Select { matchers: Vec::new(), place: Place { offset_ms: 0, at_ms: None }, edges: RangeEdges::Plain, tells_resets: false },
             range_ms: 20,
         };
-        let samples = Samples { times: &[10, 20, 30, 40], values: &[1.0, 2.0, 3.0, 4.0], starts: &[], histograms: &[] };
+        let samples = Samples { times: &[10, 20, 30, 40], values: &[1.0, 2.0, 3.0, 4.0], starts: &[], histograms: &[], times_id: 0 };
         let windows = Windows::new(samples, &Frame { start_ms: 10, step_ms: 15, steps: 4 }, &source, 0);
         let found: Vec<Vec<f64>> = windows.map(|(_, window)| window.samples.values.to_vec()).collect();
         assert_eq!(found, [vec![1.0], vec![1.0, 2.0], vec![3.0, 4.0], vec![4.0]]);

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_latest_sample_counts_until_it_is_too_old_or_stale() {
         let stale = f64::from_bits(STALE_NAN_BITS);
-        let samples = SeriesSamples { ts_ms: &[10, 20, 30, 60], values: &[1.0, 2.0, stale, 4.0], start_ms: &[], histograms: &[] };
+        let samples = SeriesSamples { ts_ms: &[10, 20, 30, 60], values: &[1.0, 2.0, stale, 4.0], start_ms: &[], histograms: &[], times_id: 0 };
         let frame = Frame { start_ms: 0, step_ms: 10, steps: 10 };
         let place = Place { offset_ms: 0, at_ms: None };
         let mut steps = Steps::empty(10);

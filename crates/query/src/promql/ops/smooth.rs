@@ -45,7 +45,7 @@ fn around(samples: Samples<'_>, at_ms: i64, lookback_ms: i64) -> Samples<'_> {
     let Samples { times, values, histograms, .. } = samples;
     let floats = times.partition_point(|ts_ms| *ts_ms <= from_ms)..times.partition_point(|ts_ms| *ts_ms <= to_ms);
     let points = histograms.partition_point(|point| point.ts_ms <= from_ms)..histograms.partition_point(|point| point.ts_ms <= to_ms);
-    Samples { times: &times[floats.clone()], values: &values[floats], starts: &[], histograms: &histograms[points] }
+    Samples { times: &times[floats.clone()], values: &values[floats], starts: &[], histograms: &histograms[points], times_id: 0 }
 }
 
 fn fill(samples: &Samples<'_>, at_ms: i64, context: &Context<'_>, step: usize, steps: &mut Steps) {

@@ -83,7 +83,7 @@ type Pieces<'a, 'b> = [(&'a mut Cursor<'b>, u32)];
 fn for_each_series(inputs: &[Arc<MetricSegment>], visit: &mut dyn FnMut(&Labels, &str, &mut Pieces<'_, '_>) -> Result<()>) -> Result<()> {
     let mut cursors = inputs.iter().map(|input| input.sequential_cursor()).collect::<Result<Vec<_>>>()?;
     let head = |cursor: &Cursor<'_>, ordinal: u32| {
-        let labels = ((ordinal as usize) < cursor.index.len()).then(|| cursor.index.labels(ordinal))?;
+        let labels = ((ordinal as usize) < cursor.index.len()).then(|| cursor.index.labels(ordinal, &mut Vec::new()))?;
         Some((SortKey::of(&labels), labels, ordinal))
     };
     let mut heads: Vec<_> = cursors.iter().map(|cursor| head(cursor, 0)).collect();

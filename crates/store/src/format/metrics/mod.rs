@@ -30,7 +30,7 @@ pub(crate) use histograms::histogram_rows;
 pub(crate) use index::Index;
 pub(crate) use merge::merge;
 pub(crate) use order::labels_json;
-pub(crate) use segment::{Cursor, MetricSegment};
+pub(crate) use segment::{Cursor, MetricSegment, SamplePiece};
 pub(crate) use write::write;
 
 use super::Segment;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, Table, TimeRange};
 
-use super::index::{BLOB, Index};
+use super::index::{BLOB, Index, SeriesRows};
 use super::mask::Mask;
 use super::units::{Opened, POINT_ROWS, VALUE_ROWS};
 use crate::deletion::Deletion;
@@ -229,11 +229,19 @@ impl<T> Deref for Piece<T> {
     }
 }
 
+/// Times of a series, and which of them are in the range that was asked for.
+#[derive(Debug)]
+struct Timed {
+    times: Piece<i64>,
+    inside: Range<usize>,
+}
+
 /// Float samples of one series as a segment has them.
 #[derive(Debug)]
 pub(crate) struct SamplePiece {
-    times: Piece<i64>,
-    inside: Range<usize>,
+    timed: Arc<Timed>,
+    /// The series whose times these are, if they are those that lie in the segment.
+    pub(crate) leader: Option<u32>,
     pub(crate) values: Piece<f64>,
     /// Empty if no start is known.
     pub(crate) start_ms: Piece<i64>,
@@ -243,11 +251,11 @@ impl SamplePiece {
     /// Samples that lie nowhere else.
     pub(crate) fn owned(ts_ms: Vec<i64>, values: Piece<f64>, start_ms: Piece<i64>) -> Self {
         let inside = 0..ts_ms.len();
-        Self { times: Piece::Own(ts_ms), inside, values, start_ms }
+        Self { timed: Arc::new(Timed { times: Piece::Own(ts_ms), inside }), leader: None, values, start_ms }
     }
 
     pub(crate) fn ts_ms(&self) -> &[i64] {
-        &self.times[self.inside.clone()]
+        &self.timed.times[self.timed.inside.clone()]
     }
 }
 
@@ -262,6 +270,8 @@ pub(crate) struct Cursor<'a> {
     pub(crate) index: Arc<Index>,
     mask: Arc<Mask>,
     reading: Reading,
+    /// The times that were read last: by leader and range.
+    timed: Option<((u32, TimeRange), Arc<Timed>)>,
     times: Last<i64>,
     values: Last<f64>,
     starts: Last<i64>,
@@ -273,7 +283,7 @@ impl<'a> Cursor<'a> {
     fn new(segment: &'a MetricSegment, reading: Reading) -> Result<Self> {
         let (opened, index) = (segment.opened()?, segment.index()?);
         let mask = segment.mask(&index)?;
-        Ok(Self { segment, opened, index, mask, reading, times: None, values: None, starts: None, histograms: None, exemplars: None })
+        Ok(Self { segment, opened, index, mask, reading, timed: None, times: None, values: None, starts: None, histograms: None, exemplars: None })
     }
 
     /// The samples of a series in a range, `None` if there is none.
@@ -287,16 +297,15 @@ impl<'a> Cursor<'a> {
 
     fn read_samples(&mut self, ordinal: u32, range: TimeRange) -> Result<Option<SamplePiece>> {
         let Some(rows) = self.index.rows(ordinal).copied().filter(|_| self.index.overlaps(ordinal, range)) else { return Ok(None) };
-        let timed = match self.reading {
-            Reading::Shared => self.index.rows(rows.leader).copied().unwrap_or(rows),
-            Reading::Sequential => rows,
+        let leader = match self.reading {
+            Reading::Shared => rows.leader,
+            Reading::Sequential => ordinal,
         };
-        let first = u64::from(timed.first_row);
-        let times = collect(&self.opened, first..first + u64::from(rows.rows), usize::MAX, &mut |group, _| {
-            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
-        })?;
-        let from = times.partition_point(|ts| *ts < range.start_ms());
-        let to = times.partition_point(|ts| *ts <= range.end_ms());
+        let timed = match &self.timed {
+            Some((last, timed)) if *last == (leader, range) => Arc::clone(timed),
+            _ => self.read_times(leader, rows, range)?,
+        };
+        let Range { start: from, end: to } = timed.inside;
         if from >= to {
             return Ok(None);
         }
@@ -312,7 +321,19 @@ impl<'a> Cursor<'a> {
         } else {
             Piece::Own(Vec::new())
         };
-        Ok(Some(SamplePiece { times, inside: from..to, values, start_ms }))
+        Ok(Some(SamplePiece { timed, leader: Some(leader), values, start_ms }))
+    }
+
+    fn read_times(&mut self, leader: u32, rows: SeriesRows, range: TimeRange) -> Result<Arc<Timed>> {
+        let first = u64::from(self.index.rows(leader).copied().unwrap_or(rows).first_row);
+        let times = collect(&self.opened, first..first + u64::from(rows.rows), usize::MAX, &mut |group, _| {
+            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
+        })?;
+        let from = times.partition_point(|ts| *ts < range.start_ms());
+        let to = times.partition_point(|ts| *ts <= range.end_ms());
+        let timed = Arc::new(Timed { times, inside: from..to });
+        self.timed = Some(((leader, range), Arc::clone(&timed)));
+        Ok(timed)
     }
 
     /// The histograms of a series in a range.

@@ -1,5 +1,6 @@
 //! Reading metrics: selecting series by matchers, and their samples over head and segments.
 
+mod assemble;
 pub(crate) mod cache;
 mod hints;
 pub(crate) mod matching;

@@ -32,10 +32,6 @@ impl Run {
         &self.start_ms
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ts_ms.is_empty()
-    }
-
     /// Appends samples that all are newer than what is here.
     pub(crate) fn extend(&mut self, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) {
         let before = self.ts_ms.len();

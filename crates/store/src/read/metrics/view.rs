@@ -1,13 +1,15 @@
 //! What a snapshot shows of metrics: head and segments as one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hashbrown::HashTable;
 use signalbox_model::{Error, Exemplar, Labels, Matcher, Result, SeriesId, SeriesRef, Table, TimeRange};
 
+use super::assemble::{Assembler, Floats};
 use super::hints::{settle_hints, with_predecessors};
 use super::matching::{judge, select};
-use super::run::{Run, sort_exemplars, sort_histograms};
+use super::run::{sort_exemplars, sort_histograms};
 use crate::format::metrics::{Cursor, MetricSegment};
 use crate::scan::{ScanPart, ScanRequest};
 use crate::snapshot::{HistogramPoint, SeriesHandle, SeriesSamples};
@@ -26,21 +28,23 @@ const SELECTED: &[Table] = &[Table::Samples, Table::Histograms];
 
 impl MetricView {
     pub(crate) fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
-        let mut found: HashMap<SeriesId, Labels> = HashMap::new();
-        self.find_in_head(matchers, range, &mut |id, labels| drop(found.insert(id, labels)));
+        let (mut found, mut known) = (Vec::new(), HashTable::new());
+        // The labels of the head are there already, those of segments are put together.
+        self.find_in_head(matchers, range, &mut |id, labels| add(&mut found, &mut known, id, || labels));
         check_count(found.len(), series_max)?;
+        let mut room = Vec::new();
         for segment in self.segments(SELECTED, range) {
             let index = segment.index()?;
             let mask = segment.mask(&index)?;
             for ordinal in ordinals(segment, matchers)? {
                 if let Some(id) = index.id(ordinal).filter(|_| segment.shows(&index, &mask, ordinal, range)) {
-                    found.entry(id).or_insert_with(|| index.labels(ordinal));
+                    add(&mut found, &mut known, id, || index.labels(ordinal, &mut room));
                 }
             }
             check_count(found.len(), series_max)?;
         }
-        let mut found: Vec<SeriesHandle> = found.into_iter().map(|(id, labels)| SeriesHandle { id, labels }).collect();
-        found.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        // Each source has its series nearly in order, so a sort that looks for runs does little.
+        found.sort_by(|left: &SeriesHandle, right: &SeriesHandle| left.labels.cmp(&right.labels));
         Ok(found)
     }
 
@@ -52,37 +56,26 @@ impl MetricView {
             let table = self.head.table.read();
             series.iter().map(|handle| table.find_id(handle.id)).collect()
         };
-        let (mut head, mut run) = (Run::default(), Run::default());
+        let has_histograms = !histograms.is_empty() || self.head.parts.iter().any(|part| part.buffers.has_histograms());
+        let mut assembler = Assembler::new(&self.head.parts, range);
+        let (mut points, mut places) = (Vec::new(), Vec::new());
         for (position, (handle, series)) in series.iter().zip(refs).enumerate() {
-            self.read_head(series, range, &mut head, &mut run);
-            let mut points = Vec::new();
-            for cursor in &mut histograms {
-                if let Some(ordinal) = cursor.index.find(handle.id) {
-                    points.extend(cursor.histograms(ordinal, wider)?);
+            if has_histograms {
+                points.clear();
+                for cursor in &mut histograms {
+                    if let Some(ordinal) = cursor.index.find(handle.id) {
+                        points.extend(cursor.histograms(ordinal, wider)?);
+                    }
                 }
+                self.read_head_histograms(series, wider, &mut points);
+                sort_histograms(&mut points);
+                settle_hints(&mut points, range);
             }
-            self.read_head_histograms(series, wider, &mut points);
-            sort_histograms(&mut points);
-            settle_hints(&mut points, range);
-            let mut pieces = Vec::new();
-            for cursor in &mut samples {
-                if let Some(ordinal) = cursor.index.find(handle.id) {
-                    pieces.extend(cursor.samples(ordinal, range)?);
-                }
-            }
-            // One source alone is shown where it lies.
-            if let ([piece], true) = (pieces.as_slice(), head.is_empty()) {
-                visit(position, SeriesSamples { ts_ms: piece.ts_ms(), values: &piece.values, start_ms: &piece.start_ms, histograms: &points })?;
-                continue;
-            }
-            if !pieces.is_empty() {
-                run.clear();
-                pieces.iter().for_each(|piece| run.overlay(piece.ts_ms(), &piece.values, &piece.start_ms));
-                run.overlay(head.ts_ms(), head.values(), head.start_ms());
-                std::mem::swap(&mut run, &mut head);
-            }
-            if !head.is_empty() || !points.is_empty() {
-                visit(position, SeriesSamples { ts_ms: head.ts_ms(), values: head.values(), start_ms: head.start_ms(), histograms: &points })?;
+            places.clear();
+            places.extend(samples.iter().map(|cursor| cursor.index.find(handle.id)));
+            let Floats { ts_ms, values, start_ms, times_id } = assembler.read(&mut samples, &places, series)?;
+            if !ts_ms.is_empty() || !points.is_empty() {
+                visit(position, SeriesSamples { ts_ms, values, start_ms, histograms: &points, times_id })?;
             }
         }
         Ok(())
@@ -95,7 +88,7 @@ impl MetricView {
             for ordinal in ordinals(segment, matchers)? {
                 let exemplars = cursor.exemplars(ordinal, range)?;
                 if !exemplars.is_empty() {
-                    found.entry(cursor.index.labels(ordinal)).or_default().extend(exemplars);
+                    found.entry(cursor.index.labels(ordinal, &mut Vec::new())).or_default().extend(exemplars);
                 }
             }
         }
@@ -153,7 +146,7 @@ impl MetricView {
     }
 
     fn for_each_series(&self, sets: &[Vec<Matcher>], range: TimeRange, visit: &mut dyn FnMut(&Labels)) -> Result<()> {
-        let everything = [Vec::new()];
+        let (everything, mut room) = ([Vec::new()], Vec::new());
         for matchers in if sets.is_empty() { &everything } else { sets } {
             self.find_in_head(matchers, range, &mut |_, labels| visit(&labels));
             for segment in self.segments(SELECTED, range) {
@@ -161,7 +154,7 @@ impl MetricView {
                 let mask = segment.mask(&index)?;
                 for ordinal in ordinals(segment, matchers)? {
                     if segment.shows(&index, &mask, ordinal, range) {
-                        visit(&index.labels(ordinal));
+                        visit(&index.labels(ordinal, &mut room));
                     }
                 }
             }
@@ -198,18 +191,6 @@ impl MetricView {
         }
     }
 
-    /// The float samples of the head into `head`; `run` is room to work in.
-    fn read_head(&self, series: Option<SeriesRef>, range: TimeRange, head: &mut Run, run: &mut Run) {
-        head.clear();
-        let Some(series) = series else { return };
-        for HeadPart { buffers, shown } in &self.head.parts {
-            if let Some(slot) = buffers.slot(series) {
-                buffers.read_samples(slot, shown, range, run);
-                head.overlay(run.ts_ms(), run.values(), run.start_ms());
-            }
-        }
-    }
-
     fn read_head_histograms(&self, series: Option<SeriesRef>, range: TimeRange, points: &mut Vec<HistogramPoint>) {
         let Some(series) = series else { return };
         for HeadPart { buffers, shown } in &self.head.parts {
@@ -230,6 +211,16 @@ fn ordinals(segment: &MetricSegment, matchers: &[Matcher]) -> Result<roaring::Ro
         })
     });
     failed.map_or(Ok(found), Err)
+}
+
+/// Adds a series unless it was found before; identities are hashes already.
+fn add(found: &mut Vec<SeriesHandle>, known: &mut HashTable<u32>, id: SeriesId, labels: impl FnOnce() -> Labels) {
+    let hash = id.0 as u64;
+    if known.find(hash, |at| found[*at as usize].id == id).is_none() {
+        let at = found.len() as u32;
+        found.push(SeriesHandle { id, labels: labels() });
+        known.insert_unique(hash, at, |at| found[*at as usize].id.0 as u64);
+    }
 }
 
 fn check_count(found: usize, series_max: usize) -> Result<()> {

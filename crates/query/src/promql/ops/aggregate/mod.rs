@@ -1,9 +1,10 @@
 //! Aggregations. Each series is added into the arrays of its group, one value a step, and is forgotten: what is held grows
 //! with the number of groups, not of series.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use signalbox_lang::Span;
 use signalbox_lang::promql::AggregateOp;
 use signalbox_model::{Labels, Result};
@@ -47,20 +48,26 @@ struct Setting<'a> {
 /// The groups by their labels, in the order in which they were found.
 #[derive(Default)]
 struct Groups {
-    places: HashMap<Labels, usize>,
+    places: HashTable<usize>,
     labels: Vec<Labels>,
+    hasher: DefaultHashBuilder,
+    room: Vec<u8>,
 }
 
 impl Groups {
     /// The position of the group of a series, and whether it is new.
-    fn find(&mut self, grouping: &Grouping, labels: &Labels) -> (usize, bool) {
-        let key = grouping.key(labels);
-        let before = self.labels.len();
-        let position = *self.places.entry(key).or_insert_with_key(|key| {
-            self.labels.push(key.clone());
-            before
-        });
-        (position, position == before)
+    fn find(&mut self, grouping: &Grouping, series: &Labels) -> (usize, bool) {
+        self.room.clear();
+        grouping.write_key(series, &mut self.room);
+        let Self { places, labels, hasher, room } = self;
+        let hash = hasher.hash_one(room.as_slice());
+        if let Some(position) = places.find(hash, |position| labels[*position].as_bytes() == room.as_slice()) {
+            return (*position, false);
+        }
+        let position = labels.len();
+        labels.push(grouping.key(series));
+        places.insert_unique(hash, position, |position| hasher.hash_one(labels[*position].as_bytes()));
+        (position, true)
     }
 }
 

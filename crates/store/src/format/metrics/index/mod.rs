@@ -84,11 +84,10 @@ impl Index {
         self.found.by_id.find(id.0 as u64, |ordinal| self.found.ids[*ordinal as usize] == id).copied()
     }
 
-    pub(crate) fn labels(&self, ordinal: u32) -> Labels {
-        let mut block = Vec::with_capacity(256);
-        self.write_block(ordinal, &mut block);
+    /// The labels of a series; `room` is room to work in.
+    pub(crate) fn labels(&self, ordinal: u32, room: &mut Vec<u8>) -> Labels {
         // The names and values were checked to be sorted text when the index was decoded.
-        Labels::from_bytes(&block).unwrap_or_default()
+        Labels::from_sorted(self.texts(ordinal), room)
     }
 
     /// Whether a series may have rows in a range.
@@ -102,9 +101,15 @@ impl Index {
         self.values.len() + self.value_ends.len() * 8 + self.pairs.len() * 8 + self.series.len() * SERIES_BYTES + 1024
     }
 
-    fn pair(&self, pair: u32) -> Option<(&str, &str)> {
-        let name = self.names.partition_point(|(_, first)| *first <= pair).checked_sub(1)?;
-        Some((&self.names[name].0, self.value(pair)?))
+    /// Names and values of a series. Its pairs ascend, and so do their names: the next one is near.
+    fn texts(&self, ordinal: u32) -> impl Iterator<Item = (&str, &str)> {
+        let mut name = 0;
+        self.series_pairs(ordinal).iter().filter_map(move |pair| {
+            while self.names.get(name + 1).is_some_and(|(_, first)| first <= pair) {
+                name += 1;
+            }
+            Some((self.names.get(name)?.0.as_ref(), self.value(*pair)?))
+        })
     }
 
     fn value(&self, pair: u32) -> Option<&str> {
@@ -120,8 +125,7 @@ impl Index {
     }
 
     fn write_block(&self, ordinal: u32, block: &mut Vec<u8>) {
-        for pair in self.series_pairs(ordinal) {
-            let Some((name, value)) = self.pair(*pair) else { continue };
+        for (name, value) in self.texts(ordinal) {
             varint::write(block, name.len() as u64);
             block.extend_from_slice(name.as_bytes());
             varint::write(block, value.len() as u64);

@@ -32,7 +32,7 @@ fn an_index_survives_its_encoding_and_answers_as_its_labels() {
     assert_eq!(decoded, index);
     assert!(Index::decode(&bytes, rows + 1).is_err());
     for (ordinal, labels) in all.iter().enumerate() {
-        assert_eq!(decoded.labels(ordinal as u32), *labels);
+        assert_eq!(decoded.labels(ordinal as u32, &mut Vec::new()), *labels);
         assert_eq!(decoded.find(labels.series_id()), Some(ordinal as u32));
         assert_eq!(decoded.rows(ordinal as u32).unwrap().leader, (ordinal % 4) as u32);
     }
@@ -80,7 +80,7 @@ fn mutations_behind_a_good_checksum_never_panic() {
             }
         }
         match Index::decode(&seal(&bad).unwrap(), rows) {
-            Ok(index) => (0..index.len() as u32).for_each(|ordinal| drop(index.labels(ordinal))),
+            Ok(index) => (0..index.len() as u32).for_each(|ordinal| drop(index.labels(ordinal, &mut Vec::new()))),
             Err(_) => refused += 1,
         }
     }

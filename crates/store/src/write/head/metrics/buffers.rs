@@ -72,6 +72,15 @@ struct Late {
     start_ms: i64,
 }
 
+/// Where the times of float samples in order are: those of a group never change.
+#[derive(Debug)]
+pub(crate) struct InOrder {
+    pub(crate) group: u32,
+    pub(crate) times: std::ops::Range<u32>,
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
+}
+
 impl Buffers {
     /// Adds a batch; views see all of it or nothing.
     pub(crate) fn append(&self, batch: &MetricBatch, refs: &[SeriesRef]) {
@@ -148,6 +157,38 @@ impl Buffers {
     /// The float samples of a slot in a range, in order of time; `run` is cleared first.
     pub(crate) fn read_samples(&self, slot: usize, shown: &Shown, range: TimeRange, run: &mut Run) {
         self.state.read().read_samples(slot, shown, range, run);
+    }
+
+    /// Appends the values of a series in a range, if nothing but floats in order is to be known of it: else `None`. Of them,
+    /// where their times are; nothing if there is no sample.
+    pub(crate) fn read_in_order(&self, series: SeriesRef, shown: &Shown, range: TimeRange, values: &mut Vec<f64>) -> Option<Option<InOrder>> {
+        let state = self.state.read();
+        let Some(slot) = state.slot(series) else { return Some(None) };
+        let buffer = &state.series[slot];
+        if buffer.start_ms != 0 || buffer.extra.as_ref().is_some_and(|extra| !extra.late.is_empty() || !extra.starts.is_empty()) {
+            return None;
+        }
+        let times = state.times(buffer, shown.rows(slot));
+        let from = times.partition_point(|time| *time < range.start_ms());
+        let to = times.partition_point(|time| *time <= range.end_ms());
+        if from >= to {
+            return Some(None);
+        }
+        values.extend_from_slice(&buffer.values[from..to]);
+        let times_at = buffer.first + from as u32..buffer.first + to as u32;
+        Some(Some(InOrder { group: buffer.group, times: times_at, first_ms: times[from], last_ms: times[to - 1] }))
+    }
+
+    /// Appends times of a group.
+    pub(crate) fn copy_times(&self, group: u32, range: std::ops::Range<u32>, times: &mut Vec<i64>) {
+        let state = self.state.read();
+        let group = state.groups.get(group as usize).and_then(|group| group.times.get(range.start as usize..range.end as usize));
+        times.extend_from_slice(group.unwrap_or(&[]));
+    }
+
+    /// Whether there are histograms.
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.state.read().histograms > 0
     }
 
     /// The histograms of a slot in a range, in order of time.
