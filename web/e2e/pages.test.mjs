@@ -346,6 +346,93 @@ describe("alerts", () => {
   });
 });
 
+describe("targets", () => {
+  it("shows targets by pool with their labels on both sides, or says what to do", async () => {
+    const page = await visit("/ui/targets");
+    const rows = page.getByTestId("target-row");
+    const nothing = page.getByText("Nothing is scraped");
+    await until(async () => await rows.count() > 0 || await nothing.count() > 0, "targets or their absence");
+    if (await rows.count() === 0) {
+      assert.match(await page.locator("main pre").innerText(), /config_file: prometheus.yml/);
+      return;
+    }
+    await rows.first().getByRole("button").first().click();
+    await page.getByRole("region", { name: "Before relabelling" }).waitFor();
+    await until(() => parameters(page).get("open"), "the open target in the URL");
+    await page.reload();
+    await page.getByRole("link", { name: "When it was up" }).click();
+    await page.waitForURL((url) => url.pathname === "/ui/metrics" && url.searchParams.get("q")?.startsWith("up{"));
+  });
+
+  it("filters by state, by pool and by words, in the URL, and folds pools", async () => {
+    const page = await visit("/ui/targets");
+    const rows = page.getByTestId("target-row");
+    await until(async () => await rows.count() > 0 || await page.getByText("Nothing is scraped").count() > 0, "targets or their absence");
+    if (await rows.count() === 0) return;
+    await page.getByRole("button", { name: /up$/ }).first().click();
+    await until(() => parameters(page).get("state") === "up", "the state in the URL");
+    await until(async () => await rows.count() > 0 && await page.locator("[data-testid=target-row]:not([data-health=up])").count() === 0, "only targets that are up");
+    await page.goBack();
+    const pool = page.getByRole("combobox", { name: "Pool" });
+    const name = await pool.locator("option").nth(1).innerText();
+    await pool.selectOption(name);
+    await until(async () => await page.getByTestId("pool-row").count() === 1, "one pool");
+    await page.getByTestId("pool-row").click();
+    await until(async () => await rows.count() === 0, "the folded pool");
+    assert.equal(parameters(page).get("folded"), name);
+    await page.getByTestId("pool-row").click();
+    await page.getByLabel("Find targets").fill("no-target-is-called-so");
+    await page.getByText("No target fits the filter").waitFor();
+  });
+});
+
+describe("cardinality", () => {
+  it("counts series, and drills from a metric to a label to a value", async () => {
+    const page = await visit("/ui/cardinality");
+    await until(async () => /\d/.test(await page.getByTestId("tile-series").innerText()), "the number of series");
+    const metrics = page.getByTestId("metric-row");
+    await metrics.first().waitFor();
+    const name = await metrics.first().getByRole("button").innerText();
+    await metrics.first().getByRole("button").click();
+    await until(() => parameters(page).get("only") === JSON.stringify(["__name__", name]), "the metric in the URL");
+    const labels = page.getByTestId("label-row");
+    await until(async () => await metrics.count() === 0 && await labels.count() > 0, "the labels of the metric");
+    await page.getByText(`Who asks for ${name}`).waitFor();
+    const label = await labels.first().getByRole("button").innerText();
+    await labels.first().getByRole("button").click();
+    await page.getByText(`Values of ${label}`).waitFor();
+    const pairs = page.getByTestId("pair-row");
+    const value = await pairs.first().getByRole("button").innerText();
+    await pairs.first().getByRole("button").click();
+    await until(() => parameters(page).get("only") === JSON.stringify(["__name__", name, label, value]), "the value in the URL");
+    await page.reload();
+    await page.getByRole("button", { name: `Not only ${label} = ${value}` }).click();
+    await until(() => parameters(page).get("only") === JSON.stringify(["__name__", name]), "one step back");
+    await page.goBack();
+    await page.goBack();
+    await until(() => parameters(page).get("label") === label, "the back button");
+  });
+
+  it("sorts and finds, in the URL, and leads to the explorer with the query", async () => {
+    const page = await visit("/ui/cardinality");
+    const metrics = page.getByTestId("metric-row");
+    await metrics.first().waitFor();
+    await page.getByRole("columnheader", { name: "Metric" }).getByRole("button").click();
+    await until(() => parameters(page).get("sort") === "name", "the order in the URL");
+    const names = await metrics.locator("td:first-child").allInnerTexts();
+    assert.deepEqual(names, [...names].sort());
+    await page.getByLabel("Find names and values").fill("signalbox_ingest_rows");
+    await until(async () => await metrics.count() === 1, "one metric");
+    await page.getByRole("link", { name: "Explore signalbox_ingest_rows_total" }).click();
+    await page.waitForURL((url) => url.pathname === "/ui/metrics" && url.searchParams.get("q") === "signalbox_ingest_rows_total");
+    await page.locator("[data-chart=time-series] canvas").waitFor();
+    await page.goto(`${session.base}/ui/cardinality?only=${encodeURIComponent('["__name__","signalbox_ingest_rows_total"]')}`);
+    await page.getByRole("link", { name: /^Count series by / }).first().click();
+    await page.waitForURL((url) => url.pathname === "/ui/metrics" && url.searchParams.get("q")?.startsWith("sort_desc(count by (") && url.searchParams.get("mode") === "instant");
+    await page.getByRole("list", { name: "Samples" }).waitFor();
+  });
+});
+
 describe("frame", () => {
   it("keeps the chosen time across pages, reloads and the back button", async () => {
     const page = await visit("/ui/logs");

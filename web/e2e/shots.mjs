@@ -1,10 +1,10 @@
 // Takes a picture of each page before BASE_URL, light and dark: for people who look at them.
-// usage: BASE_URL=http://127.0.0.1:4400 node e2e/shots.mjs FOLDER
+// usage: BASE_URL=http://127.0.0.1:4400 node e2e/shots.mjs FOLDER [PAGES [WIDTH]]; PAGES is a part of their names
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { open, start } from "./browser.mjs";
 
-const folder = process.argv[2];
+const [folder, only, width] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const session = await start();
 const service = "checkout";
@@ -18,10 +18,15 @@ const pages = {
   "logs-errors": ["/ui/logs?severity=error&service=payment", "[data-testid=log-row]"],
   traces: [`/ui/traces?service=${service}`, "[data-testid=trace-row]"],
   alerts: ["/ui/alerts", "main"],
+  targets: ["/ui/targets", "[data-testid=target-row], h2"],
+  "targets-open": [`/ui/targets?state=down&open=${query("node http://node-3.shop.example:9100/metrics")}`, "[data-testid=target-row], h2"],
+  cardinality: ["/ui/cardinality", "[data-testid=metric-row]"],
+  "cardinality-metric": [`/ui/cardinality?only=${query('["__name__","http_server_request_duration_seconds_bucket"]')}&label=http_route`, "[data-testid=pair-row]"],
 };
 for (const colorScheme of ["light", "dark"]) {
   for (const [name, [path, selector]] of Object.entries(pages)) {
-    const { page, faults, close } = await open(session, path, { colorScheme });
+    if (only !== undefined && !name.includes(only)) continue;
+    const { page, faults, close } = await open(session, path, { colorScheme, viewport: { width: Number(width ?? 1360), height: 860 } });
     await page.locator(selector).first().waitFor().catch((error) => faults.push(error.message.split("\n")[0]));
     await page.waitForLoadState("networkidle").catch(() => undefined);
     await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });

@@ -1,5 +1,7 @@
 // The APIs that the pages use, answered from the mock world in the shapes of Prometheus, Loki, Jaeger and our SQL.
 import { METRICS, all, evaluate, fault, select } from "./promql.mjs";
+import { cardinality } from "./cardinality.mjs";
+import { targets } from "./scrape.mjs";
 import { SERVICES, SEVERITY_NUMBERS, logsOf, sampled, slotOf, slots, spansOf } from "./world.mjs";
 
 /** Answers a request, or returns false when it is none of the APIs. */
@@ -45,6 +47,8 @@ const ROUTES = [
   [/^\/api\/v1\/status\/buildinfo$/, () => ok({ version: "0.1.0" })],
   [/^\/api\/v1\/rules$/, () => ok({ groups: rules(Date.now()) })],
   [/^\/api\/v1\/alerts$/, () => ok({ alerts: rules(Date.now()).flatMap((group) => group.rules.flatMap((rule) => rule.alerts ?? [])) })],
+  [/^\/api\/v1\/targets$/, () => ok(targets(Date.now()))],
+  [/^\/api\/v1\/cardinality$/, (params) => [200, cardinality(params, Date.now())]],
   [/^\/api\/v1\/sql$/, (_params, _match, body) => sql(JSON.parse(body).query)],
   [/^\/loki\/api\/v1\/labels$/, () => ok(["detected_level", "service_name", "service_namespace"])],
   [/^\/loki\/api\/v1\/label\/([^/]+)\/values$/, (_params, [, label]) => ok(label === "service_name" ? SERVICES : label === "detected_level" ? Object.keys(SEVERITY_NUMBERS).map((name) => name.toLowerCase()) : [])],

@@ -14,6 +14,8 @@ export const ROUTES = {
   traces: "/ui/traces",
   trace: "/ui/traces/:id",
   alerts: "/ui/alerts",
+  targets: "/ui/targets",
+  cardinality: "/ui/cardinality",
 } as const;
 
 /** Names of the parameters that every page shares. */
@@ -53,4 +55,6 @@ export const paths = {
   trace: (id: string, span: string | null, range: TimeRange | null): string =>
     join(ROUTES.trace.replace(":id", encodeURIComponent(id)), [["span", span ?? undefined]], range),
   alerts: (range: TimeRange | null): string => join(ROUTES.alerts, [], range),
+  targets: (range: TimeRange | null): string => join(ROUTES.targets, [], range),
+  cardinality: (range: TimeRange | null): string => join(ROUTES.cardinality, [], range),
 };

@@ -19,4 +19,6 @@ export const PAGES: readonly Page[] = [
   { route: ROUTES.traces, title: "Traces", nav: { icon: "traces", key: "t" }, component: lazy(async () => ({ default: (await import("./features/traces/TracesPage.tsx")).TracesPage })) },
   { route: ROUTES.trace, title: "Trace", nav: null, component: lazy(async () => ({ default: (await import("./features/traces/TracePage.tsx")).TracePage })) },
   { route: ROUTES.alerts, title: "Alerts", nav: { icon: "alerts", key: "a" }, component: lazy(async () => ({ default: (await import("./features/alerts/AlertsPage.tsx")).AlertsPage })) },
+  { route: ROUTES.targets, title: "Targets", nav: { icon: "targets", key: "s" }, component: lazy(async () => ({ default: (await import("./features/targets/TargetsPage.tsx")).TargetsPage })) },
+  { route: ROUTES.cardinality, title: "Cardinality", nav: { icon: "cardinality", key: "c" }, component: lazy(async () => ({ default: (await import("./features/cardinality/CardinalityPage.tsx")).CardinalityPage })) },
 ];
