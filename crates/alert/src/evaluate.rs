@@ -9,6 +9,7 @@ use signalbox_lang::promql::Expr;
 use signalbox_meta::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 use signalbox_model::{Labels, Result};
 use signalbox_query::promql::VectorSample;
+use signalbox_query::usage;
 
 use crate::expand::Expander;
 use crate::group::Notice;
@@ -153,7 +154,8 @@ impl Evaluator {
         let rule = &self.group.rules[index];
         let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs()).max(TIMEOUT_MIN);
         let query_ms = at_ms - self.query_offset_ms;
-        let vector = world.ask(Expr::clone(&rule.expr), query_ms, timeout).await?;
+        let asker = format!("rule {}/{}", self.group.name, rule.name);
+        let vector = usage::asked_by(&asker, world.ask(Expr::clone(&rule.expr), query_ms, timeout)).await?;
         let samples = match &rule.kind {
             RuleKind::Recording => record::recorded(&rule.name, &rule.labels, vector, self.group.limit)?,
             RuleKind::Alerting(alerting) => {

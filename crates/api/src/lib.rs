@@ -80,4 +80,5 @@ pub fn router(state: &ApiState) -> axum::Router {
         .nest("/tempo", tempo::router(state.clone()))
         .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
+        .layer(axum::middleware::from_fn(native::asker::note))
 }

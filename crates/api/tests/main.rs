@@ -7,6 +7,7 @@
 
 mod brief;
 mod chunk;
+mod cardinality;
 mod doors;
 mod golden;
 mod hostile;

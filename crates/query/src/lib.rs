@@ -10,12 +10,14 @@ use signalbox_model::{Clock, Result};
 use signalbox_store::Store;
 
 pub mod admin;
+pub mod cardinality;
 pub mod logql;
 pub mod promql;
 pub mod rows;
 pub mod settings;
 pub mod sql;
 pub mod traceql;
+pub mod usage;
 
 mod leash;
 mod pattern;
@@ -34,12 +36,13 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     sessions: Mutex<Option<Arc<Sessions>>>,
+    usage: usage::Usage,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { store, clock, settings, sessions: Mutex::new(None) }
+        Self { store, clock, settings, sessions: Mutex::new(None), usage: usage::Usage::default() }
     }
 
     /// The clock that "now" in a question means.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
+use crate::cardinality::{Cardinality, CardinalityRequest};
 use crate::format::Segment;
 use crate::read::metrics::MetricView;
 use crate::read::rows::RowView;
@@ -107,6 +108,15 @@ impl Snapshot {
     /// The segments of floats, histograms and exemplars, oldest first.
     pub fn metric_segments(&self) -> impl Iterator<Item = &Segment> {
         self.metrics.segments.iter().map(|segment| segment.record())
+    }
+
+    /// Counts series: by metric, by label and by value, with their bytes and how many are new. `check` is asked now and then
+    /// and may end the work.
+    ///
+    /// # Errors
+    /// Of the disk; of `check`.
+    pub fn cardinality(&self, request: &CardinalityRequest, check: &mut dyn FnMut() -> Result<()>) -> Result<Cardinality> {
+        self.metrics.cardinality(request, check)
     }
 
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema

@@ -124,13 +124,13 @@ fn accepted(headers: &HeaderMap) -> Format {
     formats.into_iter().next().unwrap_or(Format::Json)
 }
 
-fn refuse(error: &Error) -> Response {
+pub(super) fn refuse(error: &Error) -> Response {
     let code = match error.kind() {
         ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         _ => status(error),
     };
     if matches!(error.kind(), ErrorKind::Internal | ErrorKind::Corrupt) {
-        tracing::error!(error = ?error, "cannot answer a SQL query: {error}");
+        tracing::error!(error = ?error, "cannot answer: {error}");
     }
     (code, [(CONTENT_TYPE, "application/json")], serde_json::json!({ "error": super::render::error_json(error) }).to_string()).into_response()
 }

@@ -1,12 +1,10 @@
 //! What is stored: which names and labels have the most series, and the segments.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 use signalbox_model::{Table, TimeRange};
-use signalbox_query::promql::ListingRequest;
+use signalbox_query::cardinality::{CardinalityOrder, CardinalityRequest};
 
 use super::refusal::Refusal;
 use super::render;
@@ -33,34 +31,25 @@ pub(super) async fn status(State(state): State<ApiState>, Asker(tenant): Asker, 
     let top = top(&params)?;
     let now_ms = state.engine.clock().now_ms();
     let range = TimeRange::from_ms(now_ms.saturating_sub(ACTIVE_MS), now_ms);
-    let series = state.engine.series(&tenant, ListingRequest { sets: Vec::new(), range, limit: None }).await?.results;
-    let mut names: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for (name, value) in series.iter().flatten() {
-        *pairs.entry((name, value)).or_default() += 1;
-    }
-    let (mut values, mut bytes): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
-    for ((name, value), count) in &pairs {
-        *values.entry(name).or_default() += 1;
-        // Of each series its own copy, as Prometheus counts.
-        *bytes.entry(name).or_default() += value.len() as u64 * count;
-        if *name == signalbox_model::labels::METRIC_NAME {
-            names.insert(value, *count);
-        }
-    }
-    let texts: Vec<(String, u64)> = pairs.iter().map(|((name, value), count)| (format!("{name}={value}"), *count)).collect();
+    // As long as a step is, no series is new, and nobody asks.
+    let request = CardinalityRequest { matchers: Vec::new(), range, top, order: CardinalityOrder::Series, step_ms: ACTIVE_MS + 1 };
+    let counted = state.engine.cardinality(&tenant, request).await?;
+    let names = counted.metrics.iter().map(|metric| (metric.name.as_str(), metric.series));
+    let values = counted.labels.iter().map(|label| (label.name.as_str(), label.values));
+    let bytes = counted.labels.iter().map(|label| (label.name.as_str(), label.text_bytes));
+    let pairs: Vec<(String, u64)> = counted.pairs.iter().map(|pair| (format!("{}={}", pair.name, pair.value), pair.series)).collect();
     let data = json!({
         "headStats": {
-            "numSeries": series.len(),
-            "numLabelPairs": pairs.len(),
+            "numSeries": counted.series,
+            "numLabelPairs": counted.label_pairs,
             "chunkCount": 0,
             "minTime": range.start_ms(),
             "maxTime": range.end_ms(),
         },
-        "seriesCountByMetricName": largest(names.into_iter(), top),
-        "labelValueCountByLabelName": largest(values.into_iter(), top),
-        "memoryInBytesByLabelName": largest(bytes.into_iter(), top),
-        "seriesCountByLabelValuePair": largest(texts.iter().map(|(text, count)| (text.as_str(), *count)), top),
+        "seriesCountByMetricName": largest(names.filter(|(name, _)| !name.is_empty()), top),
+        "labelValueCountByLabelName": largest(values, top),
+        "memoryInBytesByLabelName": largest(bytes, top),
+        "seriesCountByLabelValuePair": largest(pairs.iter().map(|(text, count)| (text.as_str(), *count)), top),
     });
     Ok(render::success(&data.to_string()))
 }

@@ -138,6 +138,7 @@ impl Engine {
     /// `Invalid` where Prometheus fails the evaluation (many-to-many matching, duplicate series, ...), with its words;
     /// `Limit`, `Timeout`; of the disk.
     pub async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
+        self.usage.note(tenant, &request.expr, self.clock.now_ns());
         let settings = self.settings.clone();
         let snapshot = self.store.snapshot(tenant);
         let timeout = request.timeout;

@@ -17,6 +17,7 @@ mod samples;
 mod segment;
 mod units;
 pub(crate) mod varint;
+mod weights;
 mod write;
 
 use std::path::Path;

@@ -10,6 +10,7 @@ use signalbox_model::{Error, Exemplar, Result};
 use super::columns::PAGE_ROWS;
 use super::exemplars::exemplars_of;
 use super::histograms::histograms_of;
+use super::weights::Weights;
 use super::{decimal, rebuild};
 use crate::format::OpenSegment;
 use crate::snapshot::HistogramPoint;
@@ -56,6 +57,11 @@ impl Opened {
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         self.segment.metadata.metadata().memory_size() + 4096
+    }
+
+    /// Which rows take how many bytes.
+    pub(crate) fn weights(&self) -> Weights {
+        Weights::of(self.segment.metadata.metadata())
     }
 
     /// All times of a row group.

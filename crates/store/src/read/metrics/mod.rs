@@ -2,6 +2,7 @@
 
 mod assemble;
 pub(crate) mod cache;
+mod count;
 mod hints;
 pub(crate) mod matching;
 pub(crate) mod run;

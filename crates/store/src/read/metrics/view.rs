@@ -24,7 +24,7 @@ pub(crate) struct MetricView {
 }
 
 /// Tables whose series a selection finds: a series that has exemplars has samples too.
-const SELECTED: &[Table] = &[Table::Samples, Table::Histograms];
+pub(super) const SELECTED: &[Table] = &[Table::Samples, Table::Histograms];
 
 impl MetricView {
     pub(crate) fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
@@ -162,7 +162,7 @@ impl MetricView {
         Ok(())
     }
 
-    fn segments<'a>(&'a self, tables: &'a [Table], range: TimeRange) -> impl Iterator<Item = &'a Arc<MetricSegment>> {
+    pub(super) fn segments<'a>(&'a self, tables: &'a [Table], range: TimeRange) -> impl Iterator<Item = &'a Arc<MetricSegment>> {
         self.segments.iter().filter(move |segment| tables.contains(&segment.record().table) && segment.record().range.overlaps(&range))
     }
 
@@ -171,7 +171,7 @@ impl MetricView {
         segments.map(|segment| segment.cursor()).collect()
     }
 
-    fn head_series(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
+    pub(super) fn head_series(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
         let table = self.head.table.read();
         select(matchers, &*table, &mut |matcher| judge(matcher, &*table).into()).iter().map(SeriesRef).collect()
     }
@@ -201,7 +201,7 @@ impl MetricView {
     }
 }
 
-fn ordinals(segment: &MetricSegment, matchers: &[Matcher]) -> Result<roaring::RoaringBitmap> {
+pub(super) fn ordinals(segment: &MetricSegment, matchers: &[Matcher]) -> Result<roaring::RoaringBitmap> {
     let index = segment.index()?;
     let mut failed = None;
     let found = select(matchers, index.as_ref(), &mut |matcher| {

@@ -154,6 +154,19 @@ impl Buffers {
         }
     }
 
+    /// Time of the first sample of a series in a range, and how many it has there; floats that came twice count twice.
+    pub(crate) fn span(&self, series: SeriesRef, shown: &Shown, range: TimeRange) -> Option<(i64, u64)> {
+        let state = self.state.read();
+        let slot = state.slot(series)?;
+        let (buffer, rows) = (state.series.get(slot)?, shown.rows(slot));
+        let extra = buffer.extra.as_deref();
+        let late = before(extra.map_or(&[][..], |extra| &extra.late), rows).iter().map(|late| late.row.ts_ms);
+        let histograms = before(extra.map_or(&[][..], |extra| &extra.histograms), rows).iter().map(|point| point.row.ts_ms);
+        let times = state.times(buffer, rows).iter().copied().chain(late).chain(histograms).filter(|ts_ms| in_range(*ts_ms, range));
+        let (first_ms, count) = times.fold((i64::MAX, 0), |(first_ms, count), ts_ms| (first_ms.min(ts_ms), count + 1));
+        (count > 0).then_some((first_ms, count))
+    }
+
     /// The float samples of a slot in a range, in order of time; `run` is cleared first.
     pub(crate) fn read_samples(&self, slot: usize, shown: &Shown, range: TimeRange, run: &mut Run) {
         self.state.read().read_samples(slot, shown, range, run);
