@@ -6,8 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
 mod brief;
-mod chunk;
 mod cardinality;
+mod chunk;
 mod doors;
 mod golden;
 mod hostile;

@@ -248,8 +248,9 @@ impl MetricView {
         sums: &mut Sums,
         check: &mut dyn FnMut() -> Result<()>,
     ) -> Result<bool> {
+        let mut room = Vec::new();
         let mut waiting: hashbrown::HashSet<SeriesId> = held.series.keys().copied().collect();
-        let mut add = |id: SeriesId, labels: &dyn Fn() -> Option<Labels>| {
+        let mut add = |id: SeriesId, labels: &mut dyn FnMut() -> Option<Labels>| {
             let Some(tally) = held.series.get(&id).filter(|_| waiting.contains(&id)) else { return true };
             if let Some(labels) = labels() {
                 waiting.remove(&id);
@@ -260,7 +261,7 @@ impl MetricView {
         for series in self.head_series(&request.matchers) {
             let table = self.head.table.read();
             let Some(id) = table.id(series) else { continue };
-            if !add(id, &|| table.labels(series)) {
+            if !add(id, &mut || table.labels(series)) {
                 return Ok(false);
             }
         }
@@ -269,7 +270,7 @@ impl MetricView {
             let index = segment.index()?;
             for ordinal in ordinals(segment, &request.matchers)? {
                 let Some(id) = index.id(ordinal) else { continue };
-                if !add(id, &|| Some(index.labels(ordinal))) {
+                if !add(id, &mut || Some(index.labels(ordinal, &mut room))) {
                     return Ok(false);
                 }
             }
