@@ -433,6 +433,18 @@ describe("cardinality", () => {
   });
 });
 
+describe("status", () => {
+  it("says which build runs, what it was told, and what lies on disk", async () => {
+    const page = await visit("/ui/status");
+    const server = page.getByRole("region", { name: "Server" });
+    await until(async () => /version[\s\S]*0\./.test(await server.innerText()), "the version");
+    assert.match(await server.innerText(), /started[\s\S]* ago/);
+    assert.match(await page.getByRole("region", { name: "In force" }).innerText(), /query\.lookback-delta/);
+    assert.match(await page.getByRole("region", { name: "Configuration" }).innerText(), /global:/);
+    await page.getByRole("region", { name: "Segments of metrics" }).waitFor();
+  });
+});
+
 describe("frame", () => {
   it("keeps the chosen time across pages, reloads and the back button", async () => {
     const page = await visit("/ui/logs");
@@ -507,7 +519,7 @@ describe("frame", () => {
   it("is driven by keys", async () => {
     const page = await visit("/");
     await page.getByTestId("tile-logs").waitFor();
-    for (const [key, want] of [["m", "/ui/metrics"], ["l", "/ui/logs"], ["t", "/ui/traces"], ["a", "/ui/alerts"], ["h", "/"]]) {
+    for (const [key, want] of [["m", "/ui/metrics"], ["l", "/ui/logs"], ["t", "/ui/traces"], ["a", "/ui/alerts"], ["s", "/ui/targets"], ["c", "/ui/cardinality"], ["i", "/ui/status"], ["h", "/"]]) {
       await page.keyboard.press("g");
       await page.keyboard.press(key);
       await page.waitForURL((url) => url.pathname === want);
@@ -541,7 +553,7 @@ describe("frame", () => {
 
   it("names everything that can be operated, on every page", async () => {
     const page = await visit("/");
-    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts"]) {
+    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
       await page.goto(session.base + address);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");

@@ -22,6 +22,7 @@ const pages = {
   "targets-open": [`/ui/targets?state=down&open=${query("node http://node-3.shop.example:9100/metrics")}`, "[data-testid=target-row], h2"],
   cardinality: ["/ui/cardinality", "[data-testid=metric-row]"],
   "cardinality-metric": [`/ui/cardinality?only=${query('["__name__","http_server_request_duration_seconds_bucket"]')}&label=http_route`, "[data-testid=pair-row]"],
+  status: ["/ui/status", "[aria-label='In force']"],
 };
 for (const colorScheme of ["light", "dark"]) {
   for (const [name, [path, selector]] of Object.entries(pages)) {

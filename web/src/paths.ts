@@ -16,6 +16,7 @@ export const ROUTES = {
   alerts: "/ui/alerts",
   targets: "/ui/targets",
   cardinality: "/ui/cardinality",
+  status: "/ui/status",
 } as const;
 
 /** Names of the parameters that every page shares. */
@@ -57,4 +58,5 @@ export const paths = {
   alerts: (range: TimeRange | null): string => join(ROUTES.alerts, [], range),
   targets: (range: TimeRange | null): string => join(ROUTES.targets, [], range),
   cardinality: (range: TimeRange | null): string => join(ROUTES.cardinality, [], range),
+  status: (range: TimeRange | null): string => join(ROUTES.status, [], range),
 };

@@ -21,4 +21,5 @@ export const PAGES: readonly Page[] = [
   { route: ROUTES.alerts, title: "Alerts", nav: { icon: "alerts", key: "a" }, component: lazy(async () => ({ default: (await import("./features/alerts/AlertsPage.tsx")).AlertsPage })) },
   { route: ROUTES.targets, title: "Targets", nav: { icon: "targets", key: "s" }, component: lazy(async () => ({ default: (await import("./features/targets/TargetsPage.tsx")).TargetsPage })) },
   { route: ROUTES.cardinality, title: "Cardinality", nav: { icon: "cardinality", key: "c" }, component: lazy(async () => ({ default: (await import("./features/cardinality/CardinalityPage.tsx")).CardinalityPage })) },
+  { route: ROUTES.status, title: "Status", nav: { icon: "status", key: "i" }, component: lazy(async () => ({ default: (await import("./features/status/StatusPage.tsx")).StatusPage })) },
 ];
