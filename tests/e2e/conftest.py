@@ -2,6 +2,7 @@
 
 import pytest
 
+from reference import Reference
 from server import Server
 
 
@@ -32,3 +33,14 @@ def servers(tmp_path):
 def server(servers):
     """A running server with its defaults."""
     return servers().start()
+
+
+@pytest.fixture
+def reference(tmp_path):
+    """A Prometheus that scrapes nothing and takes remote writes."""
+    started = Reference(tmp_path / "reference")
+    try:
+        started.wait()
+        yield started
+    finally:
+        started.stop()

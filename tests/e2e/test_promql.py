@@ -5,20 +5,15 @@ Prometheus 2 counts a sample on the early edge of a range, Prometheus 3 and we d
 
 import itertools
 import json
-import math
 import os
 import pathlib
 import random
-import signal
 import struct
-import subprocess
 import time
 
 import pytest
 import remote_write
-import requests
-from server import PATIENCE, until
-from test_prometheus import PROMETHEUS, free_port
+from reference import Asker, difference
 
 CONFORMANCE = pathlib.Path(os.environ.get("SIGNALBOX_CONFORMANCE") or pathlib.Path(__file__).resolve().parents[3] / "shared/conformance")
 TEMPLATES = CONFORMANCE / "promql/compliance-tester/queries.jsonl"
@@ -95,61 +90,6 @@ def demo(start_ms, count):
                 yield series("demo_api_request_duration_seconds_bucket", totals, {"le": bound, "status": status, "method": "GET", "path": "/api"})
 
 
-@pytest.fixture
-def reference(tmp_path):
-    """The base of a Prometheus that scrapes nothing and takes remote writes."""
-    folder, address = tmp_path / "reference", f"127.0.0.1:{free_port()}"
-    folder.mkdir()
-    (folder / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
-    command = [PROMETHEUS, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
-    command += [f"--web.listen-address={address}", "--web.enable-remote-write-receiver"]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            until(lambda: requests.get(f"http://{address}/-/ready", timeout=5).status_code == 200, "Prometheus")
-            yield f"http://{address}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-
-
-def answer(base, path, **parameters):
-    return requests.post(f"{base}/api/v1/{path}", data=parameters, timeout=PATIENCE).json()
-
-
-def points(result):
-    """{labels: [(time, value)]}"""
-    if isinstance(result, list) and result and not isinstance(result[0], dict):
-        return {(): [(result[0], float(result[1]))]}
-    return {tuple(sorted(each["metric"].items())): [(at, float(value)) for at, value in each.get("values") or [each["value"]]] for each in result}
-
-
-def is_close(left, right):
-    if math.isnan(left) or math.isnan(right) or math.isinf(left) or math.isinf(right):
-        return left == right or (math.isnan(left) and math.isnan(right))
-    return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
-
-
-def difference(ours, theirs):
-    """What differs in two answers, the empty text if nothing does."""
-    if ours["status"] != theirs["status"]:
-        return f"{ours['status']} {ours.get('error')}, Prometheus: {theirs['status']} {theirs.get('error')}"
-    if ours["status"] == "error":
-        return "" if ours["errorType"] == theirs["errorType"] else f"{ours['errorType']}, Prometheus: {theirs['errorType']}"
-    if ours["data"]["resultType"] != theirs["data"]["resultType"]:
-        return f"{ours['data']['resultType']}, Prometheus: {theirs['data']['resultType']}"
-    left, right = points(ours["data"]["result"]), points(theirs["data"]["result"])
-    if left.keys() != right.keys():
-        return f"series {sorted(left.keys() ^ right.keys())[:2]} are not on both sides"
-    for labels, values in left.items():
-        if [at for at, _ in values] != [at for at, _ in right[labels]]:
-            return f"{labels}: {len(values)} points, Prometheus: {len(right[labels])}"
-        for (at, mine), (_, other) in zip(values, right[labels]):
-            if not is_close(mine, other):
-                return f"{labels} at {at}: {mine!r}, Prometheus: {other!r}"
-    return ""
-
-
 def test_queries_of_the_compliance_test_have_the_answers_of_prometheus(servers, reference):
     if not TEMPLATES.exists():
         assert os.environ.get("CI") != "true", f"no {TEMPLATES}"
@@ -159,15 +99,16 @@ def test_queries_of_the_compliance_test_have_the_answers_of_prometheus(servers, 
     end = int(time.time()) // 60 * 60 - 60
     start_ms = (end - MINUTES * 60) * 1000 - 3_217
     sent = list(demo(start_ms, MINUTES * 60_000 // INTERVAL_MS))
-    for base in (server.http, reference):
+    for base in (server.http, reference.http):
         taken = remote_write.post(base, remote_write.v1(sent))
         assert taken.status_code in (200, 204), f"{base}: {taken.status_code} {taken.text}"
     # Steps that are no multiples of the steps of subqueries, either.
     times = {"start": end - 600 + 3, "end": end - 60 + 3, "step": STEP}
+    askers = Asker(server.http), Asker(reference.http)
     asked, answered, wrong = 0, 0, []
     for query, must_fail in queries():
         for path, parameters in (("query_range", times), ("query", {"time": times["end"]})):
-            ours, theirs = (answer(base, path, query=query, **parameters) for base in (server.http, reference))
+            ours, theirs = (asker.ask(path, query=query, **parameters) for asker in askers)
             asked += 1
             answered += theirs["status"] == "success" and bool(theirs["data"]["result"])
             found = difference(ours, theirs) or ("does not fail" if must_fail and ours["status"] == "success" else "")

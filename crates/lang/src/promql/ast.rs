@@ -8,6 +8,7 @@ use signalbox_model::Matcher;
 
 use super::duration_expr::DurationValue;
 use super::functions::Function;
+use super::print::matcher_text;
 use crate::Span;
 
 /// What an expression evaluates to.
@@ -123,12 +124,12 @@ pub enum RangeEdges {
     Smoothed,
 }
 
-/// Selects series, each with its latest sample.
-#[derive(Debug, Clone, PartialEq)]
+/// Selects series, each with its latest sample. Selectors whose matchers differ in order only are equal.
+#[derive(Debug, Clone)]
 pub struct VectorSelector {
     /// The metric name if it was written before the braces; `matchers` holds it too. `{"name"}` is only a matcher.
     pub name: Option<String>,
-    /// All matchers: the one for the name last, the others in the order in which they print.
+    /// All matchers in the order of the text, in which `absent` counts them; the one for the name last.
     pub matchers: Vec<Matcher>,
     /// How far back in time to look; `Literal(0)` when not written. May be negative.
     pub offset: DurationValue,
@@ -136,6 +137,21 @@ pub struct VectorSelector {
     pub at: Option<At>,
     /// `anchored` or `smoothed`; on an instant selector only `smoothed` has a meaning to functions.
     pub edges: RangeEdges,
+}
+
+impl PartialEq for VectorSelector {
+    fn eq(&self, other: &Self) -> bool {
+        let in_order = |selector: &Self| {
+            let mut texts: Vec<String> = selector.matchers.iter().map(matcher_text).collect();
+            texts.sort_unstable();
+            texts
+        };
+        self.name == other.name
+            && self.offset == other.offset
+            && self.at == other.at
+            && self.edges == other.edges
+            && (self.matchers == other.matchers || in_order(self) == in_order(other))
+    }
 }
 
 /// Selects series, each with its samples in a range.

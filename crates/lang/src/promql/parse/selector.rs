@@ -9,7 +9,6 @@ use crate::promql::ast::{BinaryOp, Expr, ExprKind, RangeEdges, VectorSelector};
 use crate::promql::duration_expr::DurationValue;
 use crate::promql::failure::{Failure, Parsed};
 use crate::promql::limits::REGEXES_MAX;
-use crate::promql::print::matcher_text;
 use crate::promql::token::{Keyword, TokenKind};
 
 const MATCHING: &str = "label matching";
@@ -30,8 +29,6 @@ impl Parser<'_> {
             let close = self.matchers(&mut matchers)?;
             span = span.to(close);
         }
-        // In the order in which they print, so that selectors that differ in order only are equal.
-        matchers.sort_by_cached_key(matcher_text);
         if let Some(name) = &name {
             matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }

@@ -42,7 +42,8 @@ struct Join<'a> {
     frame: Frame,
     span: Span,
     notes: &'a Notes,
-    places: HashMap<Labels, usize>,
+    /// Results by labels, and by whether the name is to go.
+    places: HashMap<(Labels, bool), usize>,
     results: Vec<Row>,
 }
 
@@ -124,7 +125,8 @@ impl Join<'_> {
 
     /// One series on each side.
     fn pair(&mut self, many: usize, one: usize) -> Result<()> {
-        let result = self.result(self.many[many].labels.clone(), &self.one[one].labels.clone());
+        let (own, others) = (self.many[many].labels.clone(), self.one[one].labels.clone());
+        let result = self.result(&own, &others, self.many[many].drop_name);
         let (many, one) = (&self.many[many].steps, &self.one[one].steps);
         let op = self.operation.op;
         let mut steps = std::mem::take(&mut self.results[result].steps);
@@ -185,7 +187,7 @@ impl Join<'_> {
         matched: &mut bool,
     ) -> Result<()> {
         let is_one_to_one = self.matching.cardinality == Cardinality::OneToOne;
-        let result = self.result(own, others);
+        let result = self.result(&own, others, many.is_some_and(|position| self.many[position].drop_name));
         let mut steps = std::mem::take(&mut self.results[result].steps);
         let many = many.map_or(self.fill_many.map(Cell::Float), |position| self.many[position].steps.get(step));
         let one = one.map_or(self.fill_one.map(Cell::Float), |position| self.one[position].steps.get(step));
@@ -242,12 +244,16 @@ impl Join<'_> {
         Ok(())
     }
 
-    /// The position of the result for two series: results with equal labels are one series.
-    fn result(&mut self, own: Labels, others: &Labels) -> usize {
-        let labels = result_labels(&own, others, self.operation.op, self.matching);
-        *self.places.entry(labels).or_insert_with_key(|labels| {
+    /// The position of the result for two series: results with equal labels are one series. A comparison that keeps the name
+    /// of a series keeps that the name is to go, too.
+    fn result(&mut self, own: &Labels, others: &Labels, drops_own: bool) -> usize {
+        let (op, matching) = (self.operation.op, self.matching);
+        let takes_name = matching.include.iter().any(|name| name == METRIC_NAME);
+        let drop_name = self.operation.return_bool || drops_own && !changes_metric(op) && !takes_name;
+        let labels = result_labels(own, others, op, matching);
+        *self.places.entry((labels, drop_name)).or_insert_with_key(|(labels, _)| {
             let steps = Steps::empty(self.frame.steps);
-            self.results.push(Row { labels: labels.clone(), drop_name: self.operation.return_bool, steps });
+            self.results.push(Row { labels: labels.clone(), drop_name, steps });
             self.results.len() - 1
         })
     }

@@ -42,9 +42,11 @@ fn presence(rows: &[Row], matching: &VectorMatching, frame: &Frame) -> HashMap<L
 }
 
 fn join(mut left: Vec<Row>, right: Vec<Row>) -> Vec<Row> {
-    let places: HashMap<Labels, usize> = left.iter().enumerate().map(|(position, row)| (row.labels.clone(), position)).collect();
+    // Series that differ only in a name that is to go are two.
+    let place = |row: &Row| (row.labels.clone(), row.drop_name);
+    let places: HashMap<(Labels, bool), usize> = left.iter().enumerate().map(|(position, row)| (place(row), position)).collect();
     for row in right {
-        match places.get(&row.labels) {
+        match places.get(&place(&row)) {
             None => left.push(row),
             Some(position) => {
                 let into = &mut left[*position].steps;
