@@ -4,6 +4,7 @@ mod assemble;
 pub(crate) mod cache;
 mod count;
 mod hints;
+pub(crate) mod listing;
 pub(crate) mod matching;
 pub(crate) mod run;
 mod scan;

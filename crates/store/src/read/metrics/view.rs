@@ -1,6 +1,6 @@
 //! What a snapshot shows of metrics: head and segments as one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -104,35 +104,6 @@ impl MetricView {
         Ok(found.into_iter().collect())
     }
 
-    /// Names of labels of the series that match one of the sets, of all series if there is none.
-    pub(crate) fn label_names(&self, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
-        let mut names = BTreeSet::new();
-        self.for_each_series(sets, range, &mut |labels| {
-            for (name, _) in labels {
-                if !names.contains(name) {
-                    names.insert(name.to_owned());
-                }
-            }
-        })?;
-        Ok(names)
-    }
-
-    /// Values of a label of the series that match one of the sets, of all series if there is none.
-    pub(crate) fn label_values(&self, name: &str, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
-        // Only series that have the label at all can add a value.
-        let has_label = Matcher::new(name, signalbox_model::MatchOp::NotEqual, "")?;
-        let everything = [Vec::new()];
-        let sets: Vec<Vec<Matcher>> =
-            (if sets.is_empty() { &everything } else { sets }).iter().map(|set| [set.as_slice(), std::slice::from_ref(&has_label)].concat()).collect();
-        let mut values = BTreeSet::new();
-        self.for_each_series(&sets, range, &mut |labels| {
-            if let Some(value) = labels.get(name).filter(|value| !values.contains(*value)) {
-                values.insert(value.to_owned());
-            }
-        })?;
-        Ok(values)
-    }
-
     /// `Samples`, `Histograms` and `Exemplars` only; other tables have no parts.
     pub(crate) fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
         let mut parts = Vec::new();
@@ -143,23 +114,6 @@ impl MetricView {
             parts.extend(super::scan::head_part(&self.head.table, part, table, request)?);
         }
         Ok(parts)
-    }
-
-    fn for_each_series(&self, sets: &[Vec<Matcher>], range: TimeRange, visit: &mut dyn FnMut(&Labels)) -> Result<()> {
-        let (everything, mut room) = ([Vec::new()], Vec::new());
-        for matchers in if sets.is_empty() { &everything } else { sets } {
-            self.find_in_head(matchers, range, &mut |_, labels| visit(&labels));
-            for segment in self.segments(SELECTED, range) {
-                let index = segment.index()?;
-                let mask = segment.mask(&index)?;
-                for ordinal in ordinals(segment, matchers)? {
-                    if segment.shows(&index, &mask, ordinal, range) {
-                        visit(&index.labels(ordinal, &mut room));
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn segments<'a>(&'a self, tables: &'a [Table], range: TimeRange) -> impl Iterator<Item = &'a Arc<MetricSegment>> {
@@ -201,6 +155,7 @@ impl MetricView {
     }
 }
 
+/// The series of a segment that match.
 pub(super) fn ordinals(segment: &MetricSegment, matchers: &[Matcher]) -> Result<roaring::RoaringBitmap> {
     let index = segment.index()?;
     let mut failed = None;

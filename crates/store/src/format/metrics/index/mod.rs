@@ -12,6 +12,7 @@ use roaring::RoaringBitmap;
 use signalbox_model::{Labels, SeriesId, TimeRange};
 
 use super::varint;
+use crate::read::metrics::listing::Listed;
 use crate::read::metrics::matching::LabelIndex;
 
 pub(crate) use build::IndexBuilder;
@@ -95,6 +96,17 @@ impl Index {
         self.rows(ordinal).is_some_and(|series| series.first_ms <= range.end_ms() && range.start_ms() <= series.last_ms)
     }
 
+    /// Names of labels or values of one, each with its series.
+    pub(crate) fn listed(&self, listed: Listed<'_>) -> Vec<(&str, &[u32])> {
+        match listed {
+            Listed::Names => {
+                let end = |at: usize| self.names.get(at + 1).map_or(self.value_ends.len() as u32, |(_, first)| *first);
+                self.names.iter().enumerate().map(|(at, (name, first))| (name.as_ref(), self.series_of(*first..end(at)))).collect()
+            }
+            Listed::Values(name) => self.pairs_of(name).filter_map(|pair| Some((self.value(pair)?, self.series_of(pair..pair + 1)))).collect(),
+        }
+    }
+
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         const SERIES_BYTES: usize = size_of::<SeriesRows>() + size_of::<SeriesId>() + 5 + 4;
@@ -150,10 +162,15 @@ impl Index {
         low
     }
 
+    /// Series of neighbouring pairs.
+    fn series_of(&self, pairs: std::ops::Range<u32>) -> &[u32] {
+        let starts = &self.found.posting_starts;
+        &self.found.postings[starts[pairs.start as usize] as usize..starts[pairs.end as usize] as usize]
+    }
+
     fn add_posting(&self, pair: u32, found: &mut RoaringBitmap) {
-        let at = pair as usize;
-        let (start, end) = (self.found.posting_starts[at] as usize, self.found.posting_starts[at + 1] as usize);
-        found.extend(self.found.postings[start..end].iter().copied());
+        // Of one pair the series ascend.
+        found.extend(self.series_of(pair..pair + 1).iter().copied());
     }
 
     /// Derives what follows from the rest.

@@ -138,6 +138,12 @@ impl Buffers {
         self.state.read().slot(series)
     }
 
+    /// Whether a series has a sample in the range.
+    pub(crate) fn has_sample(&self, series: SeriesRef, shown: &Shown, range: TimeRange) -> bool {
+        let state = self.state.read();
+        state.slot(series).is_some_and(|slot| state.has_sample_in(slot, shown, range))
+    }
+
     /// Parts series into those that have a sample in the range and the others.
     pub(crate) fn part(
         &self,

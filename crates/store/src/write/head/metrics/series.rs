@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 use signalbox_model::{Error, Labels, Result, SeriesId, SeriesKey, SeriesRef};
 
+use crate::read::metrics::listing::Listed;
 use crate::read::metrics::matching::LabelIndex;
 
 #[derive(Debug, Default)]
@@ -97,6 +98,28 @@ impl SeriesTable {
         }
         let series = &self.series;
         self.by_key.retain(|(_, at)| series[at.0 as usize].is_some());
+    }
+
+    /// Names of labels or values of one that are wanted, each with its series.
+    pub(crate) fn listed<'a>(&'a self, listed: Listed<'_>, is_wanted: &mut dyn FnMut(&str) -> bool) -> std::vec::IntoIter<(&'a str, RoaringBitmap)> {
+        let mut found = Vec::new();
+        match listed {
+            Listed::Names => {
+                for (name, values) in self.postings.iter().filter(|(name, _)| is_wanted(name)) {
+                    let mut series = RoaringBitmap::new();
+                    values.values().for_each(|postings| postings.add_to(&mut series));
+                    found.push((name.as_ref(), series));
+                }
+            }
+            Listed::Values(name) => {
+                for (value, postings) in self.postings.get(name).into_iter().flatten().filter(|(value, _)| is_wanted(value)) {
+                    let mut series = RoaringBitmap::new();
+                    postings.add_to(&mut series);
+                    found.push((value.as_ref(), series));
+                }
+            }
+        }
+        found.into_iter()
     }
 
     fn insert(&mut self, id: SeriesId, labels: &Labels) -> Result<SeriesRef> {
