@@ -4,10 +4,13 @@
 //! A way of finding that fails keeps what it had found: targets do not vanish because a server of discovery does not answer.
 
 mod config;
+mod dns;
 mod file;
 mod http;
+mod kubernetes;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +75,24 @@ impl Updates {
     }
 }
 
+/// What discovery has around it.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// For the age of tokens.
+    pub clock: Arc<dyn Clock>,
+    /// Variables of the environment: a pod is told by them where its API server is.
+    pub environment: fn(&str) -> Option<String>,
+    /// The folder with the credentials of a pod.
+    pub service_account: PathBuf,
+}
+
+impl Surroundings {
+    /// The surroundings of a process.
+    pub fn new(clock: Arc<dyn Clock>, environment: fn(&str) -> Option<String>) -> Self {
+        Self { clock, environment, service_account: PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount") }
+    }
+}
+
 /// The running discovery of one job. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Discovery {
@@ -84,12 +105,12 @@ impl Discovery {
     /// the configuration itself, is there at once.
     ///
     /// # Errors
-    /// `Invalid` if a client cannot be made of its options, for example for a certificate that cannot be read.
-    pub fn start(job: &str, configs: &DiscoveryConfigs, clock: Arc<dyn Clock>) -> Result<Self> {
-        Self::start_with(job, configs, &clock, QUIET)
+    /// `Invalid` if a client cannot be made of its options, for example for a certificate or a kubeconfig that cannot be read.
+    pub fn start(job: &str, configs: &DiscoveryConfigs, around: &Surroundings) -> Result<Self> {
+        Self::start_with(job, configs, around, QUIET)
     }
 
-    fn start_with(job: &str, configs: &DiscoveryConfigs, clock: &Arc<dyn Clock>, quiet: Duration) -> Result<Self> {
+    fn start_with(job: &str, configs: &DiscoveryConfigs, around: &Surroundings, quiet: Duration) -> Result<Self> {
         let (sender, receiver) = mpsc::channel(UPDATES_WAITING_MAX);
         let mut tasks = JoinSet::new();
         let mut provider = 0;
@@ -101,7 +122,13 @@ impl Discovery {
             tasks.spawn(file::run(config.clone(), updates()));
         }
         for config in &configs.https {
-            tasks.spawn(http::Finder::new(config, clock.clone())?.run(updates()));
+            tasks.spawn(http::Finder::new(config, around.clock.clone())?.run(updates()));
+        }
+        for config in &configs.dns {
+            tasks.spawn(dns::Finder::new(config).run(updates()));
+        }
+        for config in &configs.kubernetes {
+            tasks.spawn(kubernetes::Finder::new(config, around)?.run(updates()));
         }
         let mut found = Found::default();
         found.apply(Update { provider: 0, groups: statics(&configs.statics), is_all: true });

@@ -12,7 +12,7 @@ use crate::serve::{Answer, Server};
 
 fn start(yaml: &str) -> Discovery {
     let (configs, _): (DiscoveryConfigs, _) = from_text(yaml).unwrap();
-    Discovery::start_with("job", &configs, &(Arc::new(ManualClock::default()) as Arc<dyn Clock>), Duration::ZERO).unwrap()
+    Discovery::start_with("job", &configs, &Surroundings::new(Arc::new(ManualClock::default()), |_| None), Duration::ZERO).unwrap()
 }
 
 /// Waits until the groups are as wanted; a test that waits in vain is ended by the harness.
