@@ -34,13 +34,14 @@ export function cardinality(params, now) {
     for (const [name, value] of Object.entries(series)) add(of(of(labels, name, () => new Map()), value, tally), own);
   }
   const largest = (left, right) => right[order] - left[order] || right.series - left.series || (left.name < right.name ? -1 : 1);
-  const pairs = [...labels].flatMap(([name, values]) => [...values].map(([value, sum]) => ({ name, value, series: sum.series, bytes: sum.bytes })));
+  const label = params.get("label") ?? "";
+  const pairs = [...labels].filter(([name]) => label === "" || name === label).flatMap(([name, values]) => [...values].map(([value, sum]) => ({ name, value, series: sum.series, bytes: sum.bytes })));
   const summed = (values, what) => [...values.values()].reduce((sum, each) => sum + each[what], 0);
   const steps = [];
   for (let at = start; at < end; at += step) steps.push([at, steps.length === 0 ? 0 : Math.round(chance("churn", at) ** 6 * whole.series * 0.2)]);
   const asked = [...new Set(all.map((series) => series.__name__))].map((name) => ({ name, ...usage(name, now) })).filter((each) => each.queries > 0).sort((left, right) => right.queries - left.queries);
   return {
-    start_ms: start, end_ms: end, ...whole, sampled_one_in: 1, metric_names: metrics.size, label_names: labels.size, label_pairs: pairs.length,
+    start_ms: start, end_ms: end, ...whole, sampled_one_in: 1, metric_names: metrics.size, label_names: labels.size, label_pairs: [...labels.values()].reduce((sum, values) => sum + values.size, 0),
     step_ms: step, created_by_step: steps,
     metrics: [...metrics].map(([name, sum]) => ({ name, ...sum, ...usage(name, now) })).sort(largest).slice(0, top),
     labels: [...labels].map(([name, values]) => ({ name, values: values.size, series: summed(values, "series"), bytes: summed(values, "bytes"), text_bytes: 0 })).sort((left, right) => right.values - left.values).slice(0, top),

@@ -26,6 +26,9 @@ async fn counts_series_and_says_who_asks_for_them() {
         assert_eq!(metric["asked_by"][0]["asker"], "Grafana/11 dashboard d1");
         assert!(metric["last_query_ms"].is_number());
         assert_eq!((selected["usage"]["metrics"].as_u64(), selected["usage"]["most"][0]["name"].as_str()), (Some(1), Some("requests_total")));
+        let values = world.get("/api/v1/cardinality?label=__name__&top=1000").await.json();
+        let pairs = values["pairs"].as_array().unwrap();
+        assert_eq!((Some(pairs.len() as u64), pairs.iter().all(|pair| pair["name"] == "__name__")), (values["metric_names"].as_u64(), true));
         let none = world.get("/api/v1/cardinality?match[]=nothing").await.json();
         assert_eq!((none["series"].as_u64(), none["metrics"].as_array().map(Vec::len)), (Some(0), Some(0)));
     }

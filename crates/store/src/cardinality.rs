@@ -9,6 +9,8 @@ pub struct CardinalityRequest {
     pub matchers: Vec<Matcher>,
     /// Series that may have samples in here, as far as the indexes know.
     pub range: TimeRange,
+    /// Only pairs of this label are listed; none lists those of all labels.
+    pub label: Option<String>,
     /// Entries of each list at most.
     pub top: usize,
     /// Which metrics and pairs come first.

@@ -71,6 +71,8 @@ export interface CardinalityQuestion {
   window: TimeWindow;
   /** Only series that this selector finds; the empty text means all. */
   selector: string;
+  /** The label whose values are listed; the empty text lists those of all labels. */
+  label: string;
   top: number;
   order: Order;
   stepSeconds: number;
@@ -78,10 +80,11 @@ export interface CardinalityQuestion {
 
 /** Counts the series of a window. */
 export async function cardinality(question: CardinalityQuestion, signal: AbortSignal): Promise<Cardinality> {
-  const { window, selector, top, order, stepSeconds } = question;
+  const { window, selector, label, top, order, stepSeconds } = question;
   const query: Query = [
     ["start", String(window.startMs / 1_000)], ["end", String(window.endMs / 1_000)], ["top", String(top)], ["order", order], ["step", String(stepSeconds)],
     ...(selector === "" ? [] : [["match[]", selector] as const]),
+    ...(label === "" ? [] : [["label", label] as const]),
   ];
   const body = await getJson("/api/v1/cardinality", query, signal);
   if (!isObject(body)) throw new ApiError("The answer is none of the cardinality API.", 200, "format");

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `start`, `end` | bounds of the range, seconds since the Unix epoch | the last 24 hours |
 //! | `match[]` | a selector of PromQL; only its series are counted | all series |
+//! | `label` | only values of this label are listed in `pairs` | those of all labels |
 //! | `top` | entries of each list, 1 to 1000 | 20 |
 //! | `order` | what `metrics` and `pairs` are sorted by: `series`, `bytes` or `created` | `series` |
 //! | `step` | seconds; new series are counted in steps of this length | 3600; 86400 for more than 7 days |
@@ -96,7 +97,8 @@ fn request(params: &Params, now_ms: i64) -> Result<CardinalityRequest> {
     if selectors.next().is_some() {
         return Err(Error::invalid("cannot count several selectors: want one match[]"));
     }
-    Ok(CardinalityRequest { matchers, range: TimeRange::from_ms(start_ms, end_ms), top, order, step_ms })
+    let label = params.get("label").filter(|label| !label.is_empty()).map(str::to_owned);
+    Ok(CardinalityRequest { matchers, range: TimeRange::from_ms(start_ms, end_ms), label, top, order, step_ms })
 }
 
 /// Seconds as milliseconds.

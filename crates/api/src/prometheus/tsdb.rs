@@ -32,7 +32,7 @@ pub(super) async fn status(State(state): State<ApiState>, Asker(tenant): Asker, 
     let now_ms = state.engine.clock().now_ms();
     let range = TimeRange::from_ms(now_ms.saturating_sub(ACTIVE_MS), now_ms);
     // As long as a step is, no series is new, and nobody asks.
-    let request = CardinalityRequest { matchers: Vec::new(), range, top, order: CardinalityOrder::Series, step_ms: ACTIVE_MS + 1 };
+    let request = CardinalityRequest { matchers: Vec::new(), range, label: None, top, order: CardinalityOrder::Series, step_ms: ACTIVE_MS + 1 };
     let counted = state.engine.cardinality(&tenant, request).await?;
     let names = counted.metrics.iter().map(|metric| (metric.name.as_str(), metric.series));
     let values = counted.labels.iter().map(|label| (label.name.as_str(), label.values));

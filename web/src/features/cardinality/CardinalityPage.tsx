@@ -31,8 +31,8 @@ export function CardinalityPage(): ReactNode {
   const { window, version } = time;
   const [selector, order] = [selectorOf(view.only), orderOf(view.sort)];
   const stepSeconds = niceStep(window, STEPS);
-  const key = `cardinality ${window.startMs} ${window.endMs} ${version} ${selector} ${order} ${view.top}`;
-  const { data, error, loading, reload } = useResource(key, (signal) => cardinality({ window, selector, top: view.top, order, stepSeconds }, signal));
+  const key = `cardinality ${window.startMs} ${window.endMs} ${version} ${selector} ${view.label} ${order} ${view.top}`;
+  const { data, error, loading, reload } = useResource(key, (signal) => cardinality({ window, selector, label: view.label, top: view.top, order, stepSeconds }, signal));
   return (
     <div className={styles.page}>
       <div className={styles.filters}>

@@ -31,7 +31,7 @@ export function TargetsPage(): ReactNode {
   return (
     <div className={styles.page}>
       <div className={styles.filters}>
-        <StateFilter view={view} numbers={counts(all)} onChange={update} />
+        <StateFilter view={view} numbers={data === undefined ? null : counts(data)} onChange={update} />
         <Select aria-label="Pool" value={view.pool} onChange={(event) => update({ ...view, pool: event.target.value })}>
           <option value="">All pools</option>
           {[...new Set([...names, view.pool])].filter((name) => name !== "").map((name) => <option key={name} value={name}>{name}</option>)}
@@ -39,7 +39,7 @@ export function TargetsPage(): ReactNode {
         <Input data-search="" className={styles.find} aria-label="Find targets" placeholder="Find targets by address, label, error" value={view.find} onChange={(event) => replace({ ...view, find: event.target.value })} />
       </div>
       {error !== null && !loading && <Failure title="The targets could not be loaded" error={error} retry={reload} />}
-      <Panel className={styles.panel} title="Targets" note={data === undefined ? undefined : `${count(found, "target")} in ${count(shown.length, "pool")}`}>
+      {(data !== undefined || loading) && <Panel className={styles.panel} title="Targets" note={data === undefined ? undefined : `${count(found, "target")} in ${count(shown.length, "pool")}`}>
         <Progress on={loading} label="Loading the targets" />
         {data === undefined ? (loading && <Skeleton lines={10} />) : names.length === 0 ? <Start />
           : list.length === 0 ? <Empty icon="targets" title="No target fits the filter" />
@@ -53,7 +53,7 @@ export function TargetsPage(): ReactNode {
                 render={(index) => <AnyRow row={list[index]} atMs={all.atMs} view={view} onChange={replace} />}
               />
             )}
-      </Panel>
+      </Panel>}
     </div>
   );
 }
@@ -75,13 +75,13 @@ function AnyRow({ row, atMs, view, onChange }: { row: Row | undefined; atMs: num
   }
 }
 
-function StateFilter({ view, numbers, onChange }: { view: TargetsView; numbers: Record<State, number>; onChange: (view: TargetsView) => void }): ReactNode {
+function StateFilter({ view, numbers, onChange }: { view: TargetsView; numbers: Record<State, number> | null; onChange: (view: TargetsView) => void }): ReactNode {
   const toggle = (state: State): void => onChange({ ...view, states: STATES.filter((each) => (each === state) !== view.states.includes(each)) });
   return (
     <div role="group" aria-label="States" className={styles.states}>
       {STATES.map((state) => (
-        <button key={state} type="button" aria-pressed={view.states.includes(state)} data-none={numbers[state] === 0} className={classes(styles.state, styles[state])} onClick={() => toggle(state)}>
-          <b>{numbers[state]}</b>
+        <button key={state} type="button" aria-pressed={view.states.includes(state)} data-none={numbers === null || numbers[state] === 0} className={classes(styles.state, styles[state])} onClick={() => toggle(state)}>
+          <b>{numbers === null ? "–" : numbers[state]}</b>
           {state}
         </button>
       ))}

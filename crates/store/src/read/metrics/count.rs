@@ -144,8 +144,10 @@ impl Sums {
         let mut labels: Vec<LabelCardinality> = self.labels.iter().map(|(name, values)| of_label((name, values))).collect();
         labels.sort_unstable_by(|left, right| (Reverse(left.values), &left.name).cmp(&(Reverse(right.values), &right.name)));
         labels.truncate(LABELS_MAX);
+        let is_listed = |name: &str| request.label.as_deref().is_none_or(|wanted| wanted == name);
+        let listed = self.labels.iter().filter(|(name, _)| is_listed(name));
         let mut pairs: Vec<((&str, &str), &Sum)> =
-            self.labels.iter().flat_map(|(name, values)| values.iter().map(move |(value, sum)| ((name.as_ref(), value.as_ref()), sum))).collect();
+            listed.flat_map(|(name, values)| values.iter().map(move |(value, sum)| ((name.as_ref(), value.as_ref()), sum))).collect();
         let order = if request.order == CardinalityOrder::Created { CardinalityOrder::Series } else { request.order };
         pairs.sort_unstable_by_key(|(pair, sum)| (Reverse(rank(sum, order)), *pair));
         let of_pair = |((name, value), sum): &((&str, &str), &Sum)| PairCardinality {

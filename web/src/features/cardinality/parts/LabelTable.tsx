@@ -28,7 +28,7 @@ export function LabelTable({ counted, view, time, onChange }: { counted: Cardina
           <tbody>
             {rows.map((label) => (
               <tr key={label.name} data-testid="label-row" data-chosen={view.label === label.name}>
-                <td className={styles.name}><button type="button" aria-pressed={view.label === label.name} className={styles.drill} onClick={() => onChange({ ...view, label: view.label === label.name ? "" : label.name, find: "" })}>{label.name}</button></td>
+                <td className={styles.name}><button type="button" aria-pressed={view.label === label.name} className={styles.drill} title={label.name} onClick={() => onChange({ ...view, label: view.label === label.name ? "" : label.name, find: "" })}>{label.name}</button></td>
                 <Share part={label.values} whole={most}>{formatNumber(label.values)}</Share>
                 <td className={styles.number}>{formatNumber(label.series)}</td>
                 <td className={styles.number}>{label.bytes === 0 ? "–" : formatUnit(label.bytes, "bytes")}</td>

@@ -44,7 +44,7 @@ fn store() -> Store {
 }
 
 fn request(matchers: Vec<Matcher>) -> CardinalityRequest {
-    CardinalityRequest { matchers, range: TimeRange::from_ms(0, 4 * HOUR_MS - 1), top: 5, order: CardinalityOrder::Series, step_ms: HOUR_MS }
+    CardinalityRequest { matchers, range: TimeRange::from_ms(0, 4 * HOUR_MS - 1), label: None, top: 5, order: CardinalityOrder::Series, step_ms: HOUR_MS }
 }
 
 fn count(store: &Store, request: &CardinalityRequest) -> Cardinality {
@@ -108,4 +108,16 @@ fn long_ranges_have_a_bounded_number_of_steps() {
         assert!(steps.count as i64 <= STEPS_MAX + 1, "{steps:?}");
     }
     assert_eq!(Steps::of(TimeRange::from_ms(0, 10 * HOUR_MS - 1), HOUR_MS).count, 10);
+}
+
+#[test]
+fn the_values_of_one_label_can_be_listed_without_the_others() {
+    let store = store();
+    let only = CardinalityRequest { label: Some("pod".into()), top: 100, ..request(Vec::new()) };
+    let found = count(&store, &only);
+    // Ten steady pods, and ten others every hour.
+    assert_eq!((found.pairs.len(), found.pairs.iter().filter(|pair| pair.name == "pod").count()), (50, 50));
+    assert_eq!(found.labels.iter().find(|label| label.name == "pod").map(|label| label.values), Some(50));
+    let unknown = CardinalityRequest { label: Some("nothing".into()), ..request(Vec::new()) };
+    assert_eq!(count(&store, &unknown).pairs, []);
 }
