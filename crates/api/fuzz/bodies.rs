@@ -29,6 +29,17 @@ pub(crate) async fn sql(router: &Router, text: &str) -> StatusCode {
     check(router, request.expect("a text makes a body"), text).await
 }
 
+/// A body of a remote read, as it comes and as the message in a body that is compressed as it should be.
+pub(crate) async fn remote_read(router: &Router, bytes: &[u8]) -> StatusCode {
+    let compressed = snap::raw::Encoder::new().compress_vec(bytes).expect("short bytes can be compressed");
+    let mut status = StatusCode::OK;
+    for body in [bytes.to_vec(), compressed] {
+        let request = Request::post("/api/v1/read").body(Body::from(body)).expect("bytes make a body");
+        status = check(router, request, "a remote read").await;
+    }
+    status
+}
+
 async fn check(router: &Router, request: Request<Body>, text: &str) -> StatusCode {
     let response = router.clone().oneshot(request).await.expect("a router always answers");
     let status = response.status();

@@ -63,6 +63,9 @@ async fn parameters() {
         "api/v1/series?match[]=up&match[]={a=~\"b.*\"}&start=1700000000&end=1700000060",
         "api/v1/label/U__a_2e_b/values?match[]=up&limit=2",
         "api/v1/metadata?metric=up&limit=1&limit_per_metric=1",
+        "api/v1/search/metric_names?search[]=reqs&fuzz_threshold=10&fuzz_alg=jarowinkler&sort_by=score&limit=3&batch_size=2&include_score=true",
+        "api/v1/status/self_metrics?metric_name_pattern=process_.*",
+        "federate?match[]={__name__=~\"up|latency.*\"}",
         "loki/api/v1/query_range?query={service_name=\"cart\"} |= `tea`&start=1700000000000000000&end=1700000060&limit=10&direction=forward&since=1h",
         "loki/api/v1/label/service_name/values?start=1700000000&query={a=\"b\"}",
         "jaeger/api/traces?service=shop&operation=GET /&tags={\"http.method\":\"GET\"}&minDuration=1ms&maxDuration=1s&lookback=1h&limit=20&start=1699999999000000&end=1700000060000000",
@@ -92,5 +95,27 @@ async fn sql() {
     }
     for text in mutants(&seeds) {
         bodies::sql(world.router(), &text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remote_read() {
+    use prost::Message as _;
+    use signalbox_proto::remote_read::{LabelMatcher, Query, ReadHints, ReadRequest};
+
+    let world = World::head().await;
+    let matcher = |kind, name: &str, value: &str| LabelMatcher { r#type: kind, name: name.into(), value: value.into() };
+    let query = |matchers| Query { start_timestamp_ms: 1_700_000_000_000, end_timestamp_ms: 1_700_000_060_000, matchers, hints: Some(ReadHints::default()) };
+    let queries = vec![query(vec![matcher(0, "__name__", "up")]), query(vec![matcher(2, "job", "c.*"), matcher(3, "instance", "x|y")])];
+    let seeds: Vec<Vec<u8>> =
+        [vec![], vec![1, 0]].into_iter().map(|kinds| ReadRequest { queries: queries.clone(), accepted_response_types: kinds }.encode_to_vec()).collect();
+    let mut mutants = Vec::new();
+    for seed in &seeds {
+        assert_eq!(bodies::remote_read(world.router(), seed).await, StatusCode::OK);
+    }
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    mutate::bytes(&seeds, MUTANTS, |bytes| mutants.push(bytes.to_vec()));
+    for bytes in mutants {
+        bodies::remote_read(world.router(), &bytes).await;
     }
 }

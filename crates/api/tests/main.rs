@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(clippy::disallowed_methods, reason = "tests read whether they may rewrite golden files")]
 
+mod admin;
 mod brief;
 mod cardinality;
 mod chunk;
 mod doors;
+mod federate;
 mod golden;
 mod hostile;
 mod metrics;

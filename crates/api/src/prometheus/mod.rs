@@ -11,12 +11,14 @@ use axum::routing::{any, get, post};
 
 use crate::ApiState;
 
+mod admin;
 mod alertmanagers;
 mod alerts;
 mod ast;
 mod cors;
 mod desk;
 mod features;
+mod federate;
 mod flags;
 mod labels;
 mod language;
@@ -81,6 +83,9 @@ fn api(state: ApiState) -> Router {
         .route("/search/label_names", get(search::label_names).post(search::label_names))
         .route("/search/label_values", get(search::label_values).post(search::label_values))
         .route("/read", post(read::read))
+        .route("/admin/tsdb/delete_series", post(admin::delete_series).put(admin::delete_series))
+        .route("/admin/tsdb/clean_tombstones", post(admin::clean_tombstones).put(admin::clean_tombstones))
+        .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(alerts::alerts))
         .route("/", any(nothing))
@@ -92,6 +97,7 @@ fn api(state: ApiState) -> Router {
 fn beside(prefix: &str, state: ApiState) -> Router {
     Router::new()
         .route(&format!("{prefix}/version"), get(status::version))
+        .route(&format!("{prefix}/federate"), get(federate::federate))
         // What is nested below a path has nothing at that path with a slash.
         .route(&format!("{prefix}/api/v1/"), any(nothing))
         .with_state(state)

@@ -75,6 +75,17 @@ pub(super) fn write_exponent(out: &mut String, value: f64) {
     write_integer(out, i64::from(exponent.abs()));
 }
 
+/// As `strconv.FormatFloat(value, 'g', -1, 64)`, but zero has no sign: as the text format writes a number.
+pub(super) fn write_general(out: &mut String, value: f64) {
+    if value == 0.0 {
+        out.push('0');
+    } else if value.is_finite() && !(-4..6).contains(&(digits_of(value.abs()).point - 1)) {
+        write_exponent(out, value);
+    } else {
+        write_plain(out, value);
+    }
+}
+
 fn write_integer(out: &mut String, value: i64) {
     let mut digits = [0u8; 20];
     let (mut at, mut rest) = (digits.len(), value.unsigned_abs());
@@ -171,6 +182,27 @@ mod tests {
         ];
         for (value, want) in cases {
             assert_eq!(with(write_exponent, value), want);
+        }
+    }
+
+    #[test]
+    fn writes_numbers_of_the_text_format_as_go_does() {
+        let cases = [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (1.0, "1"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (123_456.5, "123456.5"),
+            (999_999.0, "999999"),
+            (1e6, "1e+06"),
+            (-1_234_567.25, "-1.23456725e+06"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ];
+        for (value, want) in cases {
+            assert_eq!(with(write_general, value), want);
         }
     }
 

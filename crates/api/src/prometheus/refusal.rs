@@ -27,6 +27,22 @@ impl Refusal {
         Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
     }
 
+    /// What cannot be done here.
+    pub(super) fn unsupported(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, kind: "execution", message: message.into() }
+    }
+
+    /// What the settings do not allow, with Prometheus' status for it.
+    pub(super) fn admin_disabled() -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "unavailable", message: "admin APIs disabled".to_owned() }
+    }
+
+    /// What the store refused to do: always an internal error in Prometheus.
+    pub(super) fn of_admin(error: Error) -> Self {
+        let refusal = Self::from(error);
+        if refusal.kind == "execution" { Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "internal", ..refusal } } else { refusal }
+    }
+
     /// A parameter is wrong.
     pub(super) fn parameter(name: &str, reason: impl std::fmt::Display) -> Self {
         Self::bad_data(format!("invalid parameter \"{name}\": {reason}"))
@@ -55,6 +71,11 @@ impl From<Error> for Refusal {
         };
         Self { status: code, kind, message }
     }
+}
+
+/// A refusal outside of the envelope, as Go's `http.Error` writes it.
+pub(super) fn plain_text(status: StatusCode, message: &str) -> Response {
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{message}\n")).into_response()
 }
 
 impl IntoResponse for Refusal {

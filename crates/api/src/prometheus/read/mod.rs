@@ -22,9 +22,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use signalbox_model::Error;
 
+use super::refusal::plain_text;
 use crate::ApiState;
 use crate::http::{Asker, status};
 
@@ -58,7 +58,7 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{}\n", self.1)).into_response()
+        plain_text(self.0, &self.1)
     }
 }
 

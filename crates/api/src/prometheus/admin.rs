@@ -1,0 +1,51 @@
+//! What operators do to the store: `POST|PUT /admin/tsdb/*`, when the settings allow it.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use signalbox_lang::promql::parse_matchers;
+use signalbox_model::{Matcher, TimeRange};
+
+use super::params::optional_instant_ms;
+use super::refusal::Refusal;
+use crate::ApiState;
+use crate::http::{Asker, Params};
+
+fn check(state: &ApiState) -> Result<(), Refusal> {
+    if state.prometheus.settings.admin_api { Ok(()) } else { Err(Refusal::admin_disabled()) }
+}
+
+/// `POST|PUT /admin/tsdb/delete_series?match[]=&start=&end=`: gone from every later answer; the bytes leave the disk with the
+/// next compaction, or with `clean_tombstones`.
+pub(super) async fn delete_series(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    check(&state)?;
+    let mut sets = Vec::new();
+    for text in params.all("match[]") {
+        let set = parse_matchers(text).map_err(|error| Refusal::parameter("match[]", error.message()))?;
+        // Prometheus would take `{}` and delete everything.
+        if set.iter().all(Matcher::matches_empty) {
+            return Err(Refusal::parameter("match[]", "match[] must contain at least one non-empty matcher"));
+        }
+        sets.push(set);
+    }
+    if sets.is_empty() {
+        return Err(Refusal::bad_data("no match[] parameter provided"));
+    }
+    let start_ms = optional_instant_ms(&params, "start")?.unwrap_or(i64::MIN);
+    let end_ms = optional_instant_ms(&params, "end")?.unwrap_or(i64::MAX);
+    state.engine.delete_series(&tenant, &sets, TimeRange::from_ms(start_ms, end_ms)).await.map_err(Refusal::of_admin)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST|PUT /admin/tsdb/clean_tombstones`: rewrites what deletions have left on the disk.
+pub(super) async fn clean_tombstones(State(state): State<ApiState>) -> Result<Response, Refusal> {
+    check(&state)?;
+    state.engine.clean_tombstones().await.map_err(Refusal::of_admin)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST|PUT /admin/tsdb/snapshot`
+pub(super) async fn snapshot(State(state): State<ApiState>) -> Result<Response, Refusal> {
+    check(&state)?;
+    Err(Refusal::unsupported("snapshots are not supported yet: copy the data folder while the server is stopped"))
+}
