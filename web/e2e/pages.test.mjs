@@ -359,7 +359,10 @@ describe("targets", () => {
     await rows.first().getByRole("button").first().click();
     await page.getByRole("region", { name: "Before relabelling" }).waitFor();
     await until(() => parameters(page).get("open"), "the open target in the URL");
+    await page.getByRole("button", { name: "Rule by rule" }).click();
+    await page.getByRole("region", { name: "Rules" }).waitFor();
     await page.reload();
+    await page.getByRole("region", { name: "Rules" }).waitFor();
     await page.getByRole("link", { name: "When it was up" }).click();
     await page.waitForURL((url) => url.pathname === "/ui/metrics" && url.searchParams.get("q")?.startsWith("up{"));
   });

@@ -20,6 +20,7 @@ const pages = {
   alerts: ["/ui/alerts", "main"],
   targets: ["/ui/targets", "[data-testid=target-row], h2"],
   "targets-open": [`/ui/targets?state=down&open=${query("node http://node-3.shop.example:9100/metrics")}`, "[data-testid=target-row], h2"],
+  "targets-rules": [`/ui/targets?pool=kubernetes-pods&state=dropped,down&open=${query("kubernetes-pods http://10.42.3.11:8080/metrics|steps kubernetes-pods http://10.42.3.11:8080/metrics|dropped kubernetes-pods 1")}`, "[data-testid=target-row], h2"],
   cardinality: ["/ui/cardinality", "[data-testid=metric-row]"],
   "cardinality-metric": [`/ui/cardinality?only=${query('["__name__","http_server_request_duration_seconds_bucket"]')}&label=http_route`, "[data-testid=pair-row]"],
   status: ["/ui/status", "[aria-label='In force']"],

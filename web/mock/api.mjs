@@ -1,7 +1,7 @@
 // The APIs that the pages use, answered from the mock world in the shapes of Prometheus, Loki, Jaeger and our SQL.
 import { METRICS, all, evaluate, fault, select } from "./promql.mjs";
 import { cardinality } from "./cardinality.mjs";
-import { targets } from "./scrape.mjs";
+import { relabelSteps, targets } from "./scrape.mjs";
 import { SERVICES, SEVERITY_NUMBERS, logsOf, sampled, slotOf, slots, spansOf } from "./world.mjs";
 
 /** Answers a request, or returns false when it is none of the APIs. */
@@ -52,6 +52,7 @@ const ROUTES = [
   [/^\/api\/v1\/notifications$/, () => ok([])],
   [/^\/api\/v1\/rules$/, () => ok({ groups: rules(Date.now()) })],
   [/^\/api\/v1\/alerts$/, () => ok({ alerts: rules(Date.now()).flatMap((group) => group.rules.flatMap((rule) => rule.alerts ?? [])) })],
+  [/^\/api\/v1\/targets\/relabel_steps$/, (params) => ok(relabelSteps(params.get("scrapePool"), JSON.parse(params.get("labels"))))],
   [/^\/api\/v1\/targets$/, () => ok(targets(Date.now()))],
   [/^\/api\/v1\/cardinality$/, (params) => [200, cardinality(params, Date.now())]],
   [/^\/api\/v1\/sql$/, (_params, _match, body) => sql(JSON.parse(body).query)],

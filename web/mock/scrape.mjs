@@ -46,3 +46,18 @@ export function targets(now) {
     droppedTargetCounts: { signalbox: 0, node: 0, "kubernetes-pods": 57 },
   };
 }
+
+/** What the rules of a pool make of labels. */
+export function relabelSteps(pool, labels) {
+  if (pool !== "kubernetes-pods") return { steps: [] };
+  const rule = (more) => ({ separator: ";", regex: "(.*)", replacement: "$1", action: "replace", ...more });
+  const isWanted = labels.__meta_kubernetes_pod_annotation_prometheus_io_scrape === "true";
+  const steps = [{ rule: rule({ source_labels: ["__meta_kubernetes_pod_annotation_prometheus_io_scrape"], regex: "true", action: "keep" }), output: isWanted ? labels : {}, keep: isWanted }];
+  if (!isWanted) return { steps };
+  let current = labels;
+  for (const [source, target] of [["__meta_kubernetes_namespace", "namespace"], ["__meta_kubernetes_pod_name", "pod"], ["__meta_kubernetes_pod_label_app", "app"], ["__meta_kubernetes_pod_label_version", "version"]]) {
+    if (labels[source] !== undefined) current = { ...current, [target]: labels[source] };
+    steps.push({ rule: rule({ source_labels: [source], target_label: target }), output: current, keep: true });
+  }
+  return { steps };
+}

@@ -39,6 +39,29 @@ export interface Targets {
   atMs: number;
 }
 
+/** One rule of relabelling and what it made of the labels. */
+export interface RelabelStep {
+  /** The rule as the configuration has it: source labels, regex, action and so on. */
+  rule: Readonly<Record<string, unknown>>;
+  labels: Labels;
+  /** Whether the target was still there after it. */
+  kept: boolean;
+}
+
+/** What the rules of a pool make of labels, one after the other, up to the one that drops them. */
+export async function relabelSteps(pool: string, labels: Labels, signal: AbortSignal): Promise<RelabelStep[]> {
+  const body = await getJson("/api/v1/targets/relabel_steps", [["scrapePool", pool], ["labels", JSON.stringify(labels)]], signal);
+  return toSteps(isObject(body) ? body["data"] : undefined);
+}
+
+export function toSteps(data: unknown): RelabelStep[] {
+  return list(isObject(data) ? data["steps"] : []).filter(isObject).map((step) => ({
+    rule: isObject(step["rule"]) ? step["rule"] : {},
+    labels: texts(step["output"]),
+    kept: step["keep"] !== false,
+  }));
+}
+
 /** All targets. */
 export async function targets(signal: AbortSignal): Promise<Targets> {
   const body = await getJson("/api/v1/targets", [], signal);

@@ -58,6 +58,8 @@ export function TargetsPage(): ReactNode {
   );
 }
 
+/** The key, among the open rows, of the rules that made a target. */
+const stepsKey = (key: string): string => `steps ${key}`;
 const toggled = (keys: readonly string[], key: string): string[] => (keys.includes(key) ? keys.filter((each) => each !== key) : [...keys, key]);
 
 function AnyRow({ row, atMs, view, onChange }: { row: Row | undefined; atMs: number; view: TargetsView; onChange: (view: TargetsView) => void }): ReactNode {
@@ -67,11 +69,11 @@ function AnyRow({ row, atMs, view, onChange }: { row: Row | undefined; atMs: num
     case "pool":
       return <PoolHead pool={row.pool} folded={row.folded} onToggle={() => onChange({ ...view, folded: toggled(view.folded, row.pool.name) })} />;
     case "target":
-      return <TargetRow target={row.entry.target} open={row.open} atMs={atMs} onToggle={() => toggle(row.entry.key)} />;
+      return <TargetRow target={row.entry.target} open={row.open} steps={view.open.includes(stepsKey(row.entry.key))} atMs={atMs} onToggle={() => toggle(row.entry.key)} onSteps={() => toggle(stepsKey(row.entry.key))} />;
     case "dropped":
       return <DroppedHead pool={row.pool} open={row.open} onToggle={() => toggle(droppedKey(row.pool))} />;
     case "droppedTarget":
-      return <DroppedRow target={row.target} />;
+      return <DroppedRow target={row.target} open={row.open} onToggle={() => toggle(row.key)} />;
   }
 }
 

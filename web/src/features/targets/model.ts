@@ -26,7 +26,7 @@ export type Row =
   | { kind: "pool"; key: string; pool: Pool; folded: boolean }
   | { kind: "target"; key: string; entry: Entry; open: boolean }
   | { kind: "dropped"; key: string; pool: Pool; open: boolean }
-  | { kind: "droppedTarget"; key: string; target: DroppedTarget };
+  | { kind: "droppedTarget"; key: string; target: DroppedTarget; open: boolean };
 
 const ORDER: readonly Target["health"][] = ["down", "unknown", "up"];
 
@@ -87,8 +87,11 @@ export function rows(shown: readonly Pool[], view: TargetsView): Row[] {
     const wantsDropped = view.states.length === 0 || view.states.includes("dropped");
     if (!wantsDropped || pool.counts.dropped === 0) return [head, ...targets];
     const open = view.states.includes("dropped") || view.open.includes(droppedKey(pool));
-    const dropped = open ? pool.dropped.map((target, index): Row => ({ kind: "droppedTarget", key: `dropped ${pool.name} ${index}`, target })) : [];
-    return [head, ...targets, { kind: "dropped", key: `dropped ${pool.name}`, pool, open }, ...dropped];
+    const dropped = open ? pool.dropped.map((target, index): Row => {
+      const key = `${droppedKey(pool)} ${index}`;
+      return { kind: "droppedTarget", key, target, open: view.open.includes(key) };
+    }) : [];
+    return [head, ...targets, { kind: "dropped", key: droppedKey(pool), pool, open }, ...dropped];
   });
 }
 
@@ -147,4 +150,30 @@ export function webUrl(url: string): string | null {
 /** Labels with the name of each, and whether the other side has it with the same value. */
 export function compared(labels: Labels, other: Labels): { name: string; value: string; differs: boolean }[] {
   return Object.keys(labels).sort().map((name) => ({ name, value: labels[name] ?? "", differs: other[name] !== labels[name] }));
+}
+
+/** What a rule did to one label; `null` where there is none. */
+export interface Change {
+  name: string;
+  before: string | null;
+  after: string | null;
+}
+
+/** The labels that differ. */
+export function changes(before: Labels, after: Labels): Change[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return names.map((name) => ({ name, before: before[name] ?? null, after: after[name] ?? null })).filter((change) => change.before !== change.after);
+}
+
+const RULE_ORDER: readonly string[] = ["action", "source_labels", "separator", "regex", "modulus", "target_label", "replacement"];
+
+/** A rule in one line, without what is at its default. */
+export function ruleText(rule: Readonly<Record<string, unknown>>): string {
+  const defaults: Record<string, unknown> = { separator: ";", regex: "(.*)", replacement: "$1", action: "replace", modulus: 0, target_label: "" };
+  const value = (given: unknown): string => (Array.isArray(given) ? `[${given.map(String).join(", ")}]` : String(given));
+  const place = (name: string): number => (RULE_ORDER.includes(name) ? RULE_ORDER.indexOf(name) : RULE_ORDER.length);
+  const words = Object.entries(rule)
+    .filter(([name, given]) => given !== null && given !== defaults[name] && !(Array.isArray(given) && given.length === 0))
+    .sort(([left], [right]) => place(left) - place(right));
+  return words.map(([name, given]) => `${name}: ${value(given)}`).join("  ");
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { toTargets, type Target, type Targets } from "../../api/targets.ts";
-import { compared, counts, isOverdue, isSlow, poolNames, pools, rows, selectorOf, summaryOf, webUrl } from "./model.ts";
+import { toSteps, toTargets, type Target, type Targets } from "../../api/targets.ts";
+import { changes, compared, counts, isOverdue, isSlow, poolNames, pools, rows, ruleText, selectorOf, summaryOf, webUrl } from "./model.ts";
 import { TARGETS_URL, type TargetsView } from "./url.ts";
 
 const NONE: TargetsView = { states: [], find: "", pool: "", open: [], folded: [] };
@@ -73,6 +73,18 @@ it("selects the series of a target, and sends browsers to web pages only", () =>
   expect(selectorOf({ job: 'a"b', instance: "c:1", extra: "d" })).toBe('{job="a\\"b",instance="c:1"}');
   expect(webUrl("http://a/metrics")).toBe("http://a/metrics");
   expect(webUrl("javascript:alert(1)")).toBeNull();
+});
+
+it("tells what a rule says and does", () => {
+  expect(ruleText({ source_labels: ["__address__"], separator: ";", regex: "(.*):.*", target_label: "host", replacement: "$1", action: "replace" })).toBe("source_labels: [__address__]  regex: (.*):.*  target_label: host");
+  expect(ruleText({ source_labels: [], regex: "__meta_(.+)", action: "labelmap" })).toBe("action: labelmap  regex: __meta_(.+)");
+  expect(changes({ a: "1", b: "2", c: "3" }, { a: "1", b: "x", d: "4" })).toEqual([
+    { name: "b", before: "2", after: "x" }, { name: "c", before: "3", after: null }, { name: "d", before: null, after: "4" },
+  ]);
+  expect(toSteps({ steps: [{ rule: { action: "keep" }, output: {}, keep: false }, null, { output: { a: "b" } }] })).toEqual([
+    { rule: { action: "keep" }, labels: {}, kept: false }, { rule: {}, labels: { a: "b" }, kept: true },
+  ]);
+  expect(toSteps(undefined)).toEqual([]);
 });
 
 it("reads Prometheus' answer, and survives one that is none", () => {

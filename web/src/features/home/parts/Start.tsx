@@ -9,6 +9,7 @@ const WAYS: readonly { title: string; text: string }[] = [
   { title: "See it with the data of a small shop", text: "signalbox demo" },
   { title: "An application with an OpenTelemetry SDK", text: "export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318\nexport OTEL_SERVICE_NAME=my-service" },
   { title: "An OpenTelemetry collector", text: "exporters:\n  otlp:\n    endpoint: localhost:4317\n    tls: { insecure: true }" },
+  { title: "Telegraf", text: "[[outputs.influxdb]]\n  urls = [\"http://localhost:4400\"]" },
   { title: "Prometheus", text: "remote_write:\n  - url: http://localhost:4400/api/v1/write" },
 ];
 

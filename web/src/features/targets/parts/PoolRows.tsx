@@ -6,6 +6,8 @@ import { Icon } from "../../../ui/Icon.tsx";
 import { Badge } from "../../../ui/layout.tsx";
 import { count } from "../../../ui/number.ts";
 import { labelText, type Pool } from "../model.ts";
+import { RelabelSteps } from "./RelabelSteps.tsx";
+import { Side } from "./TargetRow.tsx";
 import styles from "../targets.module.css";
 
 export function PoolHead({ pool, folded, onToggle }: { pool: Pool; folded: boolean; onToggle: () => void }): ReactNode {
@@ -31,13 +33,21 @@ export function DroppedHead({ pool, open, onToggle }: { pool: Pool; open: boolea
   );
 }
 
-export function DroppedRow({ target }: { target: DroppedTarget }): ReactNode {
-  const text = labelText(target.discovered);
+export function DroppedRow({ target, open, onToggle }: { target: DroppedTarget; open: boolean; onToggle: () => void }): ReactNode {
   return (
-    <div className={styles.droppedTarget} title={text.replaceAll(" ", "\n")}>
-      <span className={styles.badge}><Badge>dropped</Badge></span>
-      <span className={styles.url}>{target.discovered["__address__"] ?? ""}</span>
-      <span className={styles.summary}>{text}</span>
+    <div className={styles.target} data-testid="dropped-target">
+      <button type="button" data-row="" className={styles.line} aria-expanded={open} onClick={onToggle}>
+        <Icon name={open ? "chevronDown" : "chevronRight"} size={12} />
+        <span className={styles.badge}><Badge>dropped</Badge></span>
+        <span className={styles.url}>{target.discovered["__address__"] ?? ""}</span>
+        <span className={styles.summary}>{labelText(target.discovered)}</span>
+      </button>
+      {open && (
+        <div className={styles.details}>
+          <RelabelSteps pool={target.pool} discovered={target.discovered} />
+          <Side title="Before relabelling" note="as discovered" labels={target.discovered} other={{}} />
+        </div>
+      )}
     </div>
   );
 }

@@ -8,15 +8,26 @@ import { useTime } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
 import { formatMicros, formatSpan } from "../../../time/duration.ts";
 import { formatDateTime } from "../../../time/format.ts";
-import { buttonClass, classes } from "../../../ui/controls.tsx";
+import { Button, buttonClass, classes } from "../../../ui/controls.tsx";
 import { Icon } from "../../../ui/Icon.tsx";
 import { Badge, Pairs, type Tone } from "../../../ui/layout.tsx";
 import { compared, isOverdue, isSlow, selectorOf, summaryOf, timeOf, webUrl } from "../model.ts";
+import { RelabelSteps } from "./RelabelSteps.tsx";
 import styles from "../targets.module.css";
 
 const TONES: Record<Target["health"], Tone> = { up: "good", down: "bad", unknown: "plain" };
 
-export function TargetRow({ target, open, atMs, onToggle }: { target: Target; open: boolean; atMs: number; onToggle: () => void }): ReactNode {
+interface Props {
+  target: Target;
+  open: boolean;
+  /** Whether the rules that made it are shown. */
+  steps: boolean;
+  atMs: number;
+  onToggle: () => void;
+  onSteps: () => void;
+}
+
+export function TargetRow({ target, open, steps, atMs, onToggle, onSteps }: Props): ReactNode {
   const scraped = timeOf(target.lastScrape);
   return (
     <div className={styles.target} data-health={target.health} data-testid="target-row">
@@ -30,12 +41,12 @@ export function TargetRow({ target, open, atMs, onToggle }: { target: Target; op
         <span className={classes(styles.figure, isSlow(target) && styles.late)} title="Duration of the last scrape">{scraped === null ? "" : formatMicros(target.lastScrapeSeconds * 1e6)}</span>
         <span className={classes(styles.when, isOverdue(target, atMs) && styles.late)} title="Last scrape">{scraped === null ? "not yet" : `${formatSpan(atMs - scraped)} ago`}</span>
       </button>
-      {open && <Details target={target} scraped={scraped} />}
+      {open && <Details target={target} scraped={scraped} steps={steps} onSteps={onSteps} />}
     </div>
   );
 }
 
-function Details({ target, scraped }: { target: Target; scraped: number | null }): ReactNode {
+function Details({ target, scraped, steps, onSteps }: { target: Target; scraped: number | null; steps: boolean; onSteps: () => void }): ReactNode {
   const { range } = useTime();
   const selector = selectorOf(target.labels);
   const address = webUrl(target.url);
@@ -45,9 +56,11 @@ function Details({ target, scraped }: { target: Target; scraped: number | null }
       <div className={styles.actions}>
         <Link href={paths.metrics(`up${selector}`, range)} className={buttonClass("normal", true)}><Icon name="metrics" size={13} />When it was up</Link>
         <Link href={paths.metricsInstant(selector, range)} className={buttonClass("normal", true)}><Icon name="table" size={13} />All its series</Link>
+        <Button small icon="filter" aria-pressed={steps} onClick={onSteps}>{steps ? "Hide the rules" : "Rule by rule"}</Button>
         {address !== null && <a href={address} target="_blank" rel="noreferrer" className={buttonClass("quiet", true)}><Icon name="link" size={13} />Open the page</a>}
       </div>
       <Pairs pairs={facts(target, scraped)} />
+      {steps && <RelabelSteps pool={target.pool} discovered={target.discovered} />}
       <div className={styles.sides}>
         <Side title="Labels" note="of its series" labels={target.labels} other={target.discovered} />
         <Side title="Before relabelling" note="as discovered" labels={target.discovered} other={target.labels} />
