@@ -1,8 +1,10 @@
 //! Builds the house, floor by floor, and takes it down again. Reads like the floor plan.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use signalbox_alert::{Alerting, Parts};
 use signalbox_api::prometheus::Notices;
@@ -11,6 +13,7 @@ use signalbox_ingest::Ingester;
 use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result};
 use signalbox_query::Engine;
+use signalbox_query::admin::Companion;
 use signalbox_receive::{Budget, Entry, Receiver, otlp};
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
@@ -108,7 +111,8 @@ impl Bound {
 
         // Floor 2: the roads.
         let ingester = Arc::new(Ingester::new(store.clone(), config.ingest.clone(), Arc::clone(&clock)));
-        let engine = Arc::new(Engine::new(store.clone(), Arc::clone(&clock), config.query.clone()));
+        let engine = Engine::new(store.clone(), Arc::clone(&clock), config.query.clone()).with_companion(Arc::new(StateCopy(Arc::clone(&meta))));
+        let engine = Arc::new(engine);
 
         // Floor 3: the doors.
         let board = AlertBoard::default();
@@ -190,6 +194,17 @@ impl Server {
         store.close().await?;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// The state database as a part of snapshot directories.
+#[derive(Debug)]
+struct StateCopy(Arc<Meta>);
+
+#[async_trait]
+impl Companion for StateCopy {
+    async fn copy_into(&self, dir: &Path) -> Result<()> {
+        self.0.copy_to(&dir.join(STATE_FILE)).await
     }
 }
 

@@ -63,6 +63,19 @@ impl Meta {
         &self.path
     }
 
+    /// Writes a copy of the database as of one instant to a path where nothing is. Durable when it returns.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be written.
+    pub async fn copy_to(&self, path: &Path) -> Result<()> {
+        let mut held = self.lock().await;
+        let copied = sqlx::query("VACUUM INTO ?").bind(path.to_string_lossy()).execute(held.connection()?).await;
+        copied.map_err(|error| Error::unavailable("cannot copy the state database").with_source(error))?;
+        // SQLite does not sync what it copies.
+        let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|error| Error::unavailable("cannot sync the copy of the state database").with_source(error))
+    }
+
     /// Closes the database; calls after that are answered with `Unavailable`. Not needed for durability.
     pub async fn close(&self) {
         if let Some(connection) = self.connection.lock().await.take()

@@ -249,3 +249,16 @@ async fn all_that_was_acknowledged_is_there_after_a_kill() {
         assert_eq!(i64::try_from(pending).unwrap(), waiting, "log and outbox agree");
     }
 }
+
+#[tokio::test]
+async fn a_copy_has_what_was_written_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+    id(&meta, &message("a", "ops/email", "{}", 10)).await;
+    let path = dir.path().join("copy.db");
+    meta.copy_to(&path).await.unwrap();
+    id(&meta, &message("b", "ops/webhook", "{}", 10)).await;
+    let copy = Meta::open(&path).await.unwrap();
+    assert_eq!((due(&copy, "ops/email", 20).await.as_deref(), due(&copy, "ops/webhook", 20).await), (Some("payload of a"), None));
+    assert_eq!(meta.copy_to(&path).await.unwrap_err().kind(), ErrorKind::Unavailable, "nothing is written over");
+}

@@ -37,12 +37,13 @@ pub struct Engine {
     pub(crate) settings: Settings,
     sessions: Mutex<Option<Arc<Sessions>>>,
     usage: usage::Usage,
+    companions: Vec<Arc<dyn admin::Companion>>,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { store, clock, settings, sessions: Mutex::new(None), usage: usage::Usage::default() }
+        Self { store, clock, settings, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
     }
 
     /// The clock that "now" in a question means.

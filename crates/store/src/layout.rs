@@ -7,6 +7,7 @@
 //! | `wal/` | the write-ahead log |
 //! | `segments/<tenant>/<table>/<id>.parquet` | the segments, plain Parquet |
 //! | `quarantine/` | segments that failed their checksums, kept for an operator |
+//! | `snapshots/<name>/` | copies of the store, each a data directory |
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,11 @@ pub(crate) fn segments(dir: &Path) -> PathBuf {
 /// Where damaged segments go.
 pub(crate) fn quarantine(dir: &Path) -> PathBuf {
     dir.join("quarantine")
+}
+
+/// Where snapshot directories go.
+pub(crate) fn snapshots(dir: &Path) -> PathBuf {
+    dir.join("snapshots")
 }
 
 /// Where a segment lies, relative to the data directory.

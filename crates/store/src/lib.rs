@@ -7,6 +7,7 @@
 //!
 //! The store knows nothing of protocols, query languages or HTTP.
 
+pub mod backup;
 pub mod cardinality;
 pub mod catalog;
 pub mod deletion;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use signalbox_model::{Error, Matcher, Result, Table, Tenant, TimeRange};
 
+use crate::backup::Frozen;
 use crate::catalog::{Catalog, CatalogChange, CatalogState};
 use crate::deletion::Deletion;
 use crate::format::{Segment, SegmentId};
@@ -146,6 +147,16 @@ impl Publisher {
         let deletions = (self.shelf.deletions.next_number()..).zip(sets).map(deletion).collect();
         self.commit(&mut unsettled, Change { deletions, ..Change::default() }).await?;
         Ok(segments.len())
+    }
+
+    /// Segments and catalog of one instant.
+    ///
+    /// # Errors
+    /// `Unavailable` if the catalog fails.
+    pub(crate) async fn freeze(&self) -> Result<Frozen> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        Ok(Frozen { state: self.catalog.read().await?, segments: self.tenants.segments() })
     }
 
     /// Forgets what is deleted of segments that have no such rows, so that nobody looks again. The catalog keeps it; the next

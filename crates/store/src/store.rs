@@ -1,6 +1,6 @@
 //! The door of the store: what everything above it calls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use signalbox_model::disk::Disk;
 use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
 
+use crate::backup::{self, Companion};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use crate::deletion::{Deletions, selector};
 use crate::disk::{RealDisk, RootLock};
@@ -201,6 +202,36 @@ impl Store {
         self.flush().await?;
         self.inner.maintainer.compact_all.store(true, Ordering::Release);
         self.maintain().await
+    }
+
+    /// Makes a copy of everything that was acknowledged before the call, of all tenants and signals, in `snapshots/<name>` below
+    /// the data directory, and gives its path. It is a data directory of its own: a store can be opened on it, there or
+    /// moved elsewhere. Segments are hard links, so it takes space only as the store lets go of them. `companions` add what
+    /// lies beside the store.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is none or is taken, and on a simulated disk; of the disk, the catalog and the companions. Then
+    /// nothing is left of it.
+    pub async fn snapshot_to(&self, name: &str, companions: &[Arc<dyn Companion>]) -> Result<PathBuf> {
+        self.flush().await?;
+        let (inner, name, companions) = (Arc::clone(&self.inner), name.to_owned(), companions.to_vec());
+        let (sender, made) = oneshot::channel();
+        let failed = |error: std::io::Error| Error::unavailable("cannot start the thread that makes a snapshot").with_source(error);
+        let body = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed);
+            let written = runtime.and_then(|runtime| {
+                runtime.block_on(async {
+                    let frozen = inner.publisher.freeze().await?;
+                    backup::write(&inner.maintainer.shelf, frozen, &name, &companions).await
+                })
+            });
+            // Whoever wanted it may have gone.
+            let _gone = sender.send(written);
+        };
+        std::thread::Builder::new().name("store-snapshot".into()).spawn(body).map_err(failed)?;
+        let path = made.await.map_err(|_| Error::internal("cannot make a snapshot: the thread that makes it died"))??;
+        tracing::info!(path = %path.display(), "made a snapshot in {}", path.display());
+        Ok(path)
     }
 
     /// Stops the background work and flushes. The store refuses appends from now on, and gives the directory back; snapshots

@@ -1,6 +1,7 @@
 //! The whole store through its door: on a real directory, and on a simulated disk that crashes, fails and rots.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod backup;
 mod concurrent;
 mod crash;
 mod damage;
