@@ -40,6 +40,6 @@ def test_duckdb_reads_what_sql_answers(servers):
     assert [(int(row["at"]), int(row["duration_ns"]), row["trace"], row["span"], row["name"], row["kind"], row["resource"]) for row in ours] == theirs
 
     ours = server.sql("SELECT name, labels, CAST(timestamp AS BIGINT) AS at, value FROM metrics ORDER BY name, labels, at")
-    theirs = duck.sql(f"SELECT name, labels, epoch_ms(timestamp), coalesce(value, mantissa / pow(10, exponent)) FROM {table('samples')} ORDER BY name, labels, timestamp").fetchall()
+    theirs = duck.sql(f"SELECT name, labels, epoch_ms(timestamp), CASE WHEN mantissa IS NULL THEN value ELSE (base + mantissa) / divisor + coalesce(value, 0) END FROM {table('samples')} ORDER BY name, labels, timestamp").fetchall()
     assert len(theirs) == 3 * 50 + 3 * 10 * 20
     assert [(row["name"], json.loads(row["labels"]), int(row["at"]), row["value"]) for row in ours] == [(name, json.loads(labels), at, value) for name, labels, at, value in theirs]

@@ -10,14 +10,26 @@ use super::{SPAN_ID, TIMESTAMP, TRACE_ID, dictionary, milliseconds, schema};
 pub const NAME: &str = "name";
 /// All labels (the name included) as a JSON object of text, keys sorted; a dictionary, one run a series.
 pub const LABELS: &str = "labels";
-/// Decimal mantissa: the value is `mantissa / 10^exponent`, exactly; null when `value` holds it.
+/// Decimal mantissa: the value is `(base + mantissa) / divisor`, exactly, see [`value_of`]; null when `value` alone holds it.
 pub const MANTISSA: &str = "mantissa";
-/// Decimal exponent, 0 to 18.
-pub const EXPONENT: &str = "exponent";
-/// Value where no short decimal form is exact; null when mantissa and exponent hold it.
+/// What the mantissas of a run of rows of one series are counted from; null with them.
+pub const BASE: &str = "base";
+/// A product of powers of two (also negative ones) and five; null with the mantissa.
+pub const DIVISOR: &str = "divisor";
+/// Value where no short decimal form is exact; what the decimal lacks of it, where that is little; null where it is exact.
 pub const VALUE: &str = "value";
 /// Start of the counter, null when unknown.
 pub const START_TIMESTAMP: &str = "start_timestamp";
+
+/// The value of a row of `samples`, bit for bit: two or three operations on doubles, in this order.
+pub fn value_of(mantissa: Option<i64>, base: Option<i64>, divisor: Option<f64>, value: Option<f64>) -> f64 {
+    let decimal = mantissa.map(|mantissa| base.unwrap_or(0).wrapping_add(mantissa) as f64 / divisor.unwrap_or(1.0));
+    match (decimal, value) {
+        (Some(decimal), Some(rest)) => decimal + rest,
+        (Some(decimal), None) => decimal,
+        (None, value) => value.unwrap_or(f64::NAN),
+    }
+}
 
 /// The schema of `samples`. Sorted by (name, labels, timestamp).
 pub fn samples() -> SchemaRef {
@@ -27,7 +39,8 @@ pub fn samples() -> SchemaRef {
             Field::new(LABELS, dictionary(), false),
             Field::new(TIMESTAMP, milliseconds(), false),
             Field::new(MANTISSA, DataType::Int64, true),
-            Field::new(EXPONENT, DataType::Int32, true),
+            Field::new(BASE, DataType::Int64, true),
+            Field::new(DIVISOR, DataType::Float64, true),
             Field::new(VALUE, DataType::Float64, true),
             Field::new(START_TIMESTAMP, milliseconds(), true),
         ])

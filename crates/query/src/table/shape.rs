@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef};
 use signalbox_model::schema::{self, metrics};
 use signalbox_model::{Error, Result, Table};
 
@@ -68,7 +68,9 @@ impl TableKind {
     fn sources(self, column: &str) -> Vec<usize> {
         let stored = self.stored_schema();
         match (self, column) {
-            (Self::Metrics, metrics::VALUE) => [metrics::MANTISSA, metrics::EXPONENT, metrics::VALUE].map(|name| schema::index(&stored, name)).to_vec(),
+            (Self::Metrics, metrics::VALUE) => {
+                [metrics::MANTISSA, metrics::BASE, metrics::DIVISOR, metrics::VALUE].map(|name| schema::index(&stored, name)).to_vec()
+            }
             _ => vec![schema::index(&stored, column)],
         }
     }
@@ -113,16 +115,15 @@ impl Shape {
     }
 }
 
-/// The value of each sample: `value`, or `mantissa / 10^exponent` where that is null.
+/// The value of each sample.
 fn values(rows: &RecordBatch) -> Result<ArrayRef> {
     let column = |name: &str| rows.column_by_name(name).ok_or_else(|| Error::internal(format!("cannot read column {name}: the store did not return it")));
-    let value = column(metrics::VALUE)?.as_primitive::<Float64Type>();
-    if value.null_count() == 0 {
+    let (value, divisor) = (column(metrics::VALUE)?.as_primitive::<Float64Type>(), column(metrics::DIVISOR)?.as_primitive::<Float64Type>());
+    let (mantissa, base) = (column(metrics::MANTISSA)?.as_primitive::<Int64Type>(), column(metrics::BASE)?.as_primitive::<Int64Type>());
+    if mantissa.null_count() == rows.num_rows() {
         return Ok(Arc::new(value.clone()));
     }
-    let mantissa = column(metrics::MANTISSA)?.as_primitive::<Int64Type>();
-    let exponent = column(metrics::EXPONENT)?.as_primitive::<Int32Type>();
-    let made =
-        (0..rows.num_rows()).map(|row| if value.is_valid(row) { value.value(row) } else { mantissa.value(row) as f64 / 10f64.powi(exponent.value(row)) });
+    let parts = mantissa.iter().zip(base).zip(divisor.iter().zip(value));
+    let made = parts.map(|((mantissa, base), (divisor, value))| metrics::value_of(mantissa, base, divisor, value));
     Ok(Arc::new(Float64Array::from_iter_values(made)))
 }

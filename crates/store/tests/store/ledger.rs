@@ -144,11 +144,13 @@ fn number_of(table: Table, rows: &RecordBatch, row: usize) -> i64 {
     };
     let value = match table {
         Table::Histograms => float("count"),
-        Table::Samples => float("value").or_else(|| {
-            let mantissa = rows.column_by_name("mantissa").unwrap().as_primitive::<arrow::datatypes::Int64Type>().value(row) as f64;
-            let exponent = rows.column_by_name("exponent").unwrap().as_primitive::<arrow::datatypes::Int32Type>().value(row);
-            Some(mantissa / 10f64.powi(exponent))
-        }),
+        Table::Samples => {
+            let whole = |name: &str| {
+                let column = rows.column_by_name(name).unwrap();
+                column.is_valid(row).then(|| column.as_primitive::<arrow::datatypes::Int64Type>().value(row))
+            };
+            Some(signalbox_model::schema::metrics::value_of(whole("mantissa"), whole("base"), float("divisor"), float("value")))
+        }
         _ => float("value"),
     };
     value.unwrap() as i64

@@ -1,6 +1,6 @@
 //! Columns of samples as Parquet column chunks.
 //!
-//! Names, labels, exponents and starts are constant over long runs of rows, so their chunks are put together here from runs:
+//! Names, labels, bases, divisors and starts are constant over long runs of rows, so their chunks are put together here from runs:
 //! a dictionary page, and data pages of run lengths. The crate's own writer would hash every row. Timestamps, mantissas and
 //! doubles go through the crate's encoders.
 
@@ -53,9 +53,10 @@ impl Properties {
         };
         Ok(Self {
             times: column(Encoding::DELTA_BINARY_PACKED, GROUP_ROWS, EnabledStatistics::Page)?,
-            // The least and greatest mantissa say nothing without the exponent.
+            // The least and greatest mantissa say nothing without base and divisor.
             mantissas: column(Encoding::DELTA_BINARY_PACKED, PAGE_ROWS, EnabledStatistics::None)?,
-            doubles: column(Encoding::BYTE_STREAM_SPLIT, PAGE_ROWS, EnabledStatistics::None)?,
+            // Which pages have none at all.
+            doubles: column(Encoding::BYTE_STREAM_SPLIT, PAGE_ROWS, EnabledStatistics::Page)?,
             zstd_level,
         })
     }
@@ -114,6 +115,22 @@ impl RunColumn {
     pub(crate) fn push_bytes(&mut self, bytes: &[u8], rows: usize) {
         let code = self.code(bytes, |dictionary, _| dictionary.extend_from_slice(bytes));
         self.push_code(Some(code), rows);
+    }
+
+    /// Appends rows of a number that is most likely not in the dictionary yet, without looking it up.
+    pub(crate) fn push_new_bytes(&mut self, bytes: &[u8], rows: usize) {
+        let code = self.entries;
+        self.entries += 1;
+        self.dictionary.extend_from_slice(bytes);
+        self.push_code(Some(code), rows);
+    }
+
+    /// Appends rows of the number that the last rows have, if these are not null.
+    pub(crate) fn push_again(&mut self, bytes: &[u8], rows: usize) {
+        match self.runs.last() {
+            Some((Some(code), _)) => self.push_code(Some(*code), rows),
+            _ => self.push_bytes(bytes, rows),
+        }
     }
 
     /// Bytes of the dictionary so far.

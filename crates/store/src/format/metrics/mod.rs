@@ -13,6 +13,7 @@ mod merge;
 mod order;
 mod points;
 mod rebuild;
+mod runs;
 mod samples;
 mod segment;
 mod units;

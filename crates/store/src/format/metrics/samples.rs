@@ -9,12 +9,16 @@ use signalbox_model::{Error, Labels, Result, Table, TimeRange, schema};
 
 use super::Target;
 use super::columns::{GROUP_ROWS, Properties, RunColumn, encode};
-use super::decimal::Decimals;
+use super::decimal::{Decimals, Divisor};
 use super::index::{BLOB, IndexBuilder};
 use crate::format::{Segment, SegmentWriter};
 
 /// Samples that are decimals or doubles together.
 const CHUNK_SAMPLES: usize = 480;
+/// With fewer samples a base takes more room than it saves.
+const REBASE_SAMPLES_MIN: usize = 4;
+/// Beyond this the mantissas start from where they are, so that no sum with a base ever overflows.
+const PATH_MAX: i64 = 1 << 60;
 /// Text of labels in one row group at most.
 const DICTIONARY_BYTES_MAX: usize = 64 << 20;
 
@@ -35,10 +39,40 @@ struct Group {
     times: Vec<i64>,
     mantissas: Vec<i64>,
     mantissa_levels: Vec<i16>,
-    exponents: RunColumn,
+    bases: RunColumn,
+    divisors: RunColumn,
     doubles: Vec<f64>,
     double_levels: Vec<i16>,
     starts: RunColumn,
+    path: Path,
+}
+
+/// How the mantissas of the group go on: each series is moved by a base, so that the first of its mantissas follows the last
+/// one of the series before it. A column of differences would have a large one there otherwise, and with it 64 long ones.
+#[derive(Debug, Default)]
+struct Path {
+    /// The last mantissa as written.
+    last: i64,
+    /// Base and divisor of the run that may go on.
+    open: Option<(i64, Divisor)>,
+}
+
+impl Path {
+    /// The base for mantissas under a divisor, and whether it is that of the rows before them.
+    fn base(&mut self, mantissas: &[i64], divisor: Divisor) -> (i64, bool) {
+        if let Some((base, _)) = self.open.filter(|(_, open)| *open == divisor) {
+            return (base, true);
+        }
+        let first = mantissas.first().copied().unwrap_or(0);
+        let step = mantissas.get(1).map_or(0, |second| second - first);
+        let base = match first - self.last - step {
+            _ if mantissas.len() < REBASE_SAMPLES_MIN || self.last.abs() > PATH_MAX => 0,
+            base if base.abs() <= step.abs().saturating_mul(4) => 0,
+            base => base,
+        };
+        self.open = Some((base, divisor));
+        (base, false)
+    }
 }
 
 impl SamplesWriter {
@@ -117,6 +151,7 @@ impl Group {
         // One run a series and row group, so it cannot be there yet.
         self.labels.push_new_text(labels, ts_ms.len());
         self.times.extend_from_slice(ts_ms);
+        self.path.open = None;
         if start_ms.is_empty() {
             self.starts.push_null(ts_ms.len());
         }
@@ -128,38 +163,60 @@ impl Group {
         }
     }
 
-    /// Values as decimals if all that can be one are exact under one exponent, else as doubles.
+    /// Values as decimals of one divisor, with a rest or without one, or as doubles.
     fn push_values(&mut self, values: &[f64], decimals: &mut Decimals) {
-        if !decimals.find(values) {
+        let rows = values.len();
+        if !decimals.find(values, self.path.open.map(|(_, divisor)| divisor)) {
             self.doubles.extend_from_slice(values);
-            self.mantissa_levels.resize(self.mantissa_levels.len() + values.len(), 0);
-            self.double_levels.resize(self.double_levels.len() + values.len(), 1);
-            self.exponents.push_null(values.len());
+            self.mantissa_levels.resize(self.mantissa_levels.len() + rows, 0);
+            self.double_levels.resize(self.double_levels.len() + rows, 1);
+            self.bases.push_null(rows);
+            self.divisors.push_null(rows);
+            self.path.open = None;
             return;
         }
-        let exponent = decimals.exponent.to_le_bytes();
         let before = self.mantissas.len();
-        self.mantissas.extend(decimals.mantissas.iter().map_while(|mantissa| *mantissa));
-        if self.mantissas.len() - before == values.len() {
-            self.mantissa_levels.resize(self.mantissa_levels.len() + values.len(), 1);
-            self.double_levels.resize(self.double_levels.len() + values.len(), 0);
-            self.exponents.push_bytes(&exponent, values.len());
-            return;
-        }
-        self.mantissas.truncate(before);
-        for (mantissa, value) in decimals.mantissas.iter().zip(values) {
-            match mantissa {
-                Some(mantissa) => {
-                    self.mantissas.push(*mantissa);
-                    self.exponents.push_bytes(&exponent, 1);
-                }
-                None => {
-                    self.doubles.push(*value);
-                    self.exponents.push_null(1);
+        self.mantissas.extend(decimals.mantissas.iter().flatten());
+        let (base, is_open) = self.path.base(&self.mantissas[before..], decimals.divisor);
+        self.mantissas[before..].iter_mut().for_each(|mantissa| *mantissa -= base);
+        self.path.last = self.mantissas.last().copied().unwrap_or(0);
+        let are_all = self.mantissas.len() - before == rows;
+        let (base, divisor) = (base.to_le_bytes(), decimals.divisor.value().to_le_bytes());
+        if are_all && is_open {
+            self.bases.push_again(&base, rows);
+            self.divisors.push_again(&divisor, rows);
+        } else if are_all {
+            self.bases.push_new_bytes(&base, rows);
+            self.divisors.push_bytes(&divisor, rows);
+        } else {
+            for same in decimals.mantissas.chunk_by(|left, right| left.is_some() == right.is_some()) {
+                if same[0].is_some() {
+                    self.bases.push_bytes(&base, same.len());
+                    self.divisors.push_bytes(&divisor, same.len());
+                } else {
+                    self.bases.push_null(same.len());
+                    self.divisors.push_null(same.len());
                 }
             }
-            self.mantissa_levels.push(i16::from(mantissa.is_some()));
-            self.double_levels.push(i16::from(mantissa.is_none()));
+        }
+        self.push_levels(values, decimals, are_all);
+    }
+
+    fn push_levels(&mut self, values: &[f64], decimals: &Decimals, are_all: bool) {
+        if are_all {
+            self.mantissa_levels.resize(self.mantissa_levels.len() + values.len(), 1);
+        } else {
+            self.mantissa_levels.extend(decimals.mantissas.iter().map(|mantissa| i16::from(mantissa.is_some())));
+        }
+        if !decimals.rests.is_empty() {
+            self.doubles.extend_from_slice(&decimals.rests);
+            self.double_levels.resize(self.double_levels.len() + values.len(), 1);
+        } else if are_all {
+            self.double_levels.resize(self.double_levels.len() + values.len(), 0);
+        } else {
+            let specials = decimals.mantissas.iter().zip(values).filter(|(mantissa, _)| mantissa.is_none());
+            self.doubles.extend(specials.map(|(_, value)| *value));
+            self.double_levels.extend(decimals.mantissas.iter().map(|mantissa| i16::from(mantissa.is_none())));
         }
     }
 
@@ -171,9 +228,10 @@ impl Group {
             self.labels.finish(&column(1)?, level, EnabledStatistics::None)?,
             encode::<Int64Type>(column(2)?, &properties.times, &self.times, None)?,
             encode::<Int64Type>(column(3)?, &properties.mantissas, &self.mantissas, Some(&self.mantissa_levels))?,
-            self.exponents.finish(&column(4)?, level, EnabledStatistics::None)?,
-            encode::<DoubleType>(column(5)?, &properties.doubles, &self.doubles, Some(&self.double_levels))?,
-            self.starts.finish(&column(6)?, level, EnabledStatistics::None)?,
+            self.bases.finish(&column(4)?, level, EnabledStatistics::None)?,
+            self.divisors.finish(&column(5)?, level, EnabledStatistics::None)?,
+            encode::<DoubleType>(column(6)?, &properties.doubles, &self.doubles, Some(&self.double_levels))?,
+            self.starts.finish(&column(7)?, level, EnabledStatistics::None)?,
         ])
     }
 }

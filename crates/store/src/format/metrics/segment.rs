@@ -168,6 +168,9 @@ impl MetricSegment {
 
     fn load_opened(&self) -> Result<Opened> {
         let opened = Opened::new(OpenSegment::open(self.file.disk.as_ref(), &self.file.dir, &self.file.record)?);
+        if !opened.is_of_this_version(self.file.record.table) {
+            return Err(Error::invalid(format!("cannot open segment {}: its columns are of another version of the format", self.file.record.url)));
+        }
         if opened.rows() != self.file.record.rows {
             return Err(Error::corrupt(format!("cannot open segment {}: it has {} rows, want {}", self.file.record.url, opened.rows(), self.file.record.rows)));
         }

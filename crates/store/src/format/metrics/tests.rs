@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMillisecondType};
 use signalbox_model::batch::STALE_NAN_BITS;
 use signalbox_model::histogram::{ResetHint, Span};
 use signalbox_model::{
@@ -208,11 +208,14 @@ impl World {
                 rows_seen += rows.num_rows() as u64;
                 let labels = cast(rows.column(1), &DataType::Utf8).unwrap();
                 let (times, mantissas) = (rows.column(2).as_primitive::<TimestampMillisecondType>(), rows.column(3).as_primitive::<Int64Type>());
-                let (exponents, values) = (rows.column(4).as_primitive::<Int32Type>(), rows.column(5).as_primitive::<Float64Type>());
-                let starts = rows.column(6).as_primitive::<TimestampMillisecondType>();
+                let (bases, divisors) = (rows.column(4).as_primitive::<Int64Type>(), rows.column(5).as_primitive::<Float64Type>());
+                let (values, starts) = (rows.column(6).as_primitive::<Float64Type>(), rows.column(7).as_primitive::<TimestampMillisecondType>());
                 for at in 0..rows.num_rows() {
-                    assert!(mantissas.is_valid(at) != values.is_valid(at) && mantissas.is_valid(at) == exponents.is_valid(at));
-                    let value = if values.is_valid(at) { values.value(at) } else { mantissas.value(at) as f64 / 10f64.powi(exponents.value(at)) };
+                    let decimal = |part: &dyn Array| part.is_valid(at) == mantissas.is_valid(at);
+                    assert!((mantissas.is_valid(at) || values.is_valid(at)) && decimal(bases) && decimal(divisors));
+                    let whole = |part: &arrow::array::Int64Array| part.is_valid(at).then(|| part.value(at));
+                    let double = |part: &arrow::array::Float64Array| part.is_valid(at).then(|| part.value(at));
+                    let value = schema::metrics::value_of(whole(mantissas), whole(bases), double(divisors), double(values));
                     let start = if starts.is_valid(at) { starts.value(at) } else { 0 };
                     found.push((labels.as_string::<i32>().value(at).to_owned(), times.value(at), value.to_bits(), start));
                 }

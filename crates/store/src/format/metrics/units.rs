@@ -1,17 +1,21 @@
 //! Decoding: the units in which rows of a segment are decoded and cached.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::column::reader::ColumnReaderImpl;
-use parquet::data_type::{DataType, DoubleType, Int32Type, Int64Type};
+use parquet::data_type::{DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
-use signalbox_model::{Error, Exemplar, Result};
+use signalbox_model::{Error, Exemplar, Result, Table, schema};
 
 use super::columns::PAGE_ROWS;
 use super::exemplars::exemplars_of;
 use super::histograms::histograms_of;
 use super::weights::Weights;
-use super::{decimal, rebuild};
+use super::{decimal, rebuild, runs};
 use crate::format::OpenSegment;
 use crate::snapshot::HistogramPoint;
 
@@ -22,9 +26,25 @@ pub(crate) const VALUE_ROWS: usize = PAGE_ROWS;
 
 const TIMES: usize = 2;
 const MANTISSAS: usize = 3;
-const EXPONENTS: usize = 4;
-const DOUBLES: usize = 5;
-const STARTS: usize = 6;
+const BASES: usize = 4;
+const DIVISORS: usize = 5;
+const DOUBLES: usize = 6;
+const STARTS: usize = 7;
+/// Row groups whose scales are kept.
+const SCALES_KEPT: usize = 4;
+
+/// How the mantissas of a run of rows become values.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    /// The row behind the run.
+    end: usize,
+    base: i64,
+    /// `None` if the values of these rows are no decimals.
+    divisor: Option<f64>,
+}
+
+/// The scales of row groups that were read last: each unit of a group needs some of them, and they are read all at once.
+type Scales = [Mutex<Option<(usize, Arc<Vec<Scale>>)>>; SCALES_KEPT];
 
 /// An open segment that knows where its row groups begin.
 #[derive(Debug)]
@@ -32,6 +52,7 @@ pub(crate) struct Opened {
     pub(crate) segment: OpenSegment,
     /// First row of each row group, and the number of rows of the file.
     starts: Vec<u64>,
+    scales: Scales,
 }
 
 impl Opened {
@@ -40,7 +61,13 @@ impl Opened {
         for group in segment.metadata.metadata().row_groups() {
             starts.push(starts[starts.len() - 1] + group.num_rows().max(0) as u64);
         }
-        Self { segment, starts }
+        Self { segment, starts, scales: Scales::default() }
+    }
+
+    /// Whether the columns are those that this version writes. Checksums hold for files of any version.
+    pub(crate) fn is_of_this_version(&self, table: Table) -> bool {
+        let columns = self.segment.metadata.metadata().file_metadata().schema_descr().columns();
+        table != Table::Samples || columns.iter().map(|column| column.name()).eq(schema::samples().fields().iter().map(|field| field.name().as_str()))
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -75,33 +102,86 @@ impl Opened {
     /// The values of a unit of rows of a row group.
     pub(crate) fn values(&self, group: usize, unit: usize) -> Result<Vec<f64>> {
         let rows = self.unit(group, unit, VALUE_ROWS);
-        let corrupt = || Error::corrupt("cannot read values: mantissa, exponent and value do not fit together");
-        let (mut levels, mut mantissas, mut exponents, mut doubles) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut levels, mut mantissas) = (Vec::new(), Vec::new());
         self.read::<Int64Type>((group, MANTISSAS), rows.clone(), Some(&mut levels), &mut mantissas)?;
-        if !mantissas.is_empty() {
-            let mut ignored = Vec::with_capacity(rows.len());
-            self.read::<Int32Type>((group, EXPONENTS), rows.clone(), Some(&mut ignored), &mut exponents)?;
+        let (mut double_levels, mut doubles) = (Vec::new(), Vec::new());
+        if mantissas.len() != rows.len() || self.may_have_doubles(group, unit) {
+            self.read::<DoubleType>((group, DOUBLES), rows.clone(), Some(&mut double_levels), &mut doubles)?;
         }
-        if mantissas.len() != rows.len() {
-            let mut ignored = Vec::with_capacity(rows.len());
-            self.read::<DoubleType>((group, DOUBLES), rows.clone(), Some(&mut ignored), &mut doubles)?;
+        let corrupt = || Error::corrupt("cannot read values: mantissa, base, divisor and value do not fit together");
+        let mut decimals = Vec::with_capacity(mantissas.len());
+        let (scales, mut from) = (self.scales(group)?, rows.start);
+        let mut left = mantissas.as_slice();
+        for scale in &scales[scales.partition_point(|scale| scale.end <= from)..] {
+            let to = scale.end.min(rows.end);
+            if let Some(divisor) = scale.divisor {
+                let (run, behind) = left.split_at_checked(to - from).ok_or_else(corrupt)?;
+                decimal::extend(&mut decimals, run, scale.base, divisor).ok_or_else(corrupt)?;
+                left = behind;
+            }
+            from = to;
+            if from == rows.end {
+                break;
+            }
         }
-        if exponents.len() != mantissas.len() || mantissas.len() + doubles.len() != rows.len() {
+        if from != rows.end || !left.is_empty() {
             return Err(corrupt());
         }
-        let mut decimals = Vec::with_capacity(rows.len());
-        let mut at = 0;
-        // Exponents hold for long runs, so the division by one power is a loop without branches.
-        for same in exponents.chunk_by(|left, right| left == right) {
-            decimal::extend(&mut decimals, &mantissas[at..at + same.len()], same[0]).ok_or_else(corrupt)?;
-            at += same.len();
-        }
-        if doubles.is_empty() {
+        if doubles.is_empty() && decimals.len() == rows.len() {
             return Ok(decimals);
         }
-        let (mut decimals, mut doubles) = (decimals.into_iter(), doubles.into_iter());
-        let value = |level: &i16| if *level > 0 { decimals.next() } else { doubles.next() };
-        levels.iter().map(value).collect::<Option<Vec<f64>>>().ok_or_else(corrupt)
+        join(&levels, decimals, &double_levels, doubles).ok_or_else(corrupt)
+    }
+
+    /// Whether a page of doubles has any, as far as the page index says.
+    fn may_have_doubles(&self, group: usize, unit: usize) -> bool {
+        let index = self.segment.metadata.metadata().column_index().and_then(|index| index.get(group)?.get(DOUBLES));
+        match index {
+            Some(ColumnIndexMetaData::DOUBLE(index)) if (unit as u64) < index.num_pages() => !index.is_null_page(unit),
+            _ => true,
+        }
+    }
+
+    /// The scales of all rows of a row group.
+    fn scales(&self, group: usize) -> Result<Arc<Vec<Scale>>> {
+        let place = &self.scales[group % SCALES_KEPT];
+        if let Some((_, scales)) = place.lock().as_ref().filter(|(kept, _)| *kept == group) {
+            return Ok(Arc::clone(scales));
+        }
+        let corrupt = || Error::corrupt("cannot read values: base and divisor do not fit together");
+        let (bases, divisors) = (self.runs(group, BASES)?, self.runs(group, DIVISORS)?);
+        let (mut scales, mut end, mut bases) = (Vec::with_capacity(bases.len()), 0, bases.into_iter());
+        let mut base = (None, 0);
+        for (divisor, mut rows) in divisors {
+            while rows > 0 {
+                if base.1 == 0 {
+                    base = bases.next().ok_or_else(corrupt)?;
+                }
+                if base.0.is_some() != divisor.is_some() {
+                    return Err(corrupt());
+                }
+                let taken = rows.min(base.1);
+                (rows, base.1, end) = (rows - taken, base.1 - taken, end + taken as usize);
+                scales.push(Scale { end, base: base.0.map_or(0, i64::from_le_bytes), divisor: divisor.map(f64::from_le_bytes) });
+            }
+        }
+        if end as u64 != self.starts[group + 1] - self.starts[group] || base.1 != 0 || bases.next().is_some() {
+            return Err(corrupt());
+        }
+        let scales = Arc::new(scales);
+        *place.lock() = Some((group, Arc::clone(&scales)));
+        Ok(scales)
+    }
+
+    fn runs(&self, group: usize, column: usize) -> Result<Vec<runs::BytesRun>> {
+        let row_group = self.segment.metadata.metadata().row_group(group);
+        let chunk = row_group.columns().get(column).ok_or_else(|| Error::corrupt("cannot read a segment: it lacks a column"))?;
+        let read = || {
+            let rows = row_group.num_rows().max(0) as usize;
+            let mut pages = SerializedPageReader::new(self.segment.file.clone().into(), chunk, rows, None)?;
+            runs::read(&mut pages)
+        };
+        read().map_err(read_error)
     }
 
     /// The starts of a unit of rows of a row group, 0 where none is known.
@@ -181,6 +261,18 @@ impl Opened {
             Err(error) => Err(read_error(error)),
         }
     }
+}
+
+/// Decimals and doubles of rows that have the one or the other, or both: then the double is what the decimal lacks.
+fn join(levels: &[i16], decimals: Vec<f64>, double_levels: &[i16], doubles: Vec<f64>) -> Option<Vec<f64>> {
+    let (mut decimals, mut doubles) = (decimals.into_iter(), doubles.into_iter());
+    let value = |(level, double_level): (&i16, &i16)| match (*level > 0, *double_level > 0) {
+        (true, true) => Some(decimals.next()? + doubles.next()?),
+        (true, false) => decimals.next(),
+        (false, true) => doubles.next(),
+        (false, false) => None,
+    };
+    levels.iter().zip(double_levels).map(value).collect::<Option<Vec<f64>>>().filter(|values| values.len() == levels.len())
 }
 
 fn read_error(error: ParquetError) -> Error {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, TimestampMillisecondArray};
 use arrow::record_batch::RecordBatch;
 use parking_lot::RwLock;
 use parquet::arrow::ProjectionMask;
@@ -164,7 +164,8 @@ fn sample_rows(part: &HeadPart, series: &[(usize, Labels)], range: TimeRange, bo
         labels.finish(),
         Arc::new(TimestampMillisecondArray::from(times).with_timezone("UTC")),
         Arc::new(Int64Array::new_null(rows)),
-        Arc::new(Int32Array::new_null(rows)),
+        Arc::new(Int64Array::new_null(rows)),
+        Arc::new(Float64Array::new_null(rows)),
         Arc::new(Float64Array::from(values)),
         Arc::new(TimestampMillisecondArray::from(starts).with_timezone("UTC")),
     ];
