@@ -103,7 +103,7 @@ pub struct Report {
     pub out_of_time: u64,
     /// Reasons for which they were not: so many entries of [`Decoded::rejected`].
     pub reasons: usize,
-    /// Fields that hold text, for which metrics have no place.
+    /// Fields of lines that were taken that hold text, for which metrics have no place.
     pub texts: u64,
 }
 
@@ -179,7 +179,7 @@ impl<'c> Decoder<'c> {
         self.key.truncate(HASHES);
         self.key[HASHES / 2..].copy_from_slice(&xxh3_128(lines.head_bytes()).to_le_bytes());
         let first_row = self.samples.len();
-        let mut parsed = None;
+        let (mut parsed, mut texts) = (None, 0);
         for at in 0..lines.fields().len() {
             let Some(field) = lines.fields().get(at).copied() else { break };
             let value = match field.value {
@@ -188,7 +188,7 @@ impl<'c> Decoder<'c> {
                 Value::Unsigned(value) => value as f64,
                 Value::Boolean(value) => f64::from(u8::from(value)),
                 Value::Text(_) => {
-                    self.report.texts += 1;
+                    texts += 1;
                     continue;
                 }
             };
@@ -209,6 +209,7 @@ impl<'c> Decoder<'c> {
             };
             self.push(series, first_row, ts_ms, value);
         }
+        self.report.texts += texts;
         Ok(())
     }
 

@@ -99,8 +99,8 @@ fn the_database_is_a_label_unless_a_tag_has_its_name() {
 
 #[test]
 fn text_is_left_out_and_counted() {
-    let (rows, report) = decoded("m s=\"a, b=c\\\" \n d\",v=1\nm only=\"text\"\n", &Target::default(), &Translation::default());
-    assert_eq!((rows, report.texts, report.taken, report.refused), (vec![format!("m_v {NOW_MS} 1")], 2, 2, 0));
+    let (rows, report) = decoded("m s=\"a, b=c\\\" \n d\",v=1\nm only=\"text\"\nm, s=\"refused\",v=1", &Target::default(), &Translation::default());
+    assert_eq!((rows, report.texts, report.taken, report.refused), (vec![format!("m_v {NOW_MS} 1")], 2, 2, 1));
 }
 
 #[test]

@@ -26,12 +26,13 @@ export function TargetsPage(): ReactNode {
   const all = data ?? NOTHING;
   const shown = useMemo(() => pools(all, view), [all, view]);
   const list = useMemo(() => rows(shown, view), [shown, view]);
+  const numbers = useMemo(() => (data === undefined ? null : counts(data)), [data]);
   const names = useMemo(() => poolNames(all), [all]);
   const found = shown.reduce((sum, pool) => sum + pool.shown.length, 0);
   return (
     <div className={styles.page}>
       <div className={styles.filters}>
-        <StateFilter view={view} numbers={data === undefined ? null : counts(data)} onChange={update} />
+        <StateFilter view={view} numbers={numbers} onChange={update} />
         <Select aria-label="Pool" value={view.pool} onChange={(event) => update({ ...view, pool: event.target.value })}>
           <option value="">All pools</option>
           {[...new Set([...names, view.pool])].filter((name) => name !== "").map((name) => <option key={name} value={name}>{name}</option>)}

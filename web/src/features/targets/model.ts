@@ -34,7 +34,7 @@ const ORDER: readonly Target["health"][] = ["down", "unknown", "up"];
 export function counts(targets: Targets): Record<State, number> {
   const found: Record<State, number> = { up: 0, down: 0, unknown: 0, dropped: 0 };
   for (const target of targets.active) found[target.health] += 1;
-  for (const pool of poolNames(targets)) found.dropped += droppedOf(targets, pool);
+  for (const dropped of droppedTotals(targets).values()) found.dropped += dropped;
   return found;
 }
 
@@ -53,8 +53,9 @@ export function pools(targets: Targets, view: TargetsView): Pool[] {
   };
   const wants = (state: State): boolean => view.states.length === 0 || view.states.includes(state);
   const found = new Map<string, Pool>();
+  const totals = droppedTotals(targets);
   for (const name of poolNames(targets)) {
-    if (view.pool === "" || view.pool === name) found.set(name, { name, shown: [], counts: { up: 0, down: 0, unknown: 0, dropped: droppedOf(targets, name) }, dropped: [] });
+    if (view.pool === "" || view.pool === name) found.set(name, { name, shown: [], counts: { up: 0, down: 0, unknown: 0, dropped: totals.get(name) ?? 0 }, dropped: [] });
   }
   const met = new Map<string, number>();
   for (const target of targets.active) {
@@ -100,8 +101,12 @@ export function droppedKey(pool: Pool): string {
   return `dropped ${pool.name}`;
 }
 
-function droppedOf(targets: Targets, pool: string): number {
-  return Math.max(targets.droppedCounts[pool] ?? 0, targets.dropped.filter((target) => target.pool === pool).length);
+/** Dropped targets by pool: as many as the server counted, at least those that it remembers. */
+function droppedTotals(targets: Targets): Map<string, number> {
+  const totals = new Map<string, number>();
+  for (const { pool } of targets.dropped) totals.set(pool, (totals.get(pool) ?? 0) + 1);
+  for (const [pool, counted] of Object.entries(targets.droppedCounts)) totals.set(pool, Math.max(counted, totals.get(pool) ?? 0));
+  return totals;
 }
 
 export function labelText(labels: Labels): string {
