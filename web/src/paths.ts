@@ -56,7 +56,6 @@ export const paths = {
   trace: (id: string, span: string | null, range: TimeRange | null): string =>
     join(ROUTES.trace.replace(":id", encodeURIComponent(id)), [["span", span ?? undefined]], range),
   alerts: (range: TimeRange | null): string => join(ROUTES.alerts, [], range),
-  targets: (range: TimeRange | null): string => join(ROUTES.targets, [], range),
+  /** What all series cost. */
   cardinality: (range: TimeRange | null): string => join(ROUTES.cardinality, [], range),
-  status: (range: TimeRange | null): string => join(ROUTES.status, [], range),
 };

@@ -5,7 +5,8 @@ import { Link } from "wouter";
 import type { Time } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
 import { niceStep, rateWindow } from "../../../time/step.ts";
-import { Field, Input, Select } from "../../../ui/controls.tsx";
+import { Field, Input, Select, buttonClass } from "../../../ui/controls.tsx";
+import { Icon } from "../../../ui/Icon.tsx";
 import { Badge, Panel } from "../../../ui/layout.tsx";
 import { count } from "../../../ui/number.ts";
 import { Empty, Failure, Progress, Skeleton } from "../../../ui/states.tsx";
@@ -42,7 +43,12 @@ export function Browser({ view, time, onChange, onType }: { view: MetricsView; t
       </div>
       {catalog.error !== null && <Failure title="The metrics could not be listed" error={catalog.error} retry={catalog.reload} />}
       {view.service !== "" && view.find === "" && catalog.data !== undefined && !catalog.loading && <ServiceCharts service={view.service} catalog={catalog.data} time={time} />}
-      <Panel title="Metrics" note={catalog.data === undefined ? undefined : count(found.length, "metric")} className={styles.fill}>
+      <Panel
+        title="Metrics"
+        note={catalog.data === undefined ? undefined : count(found.length, "metric")}
+        actions={<Link href={paths.cardinality(time.range)} className={buttonClass("quiet", true)} title="What they cost, and who asks for them"><Icon name="cardinality" size={13} />Cardinality</Link>}
+        className={styles.fill}
+      >
         <Progress on={catalog.loading} label="Loading the metrics" />
         {catalog.data === undefined ? (catalog.loading && <Skeleton lines={12} />) : found.length === 0
           ? <NoMetrics view={view} />
