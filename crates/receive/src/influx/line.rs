@@ -257,7 +257,7 @@ impl<'a> Lines<'a> {
             Some(b'=') => {}
             _ => return Err(Mistake::new(end, "missing '=' after field key")),
         }
-        if std::str::from_utf8(key).is_err() {
+        if !key.is_ascii() && std::str::from_utf8(key).is_err() {
             return Err(Mistake::new(start, "field key is not UTF-8"));
         }
         let at = end + 1;
@@ -475,7 +475,8 @@ fn float(text: &[u8]) -> Result<f64, &'static str> {
     if let Some(value) = short_float(text) {
         return Ok(value);
     }
-    let is_decimal = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'));
+    // Of the words that the parser of the standard library takes as well, each begins with a letter.
+    let is_decimal = text.iter().find(|byte| **byte != b'-').is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'.'));
     let digits = std::str::from_utf8(text).ok().filter(|_| is_decimal).ok_or("not a number")?;
     match digits.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
