@@ -1,26 +1,30 @@
 //! The series of a request: each once, found by the key of its bytes on the wire.
 
-use hashbrown::HashMap;
-use signalbox_model::{KnownSeries, SeriesEntry, SeriesKey};
+use hashbrown::HashTable;
+use signalbox_model::{KnownSeries, SeriesEntry, SeriesKey, SeriesRef};
 
 /// The series that a request has named so far.
 pub(crate) struct RequestSeries<'c> {
     known: &'c dyn KnownSeries,
-    index: HashMap<u128, u32>,
+    /// By key; keys are hashes already.
+    index: HashTable<(u128, u32)>,
     entries: Vec<SeriesEntry>,
+    /// The series of the head that was found last.
+    last: Option<SeriesRef>,
 }
 
 impl<'c> RequestSeries<'c> {
     pub(crate) fn new(known: &'c dyn KnownSeries) -> Self {
-        Self { known, index: HashMap::new(), entries: Vec::new() }
+        Self { known, index: HashTable::new(), entries: Vec::new(), last: None }
     }
 
     /// The index of a series if this request or the head knows its key.
     pub(crate) fn find(&mut self, key: SeriesKey) -> Option<u32> {
-        if let Some(index) = self.index.get(&key.0) {
+        if let Some((_, index)) = self.index.find(key.0 as u64, |(candidate, _)| *candidate == key.0) {
             return Some(*index);
         }
-        let known = self.known.find(key)?;
+        let known = self.known.find_after(self.last, key)?;
+        self.last = Some(known);
         Some(self.add(key, SeriesEntry::Known(known)))
     }
 
@@ -28,7 +32,7 @@ impl<'c> RequestSeries<'c> {
     pub(crate) fn add(&mut self, key: SeriesKey, entry: SeriesEntry) -> u32 {
         let index = self.entries.len() as u32;
         self.entries.push(entry);
-        self.index.insert(key.0, index);
+        self.index.insert_unique(key.0 as u64, (key.0, index), |(key, _)| *key as u64);
         index
     }
 

@@ -11,8 +11,8 @@ use crate::write::wal::WalSettings;
 pub struct Settings {
     /// How long rows stay in the head at most before they are flushed into segments.
     pub flush_interval_seconds: u64,
-    /// Flush earlier when more than this waits in the head: metrics count with their bytes in the WAL, logs and spans with those
-    /// in memory. With four times as much, appends are refused.
+    /// Flush earlier when more than this waits in the head, as it is in memory: a log record or a span counts with its bytes, a
+    /// sample with 24. With four times as much, appends are refused.
     pub flush_wal_bytes: u64,
     /// How often the store looks at least whether segments should be merged or removed; it also looks after each flush.
     pub maintain_interval_seconds: u64,

@@ -153,6 +153,10 @@ impl KnownSeries for TenantStore {
     fn find(&self, key: SeriesKey) -> Option<SeriesRef> {
         self.metrics.find(key)
     }
+
+    fn find_after(&self, last: Option<SeriesRef>, key: SeriesKey) -> Option<SeriesRef> {
+        self.metrics.find_after(last, key)
+    }
 }
 
 impl SeriesLabels for TenantStore {

@@ -117,9 +117,8 @@ impl Appender {
             rows => (rows, Vec::new()),
         };
         let record = self.encoder.encode(tenant, &batch, labels)?;
-        let bytes = record.payload.len_estimate() as u64;
         let apply = move |sequence: u64| {
-            account.applied(bytes_behind(&batch, bytes));
+            account.applied(bytes_behind(&batch));
             if let Err(error) = apply(&store, &account, &batch, &refs) {
                 tracing::error!(%error, sequence, "cannot show the rows of a durable WAL frame, they come back with the next start");
             }
@@ -128,10 +127,20 @@ impl Appender {
     }
 }
 
-/// What a frame counts against the heads: its bytes in the WAL, or, as logs and spans are compressed there, those of the rows.
-pub(crate) fn bytes_behind(batch: &Batch, wal_bytes: u64) -> u64 {
+/// What a sample counts against the heads: 8 bytes, half as much that vectors are ahead, and all of it once more, for it is
+/// still there while it is flushed and others come.
+const SAMPLE_BYTES: u64 = 24;
+/// What a native histogram and an exemplar count, about.
+const HISTOGRAM_BYTES: u64 = 600;
+const EXEMPLAR_BYTES: u64 = 200;
+
+/// What a frame counts against the heads: the bytes that its rows take in memory, about.
+pub(crate) fn bytes_behind(batch: &Batch) -> u64 {
     let rows = match batch {
-        Batch::Metrics(_) => return wal_bytes,
+        Batch::Metrics(batch) => {
+            let counted = [(batch.samples.len(), SAMPLE_BYTES), (batch.histograms.len(), HISTOGRAM_BYTES), (batch.exemplars.len(), EXEMPLAR_BYTES)];
+            return counted.iter().map(|(rows, bytes)| *rows as u64 * bytes).sum();
+        }
         Batch::Logs(batch) => batch.rows(),
         Batch::Traces(batch) => batch.rows(),
     };

@@ -219,7 +219,7 @@ impl Replay<'_> {
             Batch::Metrics(batch) => store.metrics.resolve(&batch.series)?,
             Batch::Logs(_) | Batch::Traces(_) => Vec::new(),
         };
-        self.account.applied(bytes_behind(batch, frame.payload.len() as u64));
+        self.account.applied(bytes_behind(batch));
         apply(&store, self.account, batch, &refs)
     }
 

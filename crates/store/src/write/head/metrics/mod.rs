@@ -194,6 +194,10 @@ impl KnownSeries for MetricHead {
     fn find(&self, key: SeriesKey) -> Option<SeriesRef> {
         self.table.read().find(key)
     }
+
+    fn find_after(&self, last: Option<SeriesRef>, key: SeriesKey) -> Option<SeriesRef> {
+        self.table.read().find_after(last, key)
+    }
 }
 
 fn touch(table: &SeriesTable, series: SeriesRef, number: u32) -> Result<SeriesRef> {

@@ -17,6 +17,8 @@ pub(crate) struct SeriesTable {
     series: Vec<Option<Entry>>,
     by_id: HashTable<u32>,
     by_key: HashTable<(SeriesKey, SeriesRef)>,
+    /// By reference: the key under which a series was announced last; the key 0 where there is none.
+    keys: Vec<SeriesKey>,
     postings: HashMap<Box<str>, BTreeMap<Box<str>, Postings>>,
     alive: RoaringBitmap,
 }
@@ -43,6 +45,13 @@ impl SeriesTable {
 
     pub(crate) fn find(&self, key: SeriesKey) -> Option<SeriesRef> {
         self.by_key.find(hash(key.0), |(candidate, _)| *candidate == key).map(|(_, series)| *series)
+    }
+
+    /// As [`SeriesTable::find`]; looks first at the series behind the last one, for what is announced together lies together.
+    pub(crate) fn find_after(&self, last: Option<SeriesRef>, key: SeriesKey) -> Option<SeriesRef> {
+        let next = last.map_or(0, |last| last.0 + 1);
+        let is_next = key != SeriesKey(0) && self.keys.get(next as usize) == Some(&key);
+        if is_next { Some(SeriesRef(next)) } else { self.find(key) }
     }
 
     pub(crate) fn find_id(&self, id: SeriesId) -> Option<SeriesRef> {
@@ -76,6 +85,7 @@ impl SeriesTable {
         };
         self.touch(series, number);
         self.by_key.insert_unique(hash(key.0), (key, series), |(key, _)| hash(key.0));
+        self.keys[series.0 as usize] = key;
         Ok(series)
     }
 
@@ -88,6 +98,7 @@ impl SeriesTable {
         }
         for series in &idle {
             let Some(entry) = self.series[*series as usize].take() else { continue };
+            self.keys[*series as usize] = SeriesKey(0);
             if let Ok(found) = self.by_id.find_entry(hash(entry.id.0), |other| other == series) {
                 found.remove();
             }
@@ -135,6 +146,7 @@ impl SeriesTable {
                 None => drop(values.insert(value.into(), Postings::One(series))),
             }
         }
+        self.keys.push(SeriesKey(0));
         self.series.push(Some(Entry { id, labels: labels.clone(), touched: AtomicU32::new(0) }));
         self.alive.insert(series);
         let all = &self.series;
