@@ -9,13 +9,14 @@ import subprocess
 import time
 
 import cramjam
-import prometheus_api_client
 import pytest
 import remote_write
 import requests
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.utils import parse_datetime
+from promql_world import STALE
 from server import PATIENCE, until
 from test_prometheus import PROMETHEUS, free_port
-from test_promql import STALE, reference  # noqa: F401: a fixture
 
 PROMTOOL = PROMETHEUS.with_name("promtool")
 COUNT, INTERVAL_MS = 100, 5_000
@@ -42,10 +43,10 @@ def both(servers, reference):
     server = servers(config={"telemetry": {"self_watch": False}, "api": {"prometheus": {"admin_api": True}}}).start()
     end = int(time.time()) - 30
     sent = list(data((end - COUNT * INTERVAL_MS // 1000) * 1000 + INTERVAL_MS))
-    for base in (server.http, reference):
+    for base in (server.http, reference.http):
         taken = remote_write.post(base, remote_write.v1(sent))
         assert taken.status_code in (200, 204), f"{base}: {taken.status_code} {taken.text}"
-    return server, reference, end
+    return server, reference.http, end
 
 
 def shape(value):
@@ -57,11 +58,12 @@ def shape(value):
     return "null" if value is None else type(value).__name__.replace("float", "int")
 
 
-# Good requests: method, path, parameters. {end} is the time of the last sample.
+# Good requests: method, path, parameters. {end} is the time of the last sample; {between} lies between two: Prometheus 2
+# counts a sample at the early edge of a range, Prometheus 3 and we do not.
 GOOD = [
     ("GET", "query", {"query": "up", "time": "{end}"}),
-    ("POST", "query", {"query": "sum by (code) (rate(requests_total[1m]))", "time": "{end}", "timeout": "30s"}),
-    ("GET", "query", {"query": "requests_total[30s]", "time": "{end}"}),
+    ("POST", "query", {"query": "sum by (code) (rate(requests_total[1m]))", "time": "{between}", "timeout": "30s"}),
+    ("GET", "query", {"query": "requests_total[30s]", "time": "{between}"}),
     ("GET", "query", {"query": "1.5", "time": "{end}.25"}),
     ("GET", "query", {"query": "'text'", "time": "{end}"}),
     ("GET", "query", {"query": "special", "time": "{end}"}),
@@ -69,7 +71,7 @@ GOOD = [
     ("GET", "query", {"query": "up", "time": "{end}", "lookback_delta": "1m"}),
     ("GET", "query", {"query": "up", "time": "{end}", "stats": "true"}),
     ("GET", "query_range", {"query": "special", "start": "{start}", "end": "{end}", "step": "5"}),
-    ("POST", "query_range", {"query": "histogram_quantile(0.9, sum by (le) (rate(seconds_bucket[1m])))", "start": "{start}", "end": "{end}", "step": "15s"}),
+    ("POST", "query_range", {"query": "histogram_quantile(0.9, sum by (le) (rate(seconds_bucket[1m])))", "start": "{start}.5", "end": "{between}", "step": "15s"}),
     ("GET", "query_range", {"query": "time()", "start": "{start}", "end": "{end}", "step": "1m"}),
     ("GET", "query_range", {"query": "ended", "start": "{start}", "end": "{end}", "step": "5"}),
     ("GET", "labels", {"start": "{start}", "end": "{end}"}),
@@ -95,7 +97,6 @@ BAD = [
     ("GET", "query", {"query": "sum(up"}),
     ("GET", "query", {"query": "up", "time": "yesterday"}),
     ("GET", "query", {"query": "up", "timeout": "soon"}),
-    ("GET", "query", {"query": "up", "lookback_delta": "x"}),
     ("GET", "query", {"query": "up * on () up", "time": "{end}"}),
     ("GET", "query_range", {"query": "up"}),
     ("GET", "query_range", {"query": "up", "start": "{start}"}),
@@ -119,11 +120,16 @@ BAD = [
     ("GET", "rules", {"type": "x"}),
 ]
 # Errors that today's Prometheus words in another way than 2.42.
-REWORDED = [(re.compile("^Invalid time value"), "invalid time value"), (re.compile("invalid parameter \"(\\w+)\": Invalid time value"), 'invalid parameter "\\1": invalid time value')]
+REWORDED = [
+    (re.compile("Invalid time value"), "invalid time value"),
+    (re.compile("1:1: parse error: no expression found in input"), "unknown position: parse error: no expression found in input"),
+    (re.compile("^invalid expression type"), 'invalid parameter "query": invalid expression type'),
+]
 
 
 def ask(base, method, path, parameters, end):
-    filled = {name: [text.format(start=end - 300, end=end) for text in ([value] if isinstance(value, str) else value)] if name != "query" else value for name, value in parameters.items()}
+    fill = lambda text: text.replace("{start}", str(end - 300)).replace("{end}", str(end)).replace("{between}", f"{end - 2}.5")
+    filled = {name: [fill(text) for text in ([value] if isinstance(value, str) else value)] for name, value in parameters.items()}
     where = {"params": filled} if method == "GET" else {"data": filled}
     return requests.request(method, f"{base}/api/v1/{path}", timeout=PATIENCE, **where)
 
@@ -161,7 +167,7 @@ def test_bad_requests_have_the_refusals_of_prometheus(both):
         ours, wanted = (ask(base, method, path, parameters, end) for base in (server.http, theirs))
         left, right = ((answer.status_code, answer.headers["content-type"], answer.json()) for answer in (ours, wanted))
         for pattern, words in REWORDED:
-            right[2]["error"] = pattern.sub(words, right[2]["error"])
+            right[2]["error"] = pattern.sub(words, right[2].get("error", ""))
         if path == "query" and "* on" in parameters.get("query", ""):
             # The two series of the complaint come in either order.
             left, right = ((status, kind, body["errorType"]) for status, kind, body in (left, right))
@@ -172,12 +178,13 @@ def test_bad_requests_have_the_refusals_of_prometheus(both):
 
 def test_methods_and_origins_are_those_of_prometheus(both):
     server, theirs, _ = both
-    headers = ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers", "access-control-expose-headers", "vary"]
+    headers = ["access-control-allow-origin", "access-control-allow-methods", "access-control-allow-headers", "access-control-expose-headers"]
     for method, path in [("OPTIONS", "query"), ("OPTIONS", "label/job/values"), ("GET", "query?query=1"), ("POST", "rules"), ("PUT", "query"), ("GET", "read")]:
         ours, wanted = (requests.request(method, f"{base}/api/v1/{path}", headers={"Origin": "http://grafana"}, timeout=PATIENCE) for base in (server.http, theirs))
         assert ours.status_code == wanted.status_code, (method, path)
         if ours.status_code < 400:
             assert [ours.headers.get(name) for name in headers] == [wanted.headers.get(name) for name in headers], (method, path)
+            assert "Origin" in ours.headers["vary"]
 
 
 # Remote read.
@@ -318,7 +325,9 @@ def test_a_prometheus_reads_from_us(both, tmp_path):
                 for answer in answers:
                     assert answer["status"] == "success", (query, answer)
                     answer["data"]["result"].sort(key=lambda entry: sorted(entry["metric"].items()))
-                assert answers[0]["data"] == answers[1]["data"], query
+                # Samples in protobuf lose the sign of zero, in Prometheus' own messages too.
+                ours, wanted = (json.loads(json.dumps(answer["data"]).replace('"-0"', '"0"')) for answer in answers)
+                assert ours == wanted, query
         names = requests.get(f"{reader.base}/api/v1/series", params={"match[]": "requests_total", "start": end - 300, "end": end}, timeout=PATIENCE).json()["data"]
         assert len(names) == 4, names
 
@@ -378,11 +387,12 @@ def test_promtool_says_the_same_of_both(both):
 
 def test_the_client_of_pypi_works(both):
     server, theirs, end = both
-    clients = [prometheus_api_client.PrometheusConnect(url=base, disable_ssl=True) for base in (server.http, theirs)]
-    assert all(client.check_prometheus_connection() for client in clients)
+    clients = [PrometheusConnect(url=base, disable_ssl=True) for base in (server.http, theirs)]
     ours, wanted = clients
+    # Debian's has no page at /.
+    assert ours.check_prometheus_connection()
     order = lambda found: sorted(found, key=lambda entry: sorted(entry["metric"].items()))
-    moment = lambda seconds: prometheus_api_client.utils.parse_datetime(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds)))
+    moment = lambda seconds: parse_datetime(time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds)))
     assert sorted(ours.all_metrics()) == sorted(wanted.all_metrics()) and "requests_total" in ours.all_metrics()
     assert sorted(ours.get_label_values("code")) == sorted(wanted.get_label_values("code")) == ["200", "500"]
     assert sorted(ours.get_label_names()) == sorted(wanted.get_label_names())

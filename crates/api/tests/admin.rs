@@ -59,3 +59,16 @@ async fn deletions_that_make_no_sense_are_refused() {
     }
     assert_eq!(world.get("/api/v1/admin/tsdb/delete_series?match%5B%5D=up").await.status, 405);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_has_a_name() {
+    let world = World::with(Settings { admin_api: true, ..Settings::default() }).await;
+    let answer = send(&world, Method::POST, "/api/v1/admin/tsdb/snapshot?skip_head=false", "").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let name = answer.json()["data"]["name"].as_str().unwrap().to_owned();
+    assert!(name.starts_with("20231114T221420Z-"), "{name}");
+    assert!(world.dir().join("snapshots").join(&name).is_dir(), "{name}");
+    let answer = send(&world, Method::POST, "/api/v1/admin/tsdb/snapshot?skip_head=maybe", "").await;
+    let want = "invalid parameter \"skip_head\": unable to parse boolean: strconv.ParseBool: parsing \"maybe\": invalid syntax";
+    assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some(want)));
+}

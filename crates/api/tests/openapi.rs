@@ -210,6 +210,33 @@ async fn every_documented_path_is_answered_or_left_out_by_name() {
     assert_eq!(count, ASKED.len() + LEFT_OUT.len() + ELSEWHERE.len(), "a path that is no longer documented");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_description_has_every_path_that_prometheus_has() {
+    let world = World::head().await;
+    let answer = world.get("/api/v1/openapi.yaml").await;
+    assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/yaml; charset=utf-8"));
+    let own: Value = serde_norway::from_str(&answer.text()).unwrap();
+    assert_eq!(own["info"]["version"], env!("CARGO_PKG_VERSION"));
+    for (path, method) in ASKED.iter().map(|(method, path, _)| (path, method)).chain(LEFT_OUT.iter().map(|(method, path, _, _)| (path, method))) {
+        assert!(own["paths"][path].get(method).is_some(), "{method} {path}");
+    }
+    // What it describes is there, and what it refers to.
+    for (path, methods) in own["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap().iter().filter(|(method, _)| *method != "parameters") {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let target = parameter["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+                assert!(own.pointer(target).is_some(), "{method} {path}: {target}");
+            }
+            // Receivers and what pulls answer in routers of their own.
+            let is_elsewhere = ["/write", "/otlp", "/targets", "/scrape_pools", "/notifications/live"].iter().any(|begin| path.starts_with(begin));
+            if !is_elsewhere {
+                let answer = ask(&world, method, path, "").await;
+                assert!(![404, 405].contains(&answer.status), "{method} {path}: {}", answer.status);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_check_finds_what_does_not_fit() {
     let file = serde_json::json!({ "components": { "schemas": { "A": {

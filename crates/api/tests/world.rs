@@ -22,7 +22,7 @@ const SCOPE: &str = r#"{"$name":"lib","$version":"1.2","language":"rust"}"#;
 
 pub(crate) struct World {
     router: Router,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// An answer as a test sees it.
@@ -77,11 +77,15 @@ impl World {
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
         let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board());
         let state = state.with_settings(&signalbox_api::Settings { prometheus }).unwrap();
-        Self { router: signalbox_api::router(&state), _dir: dir }
+        Self { router: signalbox_api::router(&state), dir }
     }
 
     pub(crate) fn router(&self) -> &Router {
         &self.router
+    }
+
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {

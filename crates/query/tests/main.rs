@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "tests say what they counted and what they skip")]
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies")]
 
+mod counts;
 mod logs;
 mod promql;
 mod promql_bounds;

@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use signalbox_lang::promql;
 use signalbox_model::attributes::write_json_string;
 use signalbox_model::{Exemplar, TimeRange};
 
 use super::number::write_time;
-use super::params::{self, metadata_limit, optional_instant_ms};
+use super::params::{metadata_limit, optional_instant_ms};
 use super::refusal::Refusal;
 use super::render;
 use crate::ApiState;
@@ -43,7 +44,8 @@ pub(super) async fn exemplars(State(state): State<ApiState>, Asker(tenant): Aske
     if end_ms < start_ms {
         return Err(Refusal::bad_data("end timestamp must not be before start timestamp"));
     }
-    let expr = params::query(&params)?;
+    // Without the name of the parameter, as in Prometheus.
+    let expr = promql::parse(params.get("query").unwrap_or_default()).map_err(|error| Refusal::bad_data(error.message()))?;
     let found = state.engine.exemplars(&tenant, &expr, TimeRange::from_ms(start_ms, end_ms)).await?;
     let mut data = String::from("[");
     for (position, series) in found.iter().enumerate() {

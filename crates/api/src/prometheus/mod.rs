@@ -25,6 +25,7 @@ mod language;
 mod metadata;
 mod notices;
 mod number;
+mod openapi;
 mod params;
 mod query;
 mod read;
@@ -88,6 +89,7 @@ fn api(state: ApiState) -> Router {
         .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(alerts::alerts))
+        .route("/openapi.yaml", get(openapi::openapi))
         .route("/", any(nothing))
         .route("/{*path}", any(nothing))
         .layer(middleware::from_fn_with_state(state.clone(), cors::allow))

@@ -110,7 +110,7 @@ pub(super) async fn live(State(state): State<ApiState>) -> Response {
             }
         }
     });
-    let events = stream::iter(active).chain(news).map(|notice| Ok::<_, Infallible>(Event::default().data(notice.to_string())));
+    let events = stream::iter(active).chain(news).fuse().map(|notice| Ok::<_, Infallible>(Event::default().data(notice.to_string())));
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 

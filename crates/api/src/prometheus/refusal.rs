@@ -27,11 +27,6 @@ impl Refusal {
         Self { status: StatusCode::NOT_FOUND, kind: "not_found", message: message.into() }
     }
 
-    /// What cannot be done here.
-    pub(super) fn unsupported(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, kind: "execution", message: message.into() }
-    }
-
     /// What the settings do not allow, with Prometheus' status for it.
     pub(super) fn admin_disabled() -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, kind: "unavailable", message: "admin APIs disabled".to_owned() }

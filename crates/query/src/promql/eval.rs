@@ -13,6 +13,7 @@ use super::ops;
 use super::plan::{Node, Plan};
 use super::reads::{Kept, Reading, Reads};
 use super::row::{Row, Steps};
+use super::tally::Tally;
 use crate::leash::Leash;
 
 /// Takes rows one by one. It may change them and take them; the lender resets what is left.
@@ -42,6 +43,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) uses_start_times: bool,
     pub(super) reads: Reads,
     pub(super) notes: Notes,
+    /// Samples by step.
+    pub(super) tally: Tally,
     pub(super) samples_read: Counter<u64>,
     pub(super) held_bytes: Counter<u64>,
 }
@@ -101,7 +104,9 @@ impl Evaluator<'_> {
             Node::Binary(_) => ops::binary::scalar(self, plan, frame),
             Node::Negate(inner) => Ok(self.scalar(inner, frame)?.into_iter().map(|value| -value).collect()),
             Node::Once(inner) => {
+                self.tally.enter(&frame.first());
                 let first = self.scalar(inner, &frame.first())?;
+                self.tally.leave_once();
                 Ok(vec![first.first().copied().unwrap_or(f64::NAN); frame.steps])
             }
             _ => Err(Error::internal("cannot evaluate: the plan is no scalar")),

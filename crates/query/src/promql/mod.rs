@@ -28,6 +28,7 @@ mod reads;
 mod resets;
 mod row;
 mod sampling;
+mod tally;
 
 use eval::{Evaluator, Limits};
 use frame::{Frame, QueryTimes};
@@ -36,6 +37,8 @@ use row::{Cell, Row};
 
 mod listing;
 mod raw;
+
+pub use tally::SampleCounts;
 
 pub use raw::{RawSeries, SegmentSummary, Selection};
 pub use signalbox_store::{HistogramPoint, SeriesSamples};
@@ -129,6 +132,8 @@ pub struct PromqlAnswer {
     pub infos: Vec<String>,
     /// Samples that were read.
     pub samples_read: u64,
+    /// Samples by step, if they were counted.
+    pub counts: Option<SampleCounts>,
 }
 
 impl Engine {
@@ -138,16 +143,35 @@ impl Engine {
     /// `Invalid` where Prometheus fails the evaluation (many-to-many matching, duplicate series, ...), with its words;
     /// `Limit`, `Timeout`; of the disk.
     pub async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
+        self.promql_with(tenant, request, Counting::Off).await
+    }
+
+    /// As [`Self::promql`], with samples counted by step.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn promql_counted(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
+        self.promql_with(tenant, request, Counting::On).await
+    }
+
+    async fn promql_with(&self, tenant: &Tenant, request: PromqlRequest, counting: Counting) -> Result<PromqlAnswer> {
         self.usage.note(tenant, &request.expr, self.clock.now_ns());
         let settings = self.settings.clone();
         let snapshot = self.store.snapshot(tenant);
         let timeout = request.timeout;
         let text = request.expr.to_string();
-        self.watched("promql", text, self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, leash))).await
+        self.watched("promql", text, self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, counting, leash))).await
     }
 }
 
-fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, leash: &Leash) -> Result<PromqlAnswer> {
+/// Whether samples are counted by step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    Off,
+    On,
+}
+
+fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, counting: Counting, leash: &Leash) -> Result<PromqlAnswer> {
     let frame = Frame::of(request.times, settings.promql_steps_max)?;
     let value_type = request.expr.value_type();
     if matches!(request.times, Times::Range { .. }) && !matches!(value_type, ValueType::Scalar | ValueType::Vector) {
@@ -172,6 +196,7 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, l
         uses_start_times: settings.promql_start_times,
         reads: reads::Reads::of(&plan, &frame, lookback_ms),
         notes: notes::Notes::default(),
+        tally: if counting == Counting::On { tally::Tally::counting(&frame) } else { tally::Tally::default() },
         samples_read: std::cell::Cell::new(0),
         held_bytes: std::cell::Cell::new(0),
     };
@@ -181,7 +206,7 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, l
     };
     let samples_read = evaluator.samples_read.get();
     let (warnings, infos) = evaluator.notes.finish(&request.text);
-    Ok(PromqlAnswer { value, warnings, infos, samples_read })
+    Ok(PromqlAnswer { value, warnings, infos, samples_read, counts: evaluator.tally.finish() })
 }
 
 fn milliseconds(seconds: u64) -> i64 {

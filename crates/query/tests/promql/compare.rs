@@ -177,6 +177,7 @@ fn tells_right_from_wrong() {
         warnings: warnings.iter().map(ToString::to_string).collect(),
         infos: infos.iter().map(ToString::to_string).collect(),
         samples_read: 0,
+        counts: None,
     };
     check_annotations(&warned, &answer(&["PromQL warning: a (1:5)"], &[])).unwrap();
     let right = "PromQL warning: a (1:5)";

@@ -33,7 +33,7 @@ fn write_sample(out: &mut String, name: &str, metric: &Metric, bound: Option<f64
         out.push_str(name);
     }
     let begin = out.len();
-    let mut separate = |out: &mut String| out.push(if out.len() == begin { '{' } else { ',' });
+    let separate = |out: &mut String| out.push(if out.len() == begin { '{' } else { ',' });
     if !is_outside {
         separate(out);
         write_name(out, name);

@@ -55,6 +55,8 @@ pub(super) async fn answer(state: ApiState, tenant: Tenant, request: Request, pe
             stream::iter(vec![Err(error)])
         }
     });
+    // Whoever sends a body may ask once more after its end.
+    let frames = frames.fuse();
     Ok(([(CONTENT_TYPE, CONTENT)], Body::from_stream(frames)).into_response())
 }
 

@@ -12,7 +12,8 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, plan: &Plan, frame: &
         return evaluator.stream(plan, frame, sink);
     }
     let mut repeated = Row::default();
-    evaluator.stream(plan, &frame.first(), &mut |row| {
+    evaluator.tally.enter(&frame.first());
+    let streamed = evaluator.stream(plan, &frame.first(), &mut |row| {
         repeated.labels.clone_from(&row.labels);
         repeated.drop_name = row.drop_name;
         repeated.steps.reset(frame.steps);
@@ -22,5 +23,7 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, plan: &Plan, frame: &
             Some(cell @ Cell::Histogram(_)) => (0..frame.steps).for_each(|step| repeated.steps.put(step, cell)),
         }
         sink(&mut repeated)
-    })
+    });
+    evaluator.tally.leave_once();
+    streamed
 }

@@ -96,6 +96,7 @@ pub(in crate::promql) type Visit<'v> = dyn FnMut(&Labels, bool, Samples<'_>) -> 
 pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &RangeSource, frame: &Frame, visit: &mut Visit<'_>) -> Result<()> {
     let place = source.place();
     let (first_ms, last_ms) = (place.of(frame.start_ms).saturating_sub(source.range_ms()), place.of(frame.last_ms()));
+    let is_answer = evaluator.tally.begin_range();
     match source {
         RangeSource::Selector { select, .. } => {
             let (before_ms, after_ms) = margins(select.edges, evaluator.lookback_ms);
@@ -105,16 +106,24 @@ pub(in crate::promql) fn for_each_series(evaluator: &Evaluator<'_>, source: &Ran
                 let mut samples = cleaned.of(&samples);
                 let told = select.tells_resets.then(|| told(samples.histograms));
                 samples.histograms = told.as_deref().unwrap_or(samples.histograms);
+                evaluator.tally.count_windows(source, || Windows::new(samples, frame, source, evaluator.lookback_ms));
                 visit(&series.labels, false, samples)
             })
         }
         RangeSource::Subquery { plan, step_ms, .. } => {
             let Some(inner) = subquery_frame(first_ms, last_ms, *step_ms, evaluator.limits.subquery_steps_max)? else { return Ok(()) };
             let mut room = Cleaned::default();
+            evaluator.tally.enter(&inner);
             evaluator.stream(plan, &inner, &mut |row| {
                 room.take_steps(&row.steps, &inner);
-                visit(&row.labels, row.drop_name, Samples { times: &room.times, values: &room.values, starts: &[], histograms: &room.histograms, times_id: 0 })
-            })
+                let samples = Samples { times: &room.times, values: &room.values, starts: &[], histograms: &room.histograms, times_id: 0 };
+                if !is_answer {
+                    evaluator.tally.count_windows(source, || Windows::new(samples, frame, source, evaluator.lookback_ms));
+                }
+                visit(&row.labels, row.drop_name, samples)
+            })?;
+            evaluator.tally.leave_subquery(source, is_answer);
+            Ok(())
         }
     }
 }

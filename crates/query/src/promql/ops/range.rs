@@ -20,6 +20,7 @@ pub(in crate::promql) fn collect(evaluator: &Evaluator<'_>, source: &RangeSource
     let end_ms = source.place().of(frame.start_ms);
     let start_ms = end_ms.saturating_sub(source.range_ms());
     let mut found = Vec::new();
+    evaluator.tally.expect_answer();
     for_each_series(evaluator, source, &frame.first(), &mut |labels, drop_name, samples| {
         let (floats, histograms): (Vec<_>, Vec<_>) = match source.edges() {
             RangeEdges::Plain => {

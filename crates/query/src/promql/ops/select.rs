@@ -45,6 +45,7 @@ pub(in crate::promql) fn stream_taking(evaluator: &Evaluator<'_>, select: &Selec
         if row.steps.is_empty() {
             return Ok(());
         }
+        evaluator.tally.count_steps(&row.steps);
         row.labels.clone_from(&series.labels);
         row.drop_name = false;
         sink(&mut row)
