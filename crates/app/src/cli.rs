@@ -15,6 +15,7 @@ use signalbox_telemetry::{Queue, SystemClock};
 
 use crate::boot::{Bound, Server};
 use crate::config::{self, Config};
+use crate::prometheus;
 use crate::shutdown;
 
 /// Metrics, logs and traces in, one store, PromQL, LogQL, TraceQL and SQL out.
@@ -86,8 +87,15 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 enum Check {
-    /// Checks a configuration file and the rule files that it names.
+    /// Checks a configuration file and the rule files that it names: Signalbox's own, or a `prometheus.yml`.
     Config {
+        /// The file, YAML.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Checks a `prometheus.yml` and the files that it names: whether Prometheus would take it, and whether all it asks for is
+    /// done here.
+    Prometheus {
         /// The file, YAML.
         #[arg(value_name = "FILE")]
         file: PathBuf,
@@ -107,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Demo(arguments) => demo(&arguments),
         Command::Check(Check::Config { file }) => check_config(&file),
+        Command::Check(Check::Prometheus { file }) => check_prometheus(&file),
         Command::Check(Check::Rules { files }) => check_rules(&files),
     };
     match result {
@@ -119,12 +128,27 @@ pub fn run() -> ExitCode {
 }
 
 fn check_config(file: &std::path::Path) -> Result<()> {
+    if prometheus::is_meant_by(file) {
+        return check_prometheus(file);
+    }
     install_tls();
     let config = Config::load(file, config::environment)?;
     config.alert.check()?;
     config.notify.channels()?;
     signalbox_alert::rule_file::load_all(&config.alert.rule_files)?;
     say(&format!("{}: ok", file.display()))
+}
+
+fn check_prometheus(file: &std::path::Path) -> Result<()> {
+    install_tls();
+    let clock: Arc<dyn signalbox_model::Clock> = Arc::new(SystemClock);
+    let loaded = prometheus::load(file, config::environment, &clock)?;
+    let groups = signalbox_alert::rule_file::load_all(&loaded.rule_files)?;
+    for note in &loaded.notes {
+        say(&format!("{}: {note}", file.display()))?;
+    }
+    let (jobs, rules) = (loaded.config.scrape_configs.len(), groups.iter().map(|group| group.rules.len()).sum::<usize>());
+    say(&format!("{}: ok, {jobs} jobs, {rules} rules", file.display()))
 }
 
 fn check_rules(files: &[String]) -> Result<()> {

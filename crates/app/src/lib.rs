@@ -4,6 +4,7 @@
 pub mod boot;
 pub mod cli;
 pub mod config;
+pub mod prometheus;
 pub mod selfwatch;
 pub mod serve;
 pub mod shutdown;

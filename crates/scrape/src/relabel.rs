@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use signalbox_model::labels::LabelsBuilder;
 use signalbox_model::{Labels, re2};
 
-use crate::config::NameScheme;
+use crate::config::{NameScheme, from_text};
 
 /// Bytes that one compiled regular expression may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -344,6 +344,16 @@ fn only<T>(mut elements: impl Iterator<Item = T>) -> Option<T> {
 fn hash(text: &str) -> u64 {
     let digest = Md5::digest(text.as_bytes());
     digest[8..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Reads a list of rules, YAML, and checks them.
+///
+/// # Errors
+/// What is wrong, with the line where the text itself is wrong.
+pub fn parse(yaml: &str, names: NameScheme) -> Result<Vec<RelabelConfig>, String> {
+    let (mut rules, _) = from_text::<Vec<RelabelConfig>>(yaml).map_err(|complaint| complaint.to_string())?;
+    rules.iter_mut().try_for_each(|rule| rule.check(names))?;
+    Ok(rules)
 }
 
 /// Runs rules over labels; `None` means dropped.

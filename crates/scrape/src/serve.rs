@@ -43,7 +43,7 @@ impl Answer {
     }
 
     /// Lines as they come, until the sender is gone.
-    pub(crate) fn lines(lines: mpsc::UnboundedReceiver<String>) -> Self {
+    pub(crate) fn lines(lines: mpsc::Receiver<String>) -> Self {
         let stream =
             futures::stream::unfold(lines, |mut lines| async { lines.recv().await.map(|line| (Ok::<_, std::io::Error>(Bytes::from(line + "\n")), lines)) });
         Self(Response::builder().header("content-type", "application/json").body(Body::from_stream(stream)).unwrap())

@@ -143,6 +143,51 @@ fn rule_files_are_checked_with_their_expressions() {
     assert!(text(&output.stderr).contains(&format!("{bad}:")), "{}", text(&output.stderr));
 }
 
+#[test]
+fn a_prometheus_yml_is_known_and_checked_as_the_server_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("prometheus.yml");
+    let file = path.to_str().unwrap();
+    std::fs::write(dir.path().join("rules.yml"), "groups:\n- name: g\n  rules:\n  - {record: a:b, expr: sum(up)}\n").unwrap();
+    let good = "global: {scrape_interval: 15s}\nruntime: {gogc: 50}\nrule_files: [rules.yml, missing.yml]\nscrape_configs:\n- job_name: a\n  static_configs: [{targets: ['h:1']}]\n";
+    for (yaml, code, stdout, stderr) in [
+        (
+            good.to_owned(),
+            0,
+            format!(
+                "{file}: runtime: without effect: there is no runtime of Go to tune\n{file}: rule_files: {} does not exist\n{file}: ok, 1 jobs, 1 rules\n",
+                dir.path().join("missing.yml").display()
+            ),
+            String::new(),
+        ),
+        (
+            good.replace("job_name: a", "job_nam: a"),
+            2,
+            String::new(),
+            format!("signalbox: cannot use {file}: line 5: scrape_configs[0]: field job_nam not found: did you mean job_name?\n"),
+        ),
+        (
+            format!("{good}remote_write: [{{url: 'http://x/'}}]\n"),
+            2,
+            String::new(),
+            format!("signalbox: cannot use {file}: not supported by signalbox:\n  remote_write: samples are not sent on"),
+        ),
+        (
+            format!("{good}  tls_config: {{ca_file: none.pem}}\n"),
+            2,
+            String::new(),
+            format!("signalbox: cannot use {file}: scrape_configs[0]: cannot read {}: No such file", dir.path().join("none.pem").display()),
+        ),
+    ] {
+        std::fs::write(&path, yaml).unwrap();
+        for command in ["config", "prometheus"] {
+            let output = run(&["check", command, file]);
+            assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), stdout.clone()), "{}", text(&output.stderr));
+            assert!(text(&output.stderr).starts_with(&stderr), "{}", text(&output.stderr));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

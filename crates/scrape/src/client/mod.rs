@@ -15,7 +15,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
 use signalbox_model::{Clock, Error, Result};
 
-use crate::config::{HttpClientConfig, ProxyConfig, Secret, TlsConfig};
+use crate::config::{HttpClientConfig, PrometheusConfig, ProxyConfig, Secret, TlsConfig};
 
 /// Bytes of a file with a secret or a header.
 const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -80,6 +80,24 @@ impl HttpClient {
         }
         Ok(request)
     }
+}
+
+/// Makes every client of a configuration once, to find certificates that cannot be read and headers that cannot be sent.
+///
+/// # Errors
+/// `Invalid` with the path of the first client that cannot be made.
+pub fn check(config: &PrometheusConfig, clock: &Arc<dyn Clock>) -> Result<()> {
+    let make = |path: String, http: &HttpClientConfig| match HttpClient::new(http, clock.clone()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::new(error.kind(), format!("{path}: {error}")).with_source(error)),
+    };
+    for (index, job) in config.scrape_configs.iter().enumerate() {
+        make(format!("scrape_configs[{index}]"), &job.http)?;
+        for (position, section) in job.discovery.https.iter().enumerate() {
+            make(format!("scrape_configs[{index}].http_sd_configs[{position}]"), &section.http)?;
+        }
+    }
+    Ok(())
 }
 
 async fn headers(config: &HttpClientConfig) -> Result<HeaderMap> {

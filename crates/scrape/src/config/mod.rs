@@ -36,6 +36,10 @@ pub use values::{EscapingScheme, NameScheme, ScrapeProtocol, Secret, parse_bytes
 /// The grant of OAuth 2 that signs a JSON web token.
 const JWT_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
+/// The keys of a configuration of Prometheus.
+const SECTIONS: [&str; 11] =
+    ["global", "runtime", "alerting", "rule_files", "scrape_config_files", "scrape_configs", "storage", "tracing", "remote_write", "remote_read", "otlp"];
+
 /// A configuration of Prometheus.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
@@ -108,6 +112,11 @@ impl PrometheusConfig {
             *value = expand(value, &environment);
         }
         Ok(config)
+    }
+
+    /// Whether a text means to be a configuration of Prometheus: one of its sections starts a line.
+    pub fn is_meant_by(text: &str) -> bool {
+        text.lines().any(|line| SECTIONS.iter().any(|key| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))))
     }
 
     /// The configuration as YAML with everything that is in force; secrets show as `<secret>`.

@@ -337,3 +337,13 @@ fn durations_and_sizes_read_and_write_as_prometheus_does() {
         assert!(parse_bytes(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_configuration_of_prometheus_is_known_by_its_sections() {
+    for text in ["global:\n  x: 1\n", "# c\nscrape_configs :\n- [", "rule_files: []"] {
+        assert!(PrometheusConfig::is_meant_by(text), "{text}");
+    }
+    for text in ["", "http:\n  listen: x\n", "query:\n  global: 1\n", "globally: 1\n"] {
+        assert!(!PrometheusConfig::is_meant_by(text), "{text}");
+    }
+}

@@ -6,6 +6,7 @@
 mod config;
 mod dns;
 mod file;
+pub mod foreign;
 mod http;
 mod kubernetes;
 

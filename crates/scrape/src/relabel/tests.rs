@@ -4,13 +4,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::config::from_text;
 use crate::corpus;
 
 fn rules(yaml: &str) -> Vec<RelabelConfig> {
-    let (mut rules, _): (Vec<RelabelConfig>, _) = from_text(yaml).unwrap();
-    rules.iter_mut().for_each(|rule| rule.check(NameScheme::Utf8).unwrap_or_else(|problem| panic!("{yaml}: {problem}")));
-    rules
+    parse(yaml, NameScheme::Utf8).unwrap_or_else(|problem| panic!("{yaml}: {problem}"))
 }
 
 fn labels(value: &Value) -> Labels {

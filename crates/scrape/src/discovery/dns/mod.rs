@@ -49,6 +49,12 @@ impl Finder {
         Ok(TargetGroup { source: name.to_owned(), targets, labels: Labels::empty() })
     }
 
+    /// The targets in an answer to the question with this number.
+    pub(super) fn read(&self, name: &str, bytes: &[u8], id: u16) -> Result<Vec<Labels>, String> {
+        let answers = resolve::read(bytes, id, self.config.record)?;
+        Ok(answers.unwrap_or_default().into_iter().map(|answer| self.target(name, answer)).collect())
+    }
+
     fn target(&self, name: &str, answer: Answer) -> Labels {
         let port = self.config.port;
         let host = |target: &str| target.trim_end_matches('.').to_owned();

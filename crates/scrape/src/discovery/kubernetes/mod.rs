@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 use super::{AttachMetadata, KubernetesConfig, Role, Surroundings, TargetGroup, Updates};
 use labels::{Builder, source};
-use objects::{Kind, Objects};
+use objects::{Kind, Object, Objects};
 use server::ApiServer;
 use watch::{Event, Pace, Watch};
 
@@ -83,6 +83,21 @@ impl Finder {
             (view.dirty, was_told) = (Dirty::default(), true);
         }
     }
+}
+
+/// The groups of objects of the kind of a role, each of which may also be what stands behind another.
+pub(super) fn groups_of<'a>(role: Role, attach: AttachMetadata, objects: impl Iterator<Item = &'a str>) -> Result<Vec<TargetGroup>, serde_json::Error> {
+    let mut view = View { role, attach, objects: Objects::default(), dirty: Dirty::default() };
+    for json in objects {
+        // Pods and services stand behind endpoints: what fits is taken as such too.
+        for kind in [Kind::Pod, Kind::Service, Kind::Node, Kind::Namespace] {
+            if let Ok(object) = Object::read(kind, json) {
+                view.objects.insert(kind, object);
+            }
+        }
+        view.objects.insert(primary(role), Object::read(primary(role), json)?);
+    }
+    Ok(view.all())
 }
 
 /// What is watched for a configuration.
@@ -172,7 +187,7 @@ impl View {
                 let old = self.objects.insert(kind, object);
                 // The state of a node changes every few seconds, and only its labels are attached.
                 let new = self.objects.get(kind, &key);
-                let texts = |object: Option<&objects::Object>| object.map(|object| (object.meta().labels.clone(), object.meta().annotations.clone()));
+                let texts = |object: Option<&Object>| object.map(|object| (object.meta().labels.clone(), object.meta().annotations.clone()));
                 let is_only_attached = matches!(kind, Kind::Node | Kind::Namespace) && kind != primary(self.role);
                 if !is_only_attached || texts(old.as_ref()) != texts(new) {
                     self.touch(kind, &key);

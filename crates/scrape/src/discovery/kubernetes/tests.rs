@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use signalbox_model::Labels;
 use signalbox_testkit::ManualClock;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::super::{ADDRESS, Found, KubernetesConfig, Updates};
 use super::*;
@@ -21,7 +20,7 @@ struct Api {
     /// Objects by the last part of the path.
     lists: BTreeMap<String, Vec<Value>>,
     /// Open watches by the last part of the path.
-    watches: BTreeMap<String, UnboundedSender<String>>,
+    watches: BTreeMap<String, mpsc::Sender<String>>,
     /// Answers that come before any other, by the last part of the path.
     scripted: BTreeMap<String, Vec<u16>>,
     version: u64,
@@ -46,7 +45,7 @@ impl Cluster {
     /// Speaks into a watch once it is open.
     async fn tell(&self, kind: &str, event: &str, object: Value) {
         loop {
-            let sent = self.api.lock().watches.get(kind).is_some_and(|watch| watch.send(json!({"type": event, "object": object}).to_string()).is_ok());
+            let sent = self.api.lock().watches.get(kind).is_some_and(|watch| watch.try_send(json!({"type": event, "object": object}).to_string()).is_ok());
             if sent {
                 return;
             }
@@ -108,7 +107,7 @@ fn answer(api: &mut Api, asked: &Asked) -> Answer {
     let (_, query) = asked.path.split_once('?').unwrap_or_default();
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap_or_default();
     if parameter("watch") == "true" {
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = mpsc::channel(16);
         api.watches.insert(kind, sender);
         return Answer::lines(receiver);
     }
@@ -470,7 +469,7 @@ async fn only_the_named_namespaces_are_asked() {
 async fn a_change_of_a_node_that_no_label_shows_is_no_news() {
     let objects = || Objects::default();
     let mut view = View { role: Role::Pod, attach: AttachMetadata { node: true, ..AttachMetadata::default() }, objects: objects(), dirty: Dirty::default() };
-    let event = |value: Value| Event::Changed { kind: Kind::Node, object: objects::Object::read(Kind::Node, &value.to_string()).unwrap() };
+    let event = |value: Value| Event::Changed { kind: Kind::Node, object: Object::read(Kind::Node, &value.to_string()).unwrap() };
     view.take(event(node()), &mut BTreeSet::new());
     assert!(std::mem::take(&mut view.dirty).is_all);
     let mut busy = node();
