@@ -55,11 +55,14 @@ export async function relabelSteps(pool: string, labels: Labels, signal: AbortSi
 }
 
 export function toSteps(data: unknown): RelabelStep[] {
-  return list(isObject(data) ? data["steps"] : []).filter(isObject).map((step) => ({
+  const steps = list(isObject(data) ? data["steps"] : []).filter(isObject).map((step) => ({
     rule: isObject(step["rule"]) ? step["rule"] : {},
     labels: texts(step["output"]),
     kept: step["keep"] !== false,
   }));
+  // The server goes on to the last rule, with nothing in its hands.
+  const dropped = steps.findIndex((step) => !step.kept);
+  return dropped === -1 ? steps : steps.slice(0, dropped + 1);
 }
 
 /** All targets. */

@@ -123,6 +123,11 @@ export function summaryOf(target: Target): string {
   });
 }
 
+/** What tells a dropped target from others: its labels without those that every target has. */
+export function droppedSummary(discovered: Labels): string {
+  return labelText(Object.fromEntries(Object.entries(discovered).filter(([name]) => !/^__.*__$/.test(name))));
+}
+
 /** Milliseconds of an ISO time; null for none, and for Go's zero time, which means never. */
 export function timeOf(text: string): number | null {
   const parsed = Date.parse(text);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toSteps, toTargets, type Target, type Targets } from "../../api/targets.ts";
-import { changes, compared, counts, isOverdue, isSlow, poolNames, pools, rows, ruleText, selectorOf, summaryOf, webUrl } from "./model.ts";
+import { changes, compared, counts, droppedSummary, isOverdue, isSlow, poolNames, pools, rows, ruleText, selectorOf, summaryOf, webUrl } from "./model.ts";
 import { TARGETS_URL, type TargetsView } from "./url.ts";
 
 const NONE: TargetsView = { states: [], find: "", pool: "", open: [], folded: [] };
@@ -81,9 +81,10 @@ it("tells what a rule says and does", () => {
   expect(changes({ a: "1", b: "2", c: "3" }, { a: "1", b: "x", d: "4" })).toEqual([
     { name: "b", before: "2", after: "x" }, { name: "c", before: "3", after: null }, { name: "d", before: null, after: "4" },
   ]);
-  expect(toSteps({ steps: [{ rule: { action: "keep" }, output: {}, keep: false }, null, { output: { a: "b" } }] })).toEqual([
-    { rule: { action: "keep" }, labels: {}, kept: false }, { rule: {}, labels: { a: "b" }, kept: true },
+  expect(toSteps({ steps: [{ output: { a: "b" } }, null, { rule: { action: "keep" }, output: {}, keep: false }, { output: {}, keep: false }] })).toEqual([
+    { rule: {}, labels: { a: "b" }, kept: true }, { rule: { action: "keep" }, labels: {}, kept: false },
   ]);
+  expect(droppedSummary({ __address__: "a:1", __scheme__: "http", __meta_filepath: "/x", job: "j" })).toBe("__meta_filepath=/x job=j");
   expect(toSteps(undefined)).toEqual([]);
 });
 

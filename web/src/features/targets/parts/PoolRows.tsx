@@ -5,7 +5,7 @@ import type { DroppedTarget } from "../../../api/targets.ts";
 import { Icon } from "../../../ui/Icon.tsx";
 import { Badge } from "../../../ui/layout.tsx";
 import { count } from "../../../ui/number.ts";
-import { labelText, type Pool } from "../model.ts";
+import { droppedSummary, type Pool } from "../model.ts";
 import { RelabelSteps } from "./RelabelSteps.tsx";
 import { Side } from "./TargetRow.tsx";
 import styles from "../targets.module.css";
@@ -40,7 +40,7 @@ export function DroppedRow({ target, open, onToggle }: { target: DroppedTarget; 
         <Icon name={open ? "chevronDown" : "chevronRight"} size={12} />
         <span className={styles.badge}><Badge>dropped</Badge></span>
         <span className={styles.url}>{target.discovered["__address__"] ?? ""}</span>
-        <span className={styles.summary}>{labelText(target.discovered)}</span>
+        <span className={styles.summary}>{droppedSummary(target.discovered)}</span>
       </button>
       {open && (
         <div className={styles.details}>
