@@ -70,12 +70,19 @@ pub struct Page<'p> {
     bytes: &'p [u8],
     at: usize,
     dialect: Dialect,
+    was_expected: bool,
 }
 
 impl<'p> Page<'p> {
     /// From the start of a page.
     pub fn new(bytes: &'p [u8], dialect: Dialect) -> Self {
-        Self { bytes, at: 0, dialect }
+        Self { bytes, at: 0, dialect, was_expected: false }
+    }
+
+    /// Whether the last event was a sample of the series that was expected.
+    #[inline]
+    pub fn was_expected(&self) -> bool {
+        self.was_expected
     }
 
     /// How many lines were read.
@@ -91,7 +98,8 @@ impl<'p> Page<'p> {
     #[inline]
     pub fn next_event(&mut self, expected: &[u8]) -> Result<Option<Event<'p>>> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if !expected.is_empty() && rest.starts_with(expected) && is_before_value(rest.get(expected.len()..).unwrap_or_default()) {
+        self.was_expected = !expected.is_empty() && rest.starts_with(expected) && is_before_value(rest.get(expected.len()..).unwrap_or_default());
+        if self.was_expected {
             let start = self.at;
             return self.sample(start, start + expected.len()).map(Some);
         }
