@@ -35,6 +35,8 @@ pub struct ApiState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// What Prometheus' dialect needs besides.
     pub(crate) prometheus: Arc<prometheus::Desk>,
+    /// Who scrapes.
+    pub(crate) targets: Arc<dyn prometheus::TargetSource>,
 }
 
 impl ApiState {
@@ -42,7 +44,7 @@ impl ApiState {
     pub fn new(engine: Arc<Engine>) -> Self {
         let started_ns = engine.clock().now_ns();
         let prometheus = Arc::new(prometheus::Desk::with_defaults(started_ns));
-        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus }
+        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus, targets: Arc::new(prometheus::NoTargets) }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -55,6 +57,12 @@ impl ApiState {
     #[must_use]
     pub fn with_surroundings(self, surroundings: Surroundings) -> Self {
         Self { surroundings: Arc::new(surroundings), ..self }
+    }
+
+    /// With what is scraped.
+    #[must_use]
+    pub fn with_targets(self, targets: Arc<dyn prometheus::TargetSource>) -> Self {
+        Self { targets, ..self }
     }
 
     /// With settings.

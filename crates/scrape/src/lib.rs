@@ -8,7 +8,18 @@ pub mod client;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
+pub mod fetch;
+pub mod page;
 pub mod relabel;
+pub mod target;
+
+mod pool;
+mod scraper;
+mod scraping;
+
+pub use pool::{PoolView, TargetView};
+pub use scraper::Health;
+pub use scraping::{Parts, RelabelStep, Scraping, Settings};
 
 #[cfg(test)]
 #[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]

@@ -21,6 +21,12 @@ names! {
     RECEIVE_ROWS_TOTAL = "signalbox_receive_rows_total", "Samples, log records and spans acknowledged, by protocol and signal.";
     RECEIVE_REJECTED_ROWS_TOTAL = "signalbox_receive_rejected_rows_total", "Samples, log records and spans refused, by protocol and reason.";
     RECEIVE_DROPPED_FIELDS_TOTAL = "signalbox_receive_dropped_fields_total", "Fields of points that were taken without them, by protocol and reason: text, for which metrics have no place.";
+    SCRAPE_SCRAPES_TOTAL = "signalbox_scrape_scrapes_total", "Scrapes by outcome: up, down, or unwritten when the store did not take them.";
+    SCRAPE_SAMPLES_TOTAL = "signalbox_scrape_samples_total", "Scraped samples that relabelling left.";
+    SCRAPE_DUPLICATE_SAMPLES_TOTAL = "signalbox_scrape_duplicate_samples_total", "Scraped samples left out for another one of the same page, series and time.";
+    SCRAPE_SECONDS = "signalbox_scrape_seconds", "Time of one scrape, without writing it.";
+    SCRAPE_JOBS = "signalbox_scrape_jobs", "Jobs that are scraped.";
+    SCRAPE_RELOADS_TOTAL = "signalbox_scrape_reloads_total", "Reloads of prometheus.yml by outcome.";
     INGEST_ROWS_TOTAL = "signalbox_ingest_rows_total", "Rows admitted by signal.";
     INGEST_REJECTED_ROWS_TOTAL = "signalbox_ingest_rejected_rows_total", "Rows refused by reason.";
     STORE_WAL_BYTES_TOTAL = "signalbox_store_wal_bytes_total", "Bytes appended to the WAL.";

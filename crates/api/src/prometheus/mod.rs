@@ -36,11 +36,13 @@ mod search;
 mod self_metrics;
 mod settings;
 mod status;
+mod targets;
 mod tsdb;
 
 pub use desk::Desk;
 pub use notices::Notices;
 pub use settings::Settings;
+pub use targets::{ActiveTarget, NoTargets, RelabelStep, TargetPool, TargetSource};
 
 use refusal::Refusal;
 
@@ -87,6 +89,10 @@ fn api(state: ApiState) -> Router {
         .route("/admin/tsdb/delete_series", post(admin::delete_series).put(admin::delete_series))
         .route("/admin/tsdb/clean_tombstones", post(admin::clean_tombstones).put(admin::clean_tombstones))
         .route("/admin/tsdb/snapshot", post(admin::snapshot).put(admin::snapshot))
+        .route("/targets", get(targets::targets))
+        .route("/targets/metadata", get(targets::metadata))
+        .route("/targets/relabel_steps", get(targets::relabel_steps).post(targets::relabel_steps))
+        .route("/scrape_pools", get(targets::pools))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(alerts::alerts))
         .route("/openapi.yaml", get(openapi::openapi))

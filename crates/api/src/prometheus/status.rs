@@ -73,8 +73,11 @@ fn size_text(bytes: u64) -> String {
     format!("{rest}{}", UNITS[unit])
 }
 
-/// `GET /status/config`: what a `prometheus.yml` would say.
+/// `GET /status/config`: the `prometheus.yml` in force without its secrets, or what one would say.
 pub(super) async fn config(State(state): State<ApiState>) -> Response {
+    if let Some(yaml) = state.targets.config_yaml() {
+        return render::success(&json!({ "yaml": yaml }).to_string());
+    }
     let mut yaml = String::from("global:\n");
     let labels = &state.prometheus.external_labels;
     if labels.is_empty() {
