@@ -32,7 +32,7 @@ pub struct Alerting {
     settings: Settings,
     shared: Arc<Shared>,
     running: Mutex<Running>,
-    dispatching: JoinHandle<()>,
+    dispatching: Mutex<Option<JoinHandle<()>>>,
     stop_dispatching: watch::Sender<bool>,
 }
 
@@ -70,7 +70,7 @@ impl Alerting {
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
-        let dispatching = tokio::spawn(dispatch(Arc::clone(&shared), deliverer, is_stopping));
+        let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), deliverer, is_stopping))));
         let running = Mutex::new(Running::start(evaluators, &shared));
         Ok(Self { settings, shared, running, dispatching, stop_dispatching })
     }
@@ -80,7 +80,15 @@ impl Alerting {
     /// # Errors
     /// As [`Alerting::start`]; then the rules in force stay in force.
     pub async fn reload(&self) -> Result<()> {
-        let groups = rule_file::load_all(&self.settings.rule_files)?;
+        self.reload_files(&self.settings.rule_files).await
+    }
+
+    /// The same with other rule files than those of the settings.
+    ///
+    /// # Errors
+    /// As [`Alerting::reload`].
+    pub async fn reload_files(&self, rule_files: &[String]) -> Result<()> {
+        let groups = rule_file::load_all(rule_files)?;
         let mut running = self.running.lock().await;
         let before = running.stop().await;
         let world = &self.shared.world;
@@ -101,10 +109,13 @@ impl Alerting {
     }
 
     /// Stops: evaluations and deliveries that run come to their end, the state is durable.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.running.lock().await.stop().await;
         self.stop_dispatching.send_replace(true);
-        if let Err(error) = self.dispatching.await {
+        let dispatching = self.dispatching.lock().await.take();
+        if let Some(dispatching) = dispatching
+            && let Err(error) = dispatching.await
+        {
             tracing::error!("the task that notifies died: {error}");
         }
     }

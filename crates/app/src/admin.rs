@@ -1,5 +1,7 @@
 //! What operators and orchestrators ask: does it live, is it ready, how is it doing.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -8,6 +10,7 @@ use http::{Request, StatusCode, header};
 use signalbox_store::Store;
 use signalbox_telemetry::{Reading, metrics, names, process, registry};
 
+use crate::reload::Reloader;
 use crate::serve::not_now;
 use crate::shutdown::{Phase, Stand};
 
@@ -30,7 +33,22 @@ pub(crate) fn store_router(store: Store) -> Router {
     Router::new().route("/-/flush", post(flush)).route("/-/compact", post(compact)).with_state(store)
 }
 
-/// The same, and "not yet" to all other requests: for the time before the store is open.
+/// `POST /-/reload`, as SIGHUP: empty when it is done, else why it is not.
+pub(crate) fn reload_router(reloader: Arc<Reloader>) -> Router {
+    Router::new().route("/-/reload", post(reload).put(reload)).with_state(reloader)
+}
+
+async fn reload(State(reloader): State<Arc<Reloader>>) -> (StatusCode, String) {
+    match reloader.reload().await {
+        Ok(()) => (StatusCode::OK, String::new()),
+        Err(error) => {
+            tracing::error!("what is in force stays in force: {error}");
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("failed to reload config: {error}\n"))
+        }
+    }
+}
+
+/// Health and metrics, and "not yet" to all other requests: for the time before the store is open.
 pub(crate) fn router_before_the_store(admin: Admin) -> Router {
     let not_yet = async |request: Request<axum::body::Body>| not_now(request.headers(), "the store is being opened");
     router(admin).fallback(not_yet)

@@ -11,10 +11,11 @@ use signalbox_api::prometheus::Notices;
 use signalbox_api::{ApiState, Surroundings};
 use signalbox_ingest::Ingester;
 use signalbox_meta::{AlertBoard, Meta};
-use signalbox_model::{Clock, Result};
+use signalbox_model::{Clock, Result, Tenant};
 use signalbox_query::Engine;
 use signalbox_query::admin::Companion;
 use signalbox_receive::{Budget, Entry, Receiver, otlp};
+use signalbox_scrape::Scraping;
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
 use signalbox_telemetry::Queue;
@@ -23,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 
 use crate::admin::{self, Admin};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::front::{Front, Side};
+use crate::pull::{self, Targets};
+use crate::reload::Reloader;
 use crate::selfwatch::{Identity, SelfWatch};
 use crate::serve::{self, Gate, Listener};
 use crate::shutdown::{Phase, Stand};
@@ -55,8 +58,7 @@ pub struct Server {
     addresses: Vec<(&'static str, SocketAddr)>,
     store: Store,
     meta: Arc<Meta>,
-    alerting: Alerting,
-    clock: Arc<dyn Clock>,
+    reloader: Arc<Reloader>,
     notices: Notices,
     phase: Phase,
     stop: CancellationToken,
@@ -103,7 +105,11 @@ impl Bound {
     /// # Errors
     /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
-        let Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving } = self;
+        let Self { mut config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving } = self;
+        let (prometheus, own_rule_files) = (pull::load(&config.scrape.config_file)?, config.alert.rule_files.clone());
+        pull::share(&prometheus, &mut config);
+        config.alert.rule_files = pull::rule_files(&own_rule_files, &prometheus);
+
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));
         let store = Store::open(config.store.clone(), &config.data_dir, disk, Arc::clone(&clock)).await?;
@@ -122,11 +128,29 @@ impl Bound {
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let influx_routes = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
         let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
-        let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings(&config)).with_settings(&config.api)?;
+        let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
+        let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
+        let scraping = Arc::new(Scraping::new(config.scrape.clone(), parts));
+        let surroundings = surroundings(&config);
+        let has_config = !config.scrape.config_file.as_os_str().is_empty();
+        let targets = Targets { scraping: Arc::clone(&scraping), has_config, hostname: surroundings.hostname.clone() };
+        let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
+        let api = api.with_targets(Arc::new(targets));
         let notices = api.notices().clone();
         let api_routes = api_routes(&api, config.http.body_bytes_max);
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
         let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;
+        scraping.apply(prometheus.clone())?;
+        let reloader = Arc::new(Reloader {
+            alerting,
+            scraping,
+            prometheus_file: config.scrape.config_file.clone(),
+            rule_files: own_rule_files,
+            at_start: prometheus,
+            clock: Arc::clone(&clock),
+            notices: notices.clone(),
+            one_at_a_time: tokio::sync::Mutex::default(),
+        });
 
         // Floor 4: the roof.
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
@@ -134,7 +158,15 @@ impl Bound {
             front
                 .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()))
                 .merge(front.before(Side::Read, api_routes))
-                .merge(front.before(Side::Own, admin::router(admin.clone()).merge(admin::store_router(store.clone())).merge(web::router()))),
+                .merge(
+                    front.before(
+                        Side::Own,
+                        admin::router(admin.clone())
+                            .merge(admin::store_router(store.clone()))
+                            .merge(admin::reload_router(Arc::clone(&reloader)))
+                            .merge(web::router()),
+                    ),
+                ),
         );
         otlp_grpc.open(front.before(Side::Write, grpc_routes));
         otlp_http.open(front.before(Side::Write, otlp_routes));
@@ -148,7 +180,7 @@ impl Bound {
         });
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
-        Ok(Server { addresses, store, meta, alerting, clock, notices, phase: admin.phase, stop, serving, stop_watching, watching })
+        Ok(Server { addresses, store, meta, reloader, notices, phase: admin.phase, stop, serving, stop_watching, watching })
     }
 }
 
@@ -163,14 +195,12 @@ impl Server {
         self.addresses.iter().find(|(candidate, _)| *candidate == door).map(|(_, address)| *address)
     }
 
-    /// Reads the rule files again.
+    /// Reads `prometheus.yml` and the rule files again.
     ///
     /// # Errors
-    /// If one is wrong; then the rules in force stay in force.
+    /// If one is wrong; then what is in force stays in force.
     pub async fn reload(&self) -> Result<()> {
-        let reloaded = self.alerting.reload().await;
-        self.notices.reloaded(self.clock.now_ns(), reloaded.is_ok());
-        reloaded
+        self.reloader.reload().await
     }
 
     /// Stops: says that it is not ready, takes no more connections, finishes what is under way within the time to drain,
@@ -179,12 +209,13 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, alerting, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        let Self { store, meta, reloader, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
         while serving.join_next().await.is_some() {}
-        alerting.shutdown().await;
+        reloader.scraping.stop().await;
+        reloader.alerting.shutdown().await;
         stop_watching.cancel();
         if let Some(watching) = watching {
             // A watch that panicked has been logged and has nothing left to write.

@@ -83,6 +83,9 @@ pub struct Flags {
     /// Address of OTLP/HTTP [default: 127.0.0.1:4318].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub otlp_http_listen: Option<String>,
+    /// A prometheus.yml: its jobs are scraped and its rule files evaluated.
+    #[arg(long, alias = "config.file", value_name = "FILE")]
+    pub prometheus_config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,11 +209,11 @@ async fn run_server(config: Config, clock: Arc<SystemClock>, queue: Arc<Queue>, 
     }
 }
 
-/// SIGHUP: the rule files are read again. Everything else of the configuration wants a restart.
+/// SIGHUP: prometheus.yml and the rule files are read again. Everything else of the configuration wants a restart.
 async fn reload(server: &Server) {
     match server.reload().await {
-        Ok(()) => tracing::info!("SIGHUP: the rule files are in force as they are now"),
-        Err(error) => tracing::error!("SIGHUP: the rules in force stay in force: {error}"),
+        Ok(()) => tracing::info!("SIGHUP: prometheus.yml and the rule files are in force as they are now"),
+        Err(error) => tracing::error!("SIGHUP: what is in force stays in force: {error}"),
     }
 }
 

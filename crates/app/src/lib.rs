@@ -11,6 +11,8 @@ pub mod shutdown;
 
 mod admin;
 mod front;
+mod pull;
+mod reload;
 mod web;
 
 pub use boot::Server;

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::client::HttpClient;
 use crate::config::{PrometheusConfig, ScrapeConfig};
-use crate::discovery::Discovery;
+use crate::discovery::{self, Discovery};
 use crate::fetch::HttpFetch;
 use crate::pool::{Pool, PoolView};
 use crate::relabel::{self, RelabelConfig};
@@ -49,6 +49,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Whose samples they are.
     pub tenant: Tenant,
+    /// What discovery has around it.
+    pub around: discovery::Surroundings,
 }
 
 /// Everything that is scraped.
@@ -56,6 +58,7 @@ pub struct Parts {
 pub struct Scraping {
     settings: Settings,
     shared: Arc<Shared>,
+    around: discovery::Surroundings,
     budget: Budget,
     jobs: Mutex<BTreeMap<String, Job>>,
     config: RwLock<PrometheusConfig>,
@@ -101,7 +104,7 @@ impl Scraping {
             counters: Counters::default(),
         };
         let budget = Budget::new(settings.in_flight_bytes_max);
-        Self { settings, shared: Arc::new(shared), budget, jobs: Mutex::default(), config: RwLock::default() }
+        Self { settings, shared: Arc::new(shared), around: parts.around, budget, jobs: Mutex::default(), config: RwLock::default() }
     }
 
     /// Reads a `prometheus.yml` and checks that all it asks for is done.
@@ -161,7 +164,7 @@ impl Scraping {
         crate::scraper::fallback(job).map_err(about)?;
         let client = HttpClient::new(&job.http, Arc::clone(clock)).map_err(about)?;
         let keeps_discovery = old.is_some_and(|old| old.discovery == job.discovery);
-        let start = || Discovery::start(&job.job_name, &job.discovery, Arc::clone(clock)).map_err(about);
+        let start = || Discovery::start(&job.job_name, &job.discovery, &self.around).map_err(about);
         let discovery = if keeps_discovery { None } else { Some(start()?) };
         Ok(Some(Prepared { job: Arc::new(job.clone()), fetch: Arc::new(HttpFetch::new(client, self.budget.clone())), discovery }))
     }

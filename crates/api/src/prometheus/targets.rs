@@ -117,7 +117,8 @@ pub(super) async fn targets(State(state): State<ApiState>, params: Params) -> Re
     let is_shown = |what: &str| wanted == "any" || wanted == what;
     let pools = state.targets.pools();
     let of_pool = || pools.iter().filter(|pool| params.get("scrapePool").is_none_or(|name| name == pool.name));
-    let active: Vec<Value> = if is_shown("active") { of_pool().flat_map(|pool| pool.active.iter().map(|target| active(&pool.name, target))).collect() } else { Vec::new() };
+    let active: Vec<Value> =
+        if is_shown("active") { of_pool().flat_map(|pool| pool.active.iter().map(|target| active(&pool.name, target))).collect() } else { Vec::new() };
     let dropped = |name: &str, labels: &Labels| json!({ "discoveredLabels": object(labels), "scrapePool": name });
     let all_dropped: Vec<Value> =
         if is_shown("dropped") { of_pool().flat_map(|pool| pool.dropped.iter().map(|labels| dropped(&pool.name, labels))).collect() } else { Vec::new() };

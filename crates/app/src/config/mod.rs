@@ -24,6 +24,8 @@ pub struct Config {
     pub http: serve::Settings,
     /// What comes in.
     pub receive: signalbox_receive::Settings,
+    /// What is pulled, as Prometheus does.
+    pub scrape: signalbox_scrape::Settings,
     /// What is admitted.
     pub ingest: signalbox_ingest::Settings,
     /// What is kept, and how long.
@@ -46,6 +48,7 @@ impl Default for Config {
             data_dir: PathBuf::from("data"),
             http: serve::Settings::default(),
             receive: signalbox_receive::Settings::default(),
+            scrape: signalbox_scrape::Settings::default(),
             ingest: signalbox_ingest::Settings::default(),
             store: signalbox_store::Settings::default(),
             query: signalbox_query::Settings::default(),
@@ -74,6 +77,9 @@ impl Config {
         if let Some(spill_dir) = &mut config.query.spill_dir {
             *spill_dir = folder.join(&*spill_dir);
         }
+        if !config.scrape.config_file.as_os_str().is_empty() {
+            config.scrape.config_file = folder.join(&config.scrape.config_file);
+        }
         for rule_files in &mut config.alert.rule_files {
             *rule_files = folder.join(&*rule_files).display().to_string();
         }
@@ -101,9 +107,10 @@ impl Config {
 
     /// Flags win over the file.
     pub fn apply(&mut self, flags: &Flags) {
-        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen } = flags.clone();
+        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen, prometheus_config } = flags.clone();
         let otlp = &mut self.receive.otlp;
         data_dir.into_iter().for_each(|dir| self.data_dir = dir);
+        prometheus_config.into_iter().for_each(|file| self.scrape.config_file = file);
         http_listen.into_iter().for_each(|address| self.http.listen = address);
         otlp_grpc_listen.into_iter().for_each(|address| otlp.grpc_listen = address);
         otlp_http_listen.into_iter().for_each(|address| otlp.http_listen = address);

@@ -1,0 +1,59 @@
+//! Reading files again while the server runs: `prometheus.yml` and rule files. What is wrong stays out, what is in force stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use signalbox_alert::{Alerting, rule_file};
+use signalbox_api::prometheus::Notices;
+use signalbox_model::{Clock, Result};
+use signalbox_scrape::Scraping;
+use signalbox_scrape::config::PrometheusConfig;
+use signalbox_telemetry::{names, registry};
+use tokio::sync::Mutex;
+
+use crate::pull;
+
+/// Reads files again, one time after the other.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    pub(crate) alerting: Alerting,
+    pub(crate) scraping: Arc<Scraping>,
+    pub(crate) prometheus_file: PathBuf,
+    /// Those of the own configuration.
+    pub(crate) rule_files: Vec<String>,
+    /// What is only read at the start.
+    pub(crate) at_start: PrometheusConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notices: Notices,
+    pub(crate) one_at_a_time: Mutex<()>,
+}
+
+impl Reloader {
+    /// Reads everything again.
+    ///
+    /// # Errors
+    /// If a file is wrong; then nothing changes.
+    pub(crate) async fn reload(&self) -> Result<()> {
+        let _one = self.one_at_a_time.lock().await;
+        let reloaded = self.try_reload().await;
+        let outcome = if reloaded.is_ok() { "success" } else { "failure" };
+        registry().counter(names::SCRAPE_RELOADS_TOTAL, &[("outcome", outcome)]).add(1);
+        self.notices.reloaded(self.clock.now_ns(), reloaded.is_ok());
+        reloaded
+    }
+
+    async fn try_reload(&self) -> Result<()> {
+        let prometheus = pull::load(&self.prometheus_file)?;
+        let rule_files = pull::rule_files(&self.rule_files, &prometheus);
+        // Rules that are wrong must not be found after the targets have changed.
+        rule_file::load_all(&rule_files)?;
+        let (new, old) = (&prometheus.global, &self.at_start.global);
+        let is_same =
+            new.evaluation_interval == old.evaluation_interval && new.external_labels == old.external_labels && new.rule_query_offset == old.rule_query_offset;
+        if !is_same {
+            tracing::warn!("evaluation_interval, rule_query_offset and external_labels of {} take effect at the next start", self.prometheus_file.display());
+        }
+        self.scraping.apply(prometheus)?;
+        self.alerting.reload_files(&rule_files).await
+    }
+}
