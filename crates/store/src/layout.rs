@@ -7,6 +7,7 @@
 //! | `wal/` | the write-ahead log |
 //! | `segments/<tenant>/<table>/<id>.parquet` | the segments, plain Parquet |
 //! | `quarantine/` | segments that failed their checksums, kept for an operator |
+//! | `views.sql` | the segments as views of DuckDB |
 //! | `snapshots/<name>/` | copies of the store, each a data directory |
 
 use std::path::{Path, PathBuf};
@@ -38,6 +39,11 @@ pub(crate) fn segments(dir: &Path) -> PathBuf {
 /// Where damaged segments go.
 pub(crate) fn quarantine(dir: &Path) -> PathBuf {
     dir.join("quarantine")
+}
+
+/// The views for DuckDB.
+pub(crate) fn views(dir: &Path) -> PathBuf {
+    dir.join("views.sql")
 }
 
 /// Where snapshot directories go.

@@ -32,6 +32,9 @@ use crate::write::flush::Flusher;
 use crate::write::recover::{Recovered, recover};
 use crate::write::wal::Wal;
 
+/// The segments as views of DuckDB.
+const VIEWS: &str = include_str!("views.sql");
+
 /// The store of one process. Cheap to clone; all clones are one store. Dropping the last one without [`Store::close`] is as
 /// safe as a crash: nothing acknowledged is lost.
 #[derive(Debug, Clone)]
@@ -78,6 +81,7 @@ impl Store {
         let catalog = Arc::new(SqliteCatalog::new(layout::catalog(&real)));
         let store = Self::open_with(settings, &dir, disk, clock, catalog).await?;
         *store.inner.lock.lock() = Some(lock);
+        write_views(&real);
         Ok(store)
     }
 
@@ -350,6 +354,15 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.flushing.stop();
         self.maintainer.desk.stop();
+    }
+}
+
+/// Puts the file beside the segments that makes them readable for other programs. Nothing needs it: failing is only noted.
+fn write_views(dir: &Path) {
+    let path = layout::views(dir);
+    let is_there = std::fs::read(&path).is_ok_and(|found| found == VIEWS.as_bytes());
+    if !is_there && let Err(error) = std::fs::write(&path, VIEWS) {
+        tracing::warn!(%error, path = %path.display(), "cannot write the views for DuckDB");
     }
 }
 
