@@ -5,6 +5,7 @@
 mod compare;
 mod histogram;
 mod notation;
+mod realworld;
 mod run;
 mod script;
 
