@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signalbox_model::{Clock, Error, ErrorKind, Result};
+use signalbox_telemetry::{names, registry};
 
 use crate::Engine;
 
@@ -43,7 +44,7 @@ impl Drop for SetOnDrop {
 }
 
 impl Engine {
-    /// Runs work that blocks on the disk.
+    /// Runs work that blocks on the disk, as soon as there is a place to run in.
     pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Leash) -> Result<T> + Send + 'static) -> Result<T> {
         self.blocking_within(None, work).await
     }
@@ -61,7 +62,16 @@ impl Engine {
             Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: self.clock.monotonic().saturating_add(timeout), timeout };
         let _guard = SetOnDrop(is_dropped);
         let span = tracing::Span::current();
-        let task = tokio::task::spawn_blocking(move || span.in_scope(|| work(&leash)));
+        let pass = self.gate.enter(timeout).await?;
+        let task = tokio::task::spawn_blocking(move || {
+            let result = span.in_scope(|| work(&leash));
+            // A thread that nobody waits for keeps its place until it has ended.
+            drop(pass);
+            if leash.is_dropped.load(Ordering::Relaxed) {
+                registry().counter(names::QUERY_ABANDONED_TOTAL, &[]).add(1);
+            }
+            result
+        });
         task.await.map_err(|error| Error::internal("cannot answer: the reading thread died").with_source(error))?
     }
 }

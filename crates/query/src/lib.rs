@@ -19,6 +19,7 @@ pub mod sql;
 pub mod traceql;
 pub mod usage;
 
+mod budget;
 mod leash;
 mod pattern;
 mod session;
@@ -35,6 +36,10 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
+    /// Memory that all questions share.
+    pub(crate) budget: Arc<budget::Budget>,
+    /// Where questions wait for others to end.
+    pub(crate) gate: budget::Gate,
     sessions: Mutex<Option<Arc<Sessions>>>,
     usage: usage::Usage,
     companions: Vec<Arc<dyn admin::Companion>>,
@@ -43,7 +48,9 @@ pub struct Engine {
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { store, clock, settings, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
+        let budget = Arc::new(budget::Budget::new(settings.memory_bytes));
+        let gate = budget::Gate::new(settings.concurrent_max, settings.waiting_max);
+        Self { store, clock, settings, budget, gate, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
     }
 
     /// The clock that "now" in a question means.
@@ -62,7 +69,7 @@ impl Engine {
         if let Some(sessions) = sessions.as_ref() {
             return Ok(Arc::clone(sessions));
         }
-        let made = Arc::new(Sessions::new(&self.settings)?);
+        let made = Arc::new(Sessions::new(&self.settings, Arc::clone(&self.budget))?);
         *sessions = Some(Arc::clone(&made));
         Ok(made)
     }

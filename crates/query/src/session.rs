@@ -1,7 +1,7 @@
 //! The one factory of DataFusion sessions.
 //!
-//! All sessions share one memory pool and one spill directory with a quota; each question has a bound of its own inside
-//! that pool. No session can reach a file or an address: the registry of object stores is empty.
+//! All sessions share one memory pool (what is in it is taken from the budget of all questions) and one spill directory with
+//! a quota; each question has a bound of its own inside that pool. No session can reach a file or an address: the registry of object stores is empty.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use signalbox_model::{Error, Result};
 
 use crate::Settings;
+use crate::budget::Budget;
 use crate::sql::{functions, identifiers};
 
 /// Functions that make one huge value out of a small one, beyond what the memory pool can see.
@@ -25,6 +26,7 @@ const UNBOUNDED_FUNCTIONS: [&str; 12] =
 /// What all sessions share.
 pub(crate) struct Sessions {
     pool: Arc<dyn MemoryPool>,
+    budget: Arc<Budget>,
     runtime: RuntimeEnvBuilder,
     partitions: usize,
 }
@@ -36,7 +38,7 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+    pub(crate) fn new(settings: &Settings, budget: Arc<Budget>) -> Result<Self> {
         let mode = match &settings.spill_dir {
             Some(dir) => DiskManagerMode::Directories(vec![dir.clone()]),
             None => DiskManagerMode::Disabled,
@@ -54,12 +56,12 @@ impl Sessions {
             partitions => partitions,
         };
         let pool = Arc::new(FairSpillPool::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX)));
-        Ok(Self { pool, runtime: RuntimeEnvBuilder::from_runtime_env(&runtime), partitions })
+        Ok(Self { pool, budget, runtime: RuntimeEnvBuilder::from_runtime_env(&runtime), partitions })
     }
 
     /// A session for one question that may hold so many bytes.
     pub(crate) fn session(&self, memory_bytes: usize) -> Result<SessionContext> {
-        let pool = QueryPool { shared: Arc::clone(&self.pool), used: AtomicUsize::new(0), limit: memory_bytes };
+        let pool = QueryPool { shared: Arc::clone(&self.pool), budget: Arc::clone(&self.budget), used: AtomicUsize::new(0), limit: memory_bytes };
         let runtime = self
             .runtime
             .clone()
@@ -88,6 +90,7 @@ impl Sessions {
 #[derive(Debug)]
 struct QueryPool {
     shared: Arc<dyn MemoryPool>,
+    budget: Arc<Budget>,
     used: AtomicUsize,
     limit: usize,
 }
@@ -113,11 +116,13 @@ impl MemoryPool for QueryPool {
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         self.used.fetch_add(additional, Ordering::Relaxed);
+        self.budget.take_always(additional as u64);
         self.shared.grow(reservation, additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
         self.used.fetch_sub(shrink, Ordering::Relaxed);
+        self.budget.give_back(shrink as u64);
         self.shared.shrink(reservation, shrink);
     }
 
@@ -126,8 +131,13 @@ impl MemoryPool for QueryPool {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).map_err(|used| {
             DataFusionError::ResourcesExhausted(format!("the query holds {used} bytes and wants {additional} more, it may hold {}", self.limit))
         })?;
+        let taken = self.budget.take(additional as u64).map_err(|error| DataFusionError::ResourcesExhausted(error.message().to_owned()));
+        taken.inspect_err(|_| {
+            self.used.fetch_sub(additional, Ordering::Relaxed);
+        })?;
         self.shared.try_grow(reservation, additional).inspect_err(|_| {
             self.used.fetch_sub(additional, Ordering::Relaxed);
+            self.budget.give_back(additional as u64);
         })
     }
 

@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// How long one question may take, in seconds.
     pub timeout_seconds: u64,
-    /// Memory that all SQL questions share, in bytes.
+    /// Questions of all languages that run at one time; others wait for them within their own time. Prometheus has 20 too.
+    pub concurrent_max: usize,
+    /// Questions that may wait. One more is refused with status 503.
+    pub waiting_max: usize,
+    /// Memory that all SQL and PromQL questions share, in bytes. A question that needs more while others hold it is refused
+    /// with status 503.
     pub memory_bytes: u64,
     /// Memory that one SQL question may hold, in bytes.
     pub memory_bytes_per_query: u64,
@@ -47,6 +52,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             timeout_seconds: 120,
+            concurrent_max: 20,
+            waiting_max: 1_000,
             memory_bytes: 1 << 30,
             memory_bytes_per_query: 512 << 20,
             rows_max: 1_000_000,

@@ -70,6 +70,7 @@ async fn limits_name_the_selector() {
     let engine = engine_of(1 << 30, 100, 1_000).await;
     let (kind, message) = ask(&engine, "requests_total", two_hours(MINUTE_MS)).await.unwrap_err();
     assert_eq!((kind, message.contains("memory")), (ErrorKind::Limit, true), "{message}");
+    assert!(message.contains(r#"were read by the selector {__name__="requests_total"}"#), "{message}");
     // The sum of as many series holds one group only.
     let engine = engine_of(1 << 30, 100, 8_000).await;
     assert!(ask(&engine, "sum(requests_total)", two_hours(MINUTE_MS)).await.is_ok());
@@ -87,6 +88,41 @@ async fn selectors_that_occur_twice_are_read_once() {
     let answer = ask(&engine, "sum(rate(requests_total[5m])) / sum(requests_total)", two_hours(MINUTE_MS)).await.unwrap();
     assert_eq!(answer.samples_read, 2 * once);
 }
+
+#[tokio::test]
+async fn queries_share_one_memory() {
+    let engine = engine(Settings { memory_bytes: 768 << 10, ..Settings::default() }).await;
+    let (kind, message) = ask(&engine, "requests_total + 1", two_hours(1_000)).await.unwrap_err();
+    assert_eq!(kind, ErrorKind::Unavailable);
+    assert!(message.starts_with("cannot hold 262144 bytes more: all queries together hold 786432: want at most 786432; of "), "{message}");
+    assert!(message.ends_with(r#"were read by the selector {__name__="requests_total"}"#), "{message}");
+    // What the failed query held is there again.
+    for _ in 0..3 {
+        assert!(ask(&engine, "requests_total + 1", two_hours(2_000)).await.is_ok());
+    }
+}
+
+/// The one place is taken by a query that does not end; when nobody waits for it any more, it makes room.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_wait_for_a_place_and_leave_it() {
+    let engine = engine(Settings { concurrent_max: 1, waiting_max: 0, ..Settings::default() }).await;
+    let tenant = Tenant::default();
+    {
+        let endless = engine.promql(&tenant, request(ENDLESS, two_hours(MINUTE_MS)));
+        tokio::pin!(endless);
+        assert!(futures_poll_once(endless.as_mut()).await.is_none());
+        assert_eq!(ask(&engine, "1", Times::Instant(0)).await.unwrap_err().0, ErrorKind::Unavailable);
+    }
+    loop {
+        match ask(&engine, "1", Times::Instant(0)).await {
+            Ok(_) => break,
+            Err((kind, _)) => assert_eq!(kind, ErrorKind::Unavailable),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+const ENDLESS: &str = "quantile_over_time(0.5, sum_over_time(requests_total[2h:100ms])[2h:100ms])";
 
 /// Threads that block have two megabytes of stack.
 #[tokio::test]
@@ -154,9 +190,8 @@ fn abandoned_queries_end() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     runtime.block_on(async {
         let engine = engine(Settings::default()).await;
-        let endless = "quantile_over_time(0.5, sum_over_time(requests_total[2h:100ms])[2h:100ms])";
         let tenant = Tenant::default();
-        let query = engine.promql(&tenant, request(endless, two_hours(MINUTE_MS)));
+        let query = engine.promql(&tenant, request(ENDLESS, two_hours(MINUTE_MS)));
         // Polled once, so that it runs, and then dropped.
         tokio::pin!(query);
         assert!(futures_poll_once(query.as_mut()).await.is_none());

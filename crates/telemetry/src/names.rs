@@ -48,6 +48,7 @@ names! {
     STORE_PURGED_SEGMENTS_TOTAL = "signalbox_store_purged_segments_total", "Segments written anew without what was deleted of them.";
     STORE_RETAINED_SEGMENTS_TOTAL = "signalbox_store_retained_segments_total", "Segments removed by retention, by reason.";
     QUERY_REQUESTS_TOTAL = "signalbox_query_requests_total", "Queries by language and outcome.";
+    QUERY_ABANDONED_TOTAL = "signalbox_query_abandoned_total", "Queries that ended without an answer because nobody waited for it any more.";
     QUERY_SECONDS = "signalbox_query_seconds", "Time of one query by language.";
     API_REQUESTS_TOTAL = "signalbox_api_requests_total", "Requests to the query APIs by dialect and status class.";
     ALERT_EVALUATIONS_TOTAL = "signalbox_alert_evaluations_total", "Evaluations of rules by outcome.";

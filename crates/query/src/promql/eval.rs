@@ -1,6 +1,6 @@
 //! Executes plans: hands rows from operator to operator and watches what the query costs.
 
-use std::cell::Cell as Counter;
+use std::cell::{Cell as Counter, RefCell};
 use std::mem::size_of;
 
 use signalbox_lang::text::quote;
@@ -14,6 +14,7 @@ use super::plan::{Node, Plan};
 use super::reads::{Kept, Reading, Reads};
 use super::row::{Row, Steps};
 use super::tally::Tally;
+use crate::budget::Share;
 use crate::leash::Leash;
 
 /// Takes rows one by one. It may change them and take them; the lender resets what is left.
@@ -47,6 +48,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) tally: Tally,
     pub(super) samples_read: Counter<u64>,
     pub(super) held_bytes: Counter<u64>,
+    /// What is held, in the account of all questions.
+    pub(super) share: Share,
+    /// The selector that read most so far: its text and the samples.
+    pub(super) costliest: RefCell<(String, u64)>,
 }
 
 /// Bytes of a row beside its values.
@@ -126,7 +131,7 @@ impl Evaluator<'_> {
             let limit = self.limits.memory_bytes_max;
             return Err(Error::limit(format!("the query would hold more than {limit} bytes of results in memory: select fewer series or steps")));
         }
-        Ok(())
+        self.share.cover(held)
     }
 
     /// Reads the samples of all series that match, in a closed range of milliseconds; staleness markers are among them.
@@ -182,7 +187,7 @@ impl Evaluator<'_> {
             _ => error,
         })?;
         let before = self.samples_read.get();
-        self.snapshot.read(&series, range, &mut |position, samples| {
+        let result = self.snapshot.read(&series, range, &mut |position, samples| {
             self.leash.check()?;
             let read = samples.ts_ms.len() as u64 + samples.histograms.len() as u64 * (HISTOGRAM_BYTES / 16);
             self.samples_read.set(self.samples_read.get() + read);
@@ -195,7 +200,24 @@ impl Evaluator<'_> {
                 )));
             }
             visit(&series[position], samples)
-        })
+        });
+        let read = self.samples_read.get() - before;
+        let mut costliest = self.costliest.borrow_mut();
+        if read > costliest.1 {
+            *costliest = (selector_text(matchers), read);
+        }
+        result
+    }
+
+    /// An error with the selector that is to blame, where the query took too much of something.
+    pub(super) fn blame(&self, error: Error) -> Error {
+        let (selector, read) = &*self.costliest.borrow();
+        let is_about_cost = matches!(error.kind(), ErrorKind::Limit | ErrorKind::Timeout | ErrorKind::Unavailable);
+        if !is_about_cost || *read == 0 || error.message().contains(selector.as_str()) {
+            return error;
+        }
+        let message = format!("{}; of {} samples read, {read} were read by the selector {selector}", error.message(), self.samples_read.get());
+        Error::new(error.kind(), message).with_source(error)
     }
 }
 

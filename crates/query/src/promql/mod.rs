@@ -10,6 +10,7 @@ use signalbox_lang::promql::{Expr, ValueType};
 use signalbox_model::{Error, Histogram, Labels, Result, Tenant};
 use signalbox_store::Snapshot;
 
+use crate::budget::Share;
 use crate::leash::Leash;
 use crate::{Engine, Settings};
 
@@ -159,8 +160,10 @@ impl Engine {
         let settings = self.settings.clone();
         let snapshot = self.store.snapshot(tenant);
         let timeout = request.timeout;
+        let share = Share::of(&self.budget);
         let text = request.expr.to_string();
-        self.watched("promql", text, self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, counting, leash))).await
+        let question = self.blocking_within(timeout, move |leash| evaluate(&snapshot, &request, &settings, counting, share, leash));
+        self.watched("promql", text, question).await
     }
 }
 
@@ -171,7 +174,7 @@ enum Counting {
     On,
 }
 
-fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, counting: Counting, leash: &Leash) -> Result<PromqlAnswer> {
+fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, counting: Counting, share: Share, leash: &Leash) -> Result<PromqlAnswer> {
     let frame = Frame::of(request.times, settings.promql_steps_max)?;
     let value_type = request.expr.value_type();
     if matches!(request.times, Times::Range { .. }) && !matches!(value_type, ValueType::Scalar | ValueType::Vector) {
@@ -199,11 +202,14 @@ fn evaluate(snapshot: &Snapshot, request: &PromqlRequest, settings: &Settings, c
         tally: if counting == Counting::On { tally::Tally::counting(&frame) } else { tally::Tally::default() },
         samples_read: std::cell::Cell::new(0),
         held_bytes: std::cell::Cell::new(0),
+        share,
+        costliest: std::cell::RefCell::default(),
     };
     let value = match request.times {
-        Times::Instant(_) => instant_value(&evaluator, &plan, &frame)?,
-        Times::Range { .. } => range_value(&evaluator, &plan, &frame)?,
-    };
+        Times::Instant(_) => instant_value(&evaluator, &plan, &frame),
+        Times::Range { .. } => range_value(&evaluator, &plan, &frame),
+    }
+    .map_err(|error| evaluator.blame(error))?;
     let samples_read = evaluator.samples_read.get();
     let (warnings, infos) = evaluator.notes.finish(&request.text);
     Ok(PromqlAnswer { value, warnings, infos, samples_read, counts: evaluator.tally.finish() })

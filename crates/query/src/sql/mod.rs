@@ -21,6 +21,7 @@ use futures::{Stream, StreamExt};
 use signalbox_model::{Error, ErrorKind, Result, Tenant};
 
 use crate::Engine;
+use crate::budget::Pass;
 use crate::table::{SnapshotTable, TableKind};
 
 pub(crate) mod functions;
@@ -83,6 +84,7 @@ impl Engine {
         let timeout = limits.timeout.unwrap_or(Duration::MAX).min(Duration::from_secs(settings.timeout_seconds));
         let memory_bytes = limits.memory_bytes.unwrap_or(u64::MAX).min(settings.memory_bytes_per_query);
         let rows_max = usize::try_from(limits.rows.unwrap_or(u64::MAX).min(settings.rows_max)).unwrap_or(usize::MAX);
+        let pass = self.gate.enter(timeout).await?;
         let session = self.sessions()?.session(usize::try_from(memory_bytes).unwrap_or(usize::MAX))?;
         let snapshot = self.store.snapshot(tenant);
         for kind in TableKind::ALL {
@@ -100,7 +102,7 @@ impl Engine {
         let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
         let left = timeout.saturating_sub(self.clock.monotonic().saturating_sub(started));
         let is_cut = Arc::new(AtomicBool::new(false));
-        let (schema, batches) = (stream.schema(), bounded(stream, left, timeout, rows_max, Arc::clone(&is_cut)));
+        let (schema, batches) = (stream.schema(), bounded(stream, pass, left, timeout, rows_max, Arc::clone(&is_cut)));
         Ok(SqlAnswer { schema, batches: Box::pin(batches), is_cut })
     }
 }
@@ -137,16 +139,17 @@ fn is_query(statement: &Statement) -> bool {
 
 fn bounded(
     stream: SendableRecordBatchStream,
+    pass: Pass,
     left: Duration,
     timeout: Duration,
     rows_max: usize,
     is_cut: Arc<AtomicBool>,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     let deadline = Box::pin(tokio::time::sleep(left));
-    futures::stream::unfold(Some((stream, deadline, rows_max)), move |state| {
+    futures::stream::unfold(Some((stream, pass, deadline, rows_max)), move |state| {
         let is_cut = Arc::clone(&is_cut);
         async move {
-            let (mut stream, mut deadline, rows_left) = state?;
+            let (mut stream, pass, mut deadline, rows_left) = state?;
             let next = tokio::select! {
                 biased;
                 () = &mut deadline => return Some((Err(timed_out(timeout)), None)),
@@ -159,7 +162,7 @@ fn bounded(
                 }
                 Ok(rows) => {
                     let rows_left = rows_left - rows.num_rows();
-                    Some((Ok(rows), Some((stream, deadline, rows_left))))
+                    Some((Ok(rows), Some((stream, pass, deadline, rows_left))))
                 }
                 Err(error) => Some((Err(to_error(error)), None)),
             }
