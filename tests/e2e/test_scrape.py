@@ -208,7 +208,7 @@ scrape_configs: [{{job_name: page, static_configs: [{{targets: ["{page.address}"
     file = tmp_path / "prometheus.yml"
     file.write_text(config)
     server = servers(arguments=[f"--config.file={file}"])
-    server.expected += ["is not there"]
+    server.expected += ["does not exist"]
     server.start()
     until(lambda: [s["value"][1] for s in server.query("twice:a")] == ["14"], "the recording rule")
     assert pathlib.Path(server.json("/api/v1/rules")["data"]["groups"][0]["file"]).name == "one.yml"

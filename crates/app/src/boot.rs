@@ -106,9 +106,9 @@ impl Bound {
     /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
         let Self { mut config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving } = self;
-        let (prometheus, own_rule_files) = (pull::load(&config.scrape.config_file)?, config.alert.rule_files.clone());
-        pull::share(&prometheus, &mut config);
-        config.alert.rule_files = pull::rule_files(&own_rule_files, &prometheus);
+        let (loaded, own_rule_files) = (pull::load(&config.scrape.config_file, &clock)?, config.alert.rule_files.clone());
+        pull::share(&loaded, &mut config);
+        let prometheus = loaded.config;
 
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));

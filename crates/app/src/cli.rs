@@ -109,6 +109,12 @@ enum Check {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<String>,
     },
+    /// Checks a page of metrics against the whole of its format: OpenMetrics if it ends with `# EOF`, else Prometheus' text.
+    Metrics {
+        /// The page; standard input if none is given.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// The program.
@@ -120,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Check(Check::Config { file }) => check_config(&file),
         Command::Check(Check::Prometheus { file }) => check_prometheus(&file),
         Command::Check(Check::Rules { files }) => check_rules(&files),
+        Command::Check(Check::Metrics { file }) => check_metrics(file.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -158,6 +165,19 @@ fn check_rules(files: &[String]) -> Result<()> {
     let groups = signalbox_alert::rule_file::load_all(files)?;
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
     say(&format!("{rules} rules in {} groups: ok", groups.len()))
+}
+
+fn check_metrics(file: Option<&std::path::Path>) -> Result<()> {
+    use signalbox_scrape::exposition::{strict, text::Dialect};
+    let mut page = Vec::new();
+    let read = match file {
+        Some(file) => std::fs::read(file).map(|bytes| page = bytes),
+        None => std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut page).map(|_| ()),
+    };
+    read.map_err(|source| Error::invalid("cannot read the page of metrics").with_source(source))?;
+    let (dialect, name) = if page.trim_ascii_end().ends_with(b"# EOF") { (Dialect::OpenMetrics, "OpenMetrics") } else { (Dialect::Prometheus, "text") };
+    strict::check(&page, dialect)?;
+    say(&format!("{name}: ok"))
 }
 
 fn serve(arguments: &Serve) -> Result<()> {

@@ -1,14 +1,16 @@
 //! Scraping as the server runs it: what `prometheus.yml` says goes to the crates it is about, and the API sees the targets.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use signalbox_api::prometheus::{ActiveTarget, RelabelStep, TargetPool, TargetSource};
-use signalbox_model::{Labels, MetricMetadata, Result};
+use signalbox_model::{Clock, Labels, MetricMetadata, Result};
 use signalbox_scrape::config::{PrometheusConfig, show_duration};
 use signalbox_scrape::{PoolView, Scraping, TargetView};
 
 use crate::config::{self, Config};
+use crate::prometheus::{self, Loaded};
 
 /// What a target means that is on this machine.
 const LOCAL: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
@@ -17,46 +19,29 @@ const LOCAL: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 ///
 /// # Errors
 /// `Invalid` with what is wrong in it or not supported.
-pub(crate) fn load(file: &Path) -> Result<PrometheusConfig> {
+pub(crate) fn load(file: &Path, clock: &Arc<dyn Clock>) -> Result<Loaded> {
     if file.as_os_str().is_empty() {
-        return Ok(PrometheusConfig::default());
+        return Ok(Loaded { config: PrometheusConfig::default(), rule_files: Vec::new(), notes: Vec::new() });
     }
-    let config = Scraping::load(file, config::environment)?;
-    for unsupported in config.unsupported() {
-        tracing::warn!("{}: {unsupported}", file.display());
+    let loaded = prometheus::load(file, config::environment, clock)?;
+    for note in &loaded.notes {
+        tracing::warn!("{}: {note}", file.display());
     }
-    Ok(config)
+    Ok(loaded)
 }
 
 /// Gives what `prometheus.yml` says of rules and of this server to those whose business it is.
-pub(crate) fn share(prometheus: &PrometheusConfig, config: &mut Config) {
-    if config.scrape.config_file.as_os_str().is_empty() {
-        return;
+pub(crate) fn share(loaded: &Loaded, config: &mut Config) {
+    if !config.scrape.config_file.as_os_str().is_empty() {
+        loaded.apply(&mut config.alert);
+        config.api.prometheus.external_labels.extend(loaded.config.global.external_labels.clone());
     }
-    let global = &prometheus.global;
-    config.alert.evaluation_interval_seconds = global.evaluation_interval.as_secs().max(1);
-    config.alert.query_offset_seconds = global.rule_query_offset.as_secs();
-    config.alert.external_labels.extend(global.external_labels.clone());
-    config.api.prometheus.external_labels.extend(global.external_labels.clone());
-}
-
-/// The rule files of both configurations. Prometheus takes no offence at one that is not there.
-pub(crate) fn rule_files(own: &[String], prometheus: &PrometheusConfig) -> Vec<String> {
-    let is_there = |file: &&String| {
-        let is_pattern = file.contains(['*', '?', '[']);
-        let is_there = is_pattern || Path::new(file.as_str()).exists();
-        if !is_there {
-            tracing::warn!("rule file {file} is not there");
-        }
-        is_there
-    };
-    own.iter().chain(prometheus.rule_files.iter().filter(is_there)).cloned().collect()
 }
 
 /// The targets, for the API.
 #[derive(Debug)]
 pub(crate) struct Targets {
-    pub(crate) scraping: std::sync::Arc<Scraping>,
+    pub(crate) scraping: Arc<Scraping>,
     /// Whether there is a `prometheus.yml`.
     pub(crate) has_config: bool,
     /// Name of this machine, for targets on it.

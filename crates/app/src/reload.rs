@@ -43,8 +43,9 @@ impl Reloader {
     }
 
     async fn try_reload(&self) -> Result<()> {
-        let prometheus = pull::load(&self.prometheus_file)?;
-        let rule_files = pull::rule_files(&self.rule_files, &prometheus);
+        let loaded = pull::load(&self.prometheus_file, &self.clock)?;
+        let rule_files = [self.rule_files.as_slice(), loaded.rule_files.as_slice()].concat();
+        let prometheus = loaded.config;
         // Rules that are wrong must not be found after the targets have changed.
         rule_file::load_all(&rule_files)?;
         let (new, old) = (&prometheus.global, &self.at_start.global);

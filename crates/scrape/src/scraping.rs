@@ -1,7 +1,7 @@
 //! All jobs of a `prometheus.yml`: started, reloaded, shown, ended.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -105,16 +105,6 @@ impl Scraping {
         };
         let budget = Budget::new(settings.in_flight_bytes_max);
         Self { settings, shared: Arc::new(shared), around: parts.around, budget, jobs: Mutex::default(), config: RwLock::default() }
-    }
-
-    /// Reads a `prometheus.yml` and checks that all it asks for is done.
-    ///
-    /// # Errors
-    /// `Invalid` with what is wrong, or with what is not supported.
-    pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<PrometheusConfig> {
-        let config = PrometheusConfig::load(file, environment)?;
-        config.ensure_supported()?;
-        Ok(config)
     }
 
     /// Scrapes the jobs of a configuration from now on. Must be called within a runtime.
