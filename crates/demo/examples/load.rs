@@ -86,6 +86,8 @@ async fn connection(client: reqwest::Client, url: Arc<str>, mut requests: mpsc::
 }
 
 async fn send(arguments: &Arguments) -> Result<(u64, usize, Done), String> {
+    // The client wants one even where no TLS is spoken. Nobody else has installed another.
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is there already")?;
     let client = reqwest::Client::builder().build().map_err(|error| error.to_string())?;
     let url = Arc::<str>::from(arguments.url.as_str());
     let (mut ways, mut connections) = (Vec::new(), Vec::new());
