@@ -24,6 +24,9 @@ pub(super) async fn self_metrics(State(state): State<ApiState>, params: Params) 
     Ok(render::success(&Value::Array(families(&readings)).to_string()))
 }
 
+/// Names and values of labels.
+type Pairs = Vec<(String, String)>;
+
 /// Readings of one family follow each other.
 fn families(readings: &[Reading]) -> Vec<Value> {
     readings
@@ -43,7 +46,7 @@ fn simple(reading: &Reading) -> Value {
 
 /// The buckets, the sum and the count of each set of labels.
 fn histograms(family: &[Reading]) -> Vec<Value> {
-    let mut found: Vec<(Vec<(String, String)>, Map<String, Value>)> = Vec::new();
+    let mut found: Vec<(Pairs, Map<String, Value>)> = Vec::new();
     for reading in family {
         let bound = reading.labels.iter().find(|(name, _)| name == "le").map(|(_, bound)| bound.clone());
         let labels: Vec<_> = reading.labels.iter().filter(|(name, _)| name != "le").cloned().collect();
