@@ -8,6 +8,7 @@ mod counts;
 mod logs;
 mod promql;
 mod promql_bounds;
+mod promql_placements;
 mod sql;
 mod traces;
 mod world;

@@ -3,6 +3,7 @@
 //! The Parquet columns are those of `model::schema`; an embedded index says where each series lies (see `FORMAT.md`), so that
 //! a reader never looks at the name and labels columns. The index can be rebuilt from the columns.
 
+mod blocks;
 mod columns;
 mod decimal;
 mod exemplars;

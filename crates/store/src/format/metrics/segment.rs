@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, Table, TimeRange};
 
+use super::blocks::Blocks;
 use super::index::{BLOB, Index, SeriesRows};
 use super::mask::Mask;
 use super::units::{Opened, POINT_ROWS, VALUE_ROWS};
@@ -270,6 +271,7 @@ type Last<T> = Option<((usize, usize), Arc<Vec<T>>)>;
 pub(crate) struct Cursor<'a> {
     segment: &'a MetricSegment,
     opened: Arc<Opened>,
+    blocks: Arc<Blocks>,
     pub(crate) index: Arc<Index>,
     mask: Arc<Mask>,
     reading: Reading,
@@ -286,7 +288,8 @@ impl<'a> Cursor<'a> {
     fn new(segment: &'a MetricSegment, reading: Reading) -> Result<Self> {
         let (opened, index) = (segment.opened()?, segment.index()?);
         let mask = segment.mask(&index)?;
-        Ok(Self { segment, opened, index, mask, reading, timed: None, times: None, values: None, starts: None, histograms: None, exemplars: None })
+        let blocks = opened.blocks();
+        Ok(Self { segment, opened, blocks, index, mask, reading, timed: None, times: None, values: None, starts: None, histograms: None, exemplars: None })
     }
 
     /// The samples of a series in a range, `None` if there is none.
@@ -315,11 +318,11 @@ impl<'a> Cursor<'a> {
         let first = u64::from(rows.first_row);
         let wanted = first + from as u64..first + to as u64;
         let values = collect(&self.opened, wanted.clone(), VALUE_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Values, (group, at), &mut self.values, &|| self.opened.values(group, at))
+            unit(self.segment, self.reading, Kind::Values, (group, at), &mut self.values, &|| self.opened.values(&self.blocks, group, at))
         })?;
         let start_ms = if rows.has_start {
             collect(&self.opened, wanted, VALUE_ROWS, &mut |group, at| {
-                unit(self.segment, self.reading, Kind::Starts, (group, at), &mut self.starts, &|| self.opened.start_times(group, at))
+                unit(self.segment, self.reading, Kind::Starts, (group, at), &mut self.starts, &|| self.opened.start_times(&self.blocks, group, at))
             })?
         } else {
             Piece::Own(Vec::new())
@@ -330,7 +333,7 @@ impl<'a> Cursor<'a> {
     fn read_times(&mut self, leader: u32, rows: SeriesRows, range: TimeRange) -> Result<Arc<Timed>> {
         let first = u64::from(self.index.rows(leader).copied().unwrap_or(rows).first_row);
         let times = collect(&self.opened, first..first + u64::from(rows.rows), usize::MAX, &mut |group, _| {
-            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
+            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(&self.blocks, group))
         })?;
         let from = times.partition_point(|ts| *ts < range.start_ms());
         let to = times.partition_point(|ts| *ts <= range.end_ms());
@@ -365,7 +368,7 @@ impl<'a> Cursor<'a> {
             Table::Histograms => self.read_histograms(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
             Table::Exemplars => self.read_exemplars(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
             _ => collect(&self.opened, rows, usize::MAX, &mut |group, _| {
-                unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(group))
+                unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(&self.blocks, group))
             })
             .map(|times| times.to_vec()),
         };

@@ -11,6 +11,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::serialized_reader::SerializedPageReader;
 use signalbox_model::{Error, Exemplar, Result, Table, schema};
 
+use super::blocks::Blocks;
 use super::columns::PAGE_ROWS;
 use super::exemplars::exemplars_of;
 use super::histograms::histograms_of;
@@ -81,6 +82,11 @@ impl Opened {
         Some((group, (row - self.starts[group]) as usize, (end - self.starts[group]) as usize))
     }
 
+    /// The file, for one reader.
+    pub(crate) fn blocks(&self) -> Arc<Blocks> {
+        Arc::new(Blocks::new(self.segment.file.clone()))
+    }
+
     /// Bytes in memory, about.
     pub(crate) fn bytes(&self) -> usize {
         self.segment.metadata.metadata().memory_size() + 4096
@@ -92,21 +98,21 @@ impl Opened {
     }
 
     /// All times of a row group.
-    pub(crate) fn times(&self, group: usize) -> Result<Vec<i64>> {
+    pub(crate) fn times(&self, blocks: &Arc<Blocks>, group: usize) -> Result<Vec<i64>> {
         let rows = self.starts[group + 1] - self.starts[group];
         let mut times = Vec::new();
-        self.read::<Int64Type>((group, TIMES), 0..rows as usize, None, &mut times)?;
+        self.read::<Int64Type>(blocks, (group, TIMES), 0..rows as usize, None, &mut times)?;
         Ok(times)
     }
 
     /// The values of a unit of rows of a row group.
-    pub(crate) fn values(&self, group: usize, unit: usize) -> Result<Vec<f64>> {
+    pub(crate) fn values(&self, blocks: &Arc<Blocks>, group: usize, unit: usize) -> Result<Vec<f64>> {
         let rows = self.unit(group, unit, VALUE_ROWS);
         let (mut levels, mut mantissas) = (Vec::new(), Vec::new());
-        self.read::<Int64Type>((group, MANTISSAS), rows.clone(), Some(&mut levels), &mut mantissas)?;
+        self.read::<Int64Type>(blocks, (group, MANTISSAS), rows.clone(), Some(&mut levels), &mut mantissas)?;
         let (mut double_levels, mut doubles) = (Vec::new(), Vec::new());
         if mantissas.len() != rows.len() || self.may_have_doubles(group, unit) {
-            self.read::<DoubleType>((group, DOUBLES), rows.clone(), Some(&mut double_levels), &mut doubles)?;
+            self.read::<DoubleType>(blocks, (group, DOUBLES), rows.clone(), Some(&mut double_levels), &mut doubles)?;
         }
         let corrupt = || Error::corrupt("cannot read values: mantissa, base, divisor and value do not fit together");
         let mut decimals = Vec::with_capacity(mantissas.len());
@@ -185,10 +191,10 @@ impl Opened {
     }
 
     /// The starts of a unit of rows of a row group, 0 where none is known.
-    pub(crate) fn start_times(&self, group: usize, unit: usize) -> Result<Vec<i64>> {
+    pub(crate) fn start_times(&self, blocks: &Arc<Blocks>, group: usize, unit: usize) -> Result<Vec<i64>> {
         let rows = self.unit(group, unit, VALUE_ROWS);
         let (mut levels, mut known) = (Vec::new(), Vec::new());
-        self.read::<Int64Type>((group, STARTS), rows, Some(&mut levels), &mut known)?;
+        self.read::<Int64Type>(blocks, (group, STARTS), rows, Some(&mut levels), &mut known)?;
         let mut known = known.into_iter();
         Ok(levels.iter().map(|level| if *level > 0 { known.next().unwrap_or(0) } else { 0 }).collect())
     }
@@ -235,6 +241,7 @@ impl Opened {
     /// Decodes rows of a column of a row group: what is not null, and one level a row for columns that may be null.
     fn read<T: DataType>(
         &self,
+        blocks: &Arc<Blocks>,
         (group, column): (usize, usize),
         rows: std::ops::Range<usize>,
         mut levels: Option<&mut Vec<i16>>,
@@ -249,7 +256,7 @@ impl Opened {
         let pages = metadata.offset_index().and_then(|index| Some(index.get(group)?.get(column)?.page_locations().clone()));
         let chunk = row_group.columns().get(column).ok_or_else(|| Error::corrupt("cannot read a segment: it lacks a column"))?;
         let read = || -> Result<usize, ParquetError> {
-            let pages = SerializedPageReader::new(self.segment.file.clone().into(), chunk, row_group.num_rows() as usize, pages)?;
+            let pages = SerializedPageReader::new(Arc::clone(blocks), chunk, row_group.num_rows() as usize, pages)?;
             let mut reader = ColumnReaderImpl::<T>::new(chunk.column_descr_ptr(), Box::new(pages));
             let skipped = reader.skip_records(rows.start)?;
             let (read, _, _) = reader.read_records(rows.len(), levels, None, values)?;
