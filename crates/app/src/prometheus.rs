@@ -30,7 +30,8 @@ pub fn is_meant_by(file: &Path) -> bool {
 /// `Invalid` if Prometheus would not take it, if it asks for what is not supported, or if a certificate cannot be read.
 pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>, clock: &Arc<dyn Clock>) -> Result<Loaded> {
     let config = PrometheusConfig::load(file, environment)?;
-    let about_file = |error: Error| Error::invalid(format!("cannot use {}: {error}", file.display())).with_source(error);
+    // The text holds what the source would say again.
+    let about_file = |error: Error| Error::invalid(format!("cannot use {}: {error}", file.display()));
     config.ensure_supported().map_err(about_file)?;
     client::check(&config, clock).map_err(about_file)?;
     let mut notes: Vec<String> = config.unsupported().iter().filter(|one| one.effect == Effect::None).map(ToString::to_string).collect();

@@ -89,7 +89,7 @@ impl HttpClient {
 pub fn check(config: &PrometheusConfig, clock: &Arc<dyn Clock>) -> Result<()> {
     let make = |path: String, http: &HttpClientConfig| match HttpClient::new(http, clock.clone()) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Error::new(error.kind(), format!("{path}: {error}")).with_source(error)),
+        Err(error) => Err(Error::new(error.kind(), format!("{path}: {error}"))),
     };
     for (index, job) in config.scrape_configs.iter().enumerate() {
         make(format!("scrape_configs[{index}]"), &job.http)?;
