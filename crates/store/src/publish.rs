@@ -125,12 +125,6 @@ impl Publisher {
     pub(crate) async fn delete(&self, tenant: &Tenant, sets: &[Vec<Matcher>], range: TimeRange, created_at_ns: i64) -> Result<usize> {
         let mut unsettled = self.unsettled.lock().await;
         self.retry(&mut unsettled).await?;
-        let waiting = self.shelf.deletions.len();
-        if waiting + sets.len() > DELETIONS_MAX {
-            return Err(Error::limit(format!(
-                "cannot delete series: {waiting} deletions wait to be purged, want at most {DELETIONS_MAX}; clean tombstones first"
-            )));
-        }
         let Some(store) = self.tenants.find(tenant) else { return Ok(0) };
         let segments: Vec<SegmentId> = [Table::Samples, Table::Histograms, Table::Exemplars]
             .into_iter()
@@ -138,14 +132,43 @@ impl Publisher {
             .filter(|segment| segment.record().range.overlaps(&range))
             .map(|segment| segment.record().id)
             .collect();
+        self.hide_in(&mut unsettled, (tenant, sets), range, segments, created_at_ns).await
+    }
+
+    /// Hides series of a tenant in some of its segments, to be purged at once; gives the number of those that still exist.
+    ///
+    /// # Errors
+    /// As [`Publisher::delete`].
+    pub(crate) async fn expire(&self, tenant: &Tenant, matchers: &[Matcher], segments: &[SegmentId]) -> Result<usize> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        let live: HashSet<SegmentId> = self.tenants.segments().iter().map(|segment| segment.record().id).collect();
+        let segments = segments.iter().copied().filter(|segment| live.contains(segment)).collect();
+        self.hide_in(&mut unsettled, (tenant, &[matchers.to_vec()]), TimeRange::ALL, segments, i64::MIN).await
+    }
+
+    async fn hide_in(
+        &self,
+        unsettled: &mut Option<Change>,
+        (tenant, sets): (&Tenant, &[Vec<Matcher>]),
+        range: TimeRange,
+        segments: Vec<SegmentId>,
+        created_at_ns: i64,
+    ) -> Result<usize> {
         if segments.is_empty() {
             return Ok(0);
+        }
+        let waiting = self.shelf.deletions.len();
+        if waiting + sets.len() > DELETIONS_MAX {
+            return Err(Error::limit(format!(
+                "cannot delete series: {waiting} deletions wait to be purged, want at most {DELETIONS_MAX}; clean tombstones first"
+            )));
         }
         let deletion = |(number, matchers): (u64, &Vec<Matcher>)| {
             Arc::new(Deletion { number, tenant: tenant.clone(), matchers: matchers.clone(), range, created_at_ns, segments: segments.clone() })
         };
         let deletions = (self.shelf.deletions.next_number()..).zip(sets).map(deletion).collect();
-        self.commit(&mut unsettled, Change { deletions, ..Change::default() }).await?;
+        self.commit(unsettled, Change { deletions, ..Change::default() }).await?;
         Ok(segments.len())
     }
 

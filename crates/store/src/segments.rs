@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use signalbox_model::disk::Disk;
-use signalbox_model::{Result, Table};
+use signalbox_model::{Matcher, Result, Table};
 
 use crate::deletion::Deletions;
 use crate::format::Segment;
@@ -75,6 +75,17 @@ impl SegmentHandle {
         match self {
             Self::Metrics(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
             Self::Rows(_) => None,
+        }
+    }
+
+    /// Whether it shows rows of series that match. Blocks.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Corrupt`] if it is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn has_series(&self, matchers: &[Matcher]) -> Result<bool> {
+        match self {
+            Self::Metrics(segment) => segment.has_series(matchers),
+            Self::Rows(_) => Ok(false),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Settings of the store.
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::{Error, Result};
+use signalbox_model::{Error, Matcher, Result};
 
 use crate::write::wal::WalSettings;
 
@@ -37,6 +37,22 @@ pub struct RetentionSettings {
     pub logs: Retention,
     /// Traces.
     pub traces: Retention,
+    /// Series of metrics that are kept for less long than `metrics` says: a list of `{selector: '{job="canary"}',
+    /// max_age_seconds: 86400}`. A series that several selectors find goes with the shortest; `!=` makes exceptions.
+    pub selectors: Vec<SelectorRetention>,
+}
+
+/// How long the series of a selector are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectorRetention {
+    /// A selector of PromQL, such as `{job="canary"}`.
+    pub selector: String,
+    /// Age in seconds beyond which rows go. They go with a whole segment, so a day later at most.
+    pub max_age_seconds: u64,
+    /// The selector, parsed by whoever read the settings: the store knows no language.
+    #[serde(skip)]
+    pub matchers: Vec<Matcher>,
 }
 
 /// Bounds of one signal.
@@ -74,6 +90,19 @@ impl Settings {
                 return Err(Error::invalid(format!("cannot use store.{name} 0: the store would do nothing but flush")));
             }
         }
+        for (number, rule) in self.retention.selectors.iter().enumerate() {
+            let refused = |why: &str| Err(Error::invalid(format!("cannot use store.retention.selectors[{number}]: {why}")));
+            if rule.matchers.iter().all(Matcher::matches_empty) {
+                return refused("its selector finds everything: want at least one matcher that does not match the empty text");
+            }
+            if rule.max_age_seconds == 0 {
+                return refused("max_age_seconds is 0: want at least 1");
+            }
+            let max_age_seconds = self.retention.metrics.max_age_seconds;
+            if max_age_seconds > 0 && rule.max_age_seconds >= max_age_seconds {
+                return refused(&format!("max_age_seconds is {}: want less than that of metrics, {max_age_seconds}", rule.max_age_seconds));
+            }
+        }
         self.wal.check()
     }
 
@@ -89,7 +118,7 @@ impl Default for RetentionSettings {
     fn default() -> Self {
         const DAY: u64 = 24 * 60 * 60;
         let days = |days: u64| Retention { max_age_seconds: days * DAY, max_bytes: 0 };
-        Self { metrics: days(395), logs: days(30), traces: days(14) }
+        Self { metrics: days(395), logs: days(30), traces: days(14), selectors: Vec::new() }
     }
 }
 

@@ -9,6 +9,7 @@ mod variables;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use signalbox_lang::promql;
 use signalbox_model::{Error, Result};
 
 use crate::cli::Flags;
@@ -91,6 +92,15 @@ impl Config {
     /// # Errors
     /// What is wrong, for people.
     pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let mut config = Self::read(text, environment)?;
+        for (number, rule) in config.store.retention.selectors.iter_mut().enumerate() {
+            let parsed = promql::parse_matchers(&rule.selector);
+            rule.matchers = parsed.map_err(|error| format!("store.retention.selectors[{number}].selector: {}", error.message()))?;
+        }
+        Ok(config)
+    }
+
+    fn read(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let is_blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
         if is_blank {
             return Ok(Self::default());

@@ -84,3 +84,12 @@ fn no_mutant_of_a_configuration_makes_it_panic() {
         ["  - ", ": ", "\n", "${", "}", "$${", "*a", "&a ", "<<: ", "---\n", "\"", "'", "|", "[", "{", "#", "\u{e9}", "99999999999999999999", "-1", "~"];
     signalbox_testkit::mutate::texts(&seeds, &pieces, 400, |text| drop(parse(text)));
 }
+
+#[test]
+fn selectors_of_the_retention_are_parsed_and_refused_by_name() {
+    let text = "store:\n  retention:\n    selectors:\n      - selector: '{job=\"canary\"}'\n        max_age_seconds: 3600\n";
+    let rules = parse(text).unwrap().store.retention.selectors;
+    assert_eq!(rules[0].matchers, [signalbox_model::Matcher::equal("job", "canary")]);
+    let broken = complaint(&text.replace("canary\"}", "canary"));
+    assert!(broken.contains("store.retention.selectors[0].selector"), "{broken}");
+}

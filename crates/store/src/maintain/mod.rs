@@ -5,6 +5,7 @@ pub(crate) mod gauges;
 mod purge;
 pub(crate) mod quarantine;
 pub(crate) mod retain;
+mod retain_selected;
 mod stoppable;
 pub(crate) mod worker;
 
@@ -38,6 +39,8 @@ pub(crate) struct Maintainer {
     pub(crate) compact_all: AtomicBool,
     /// Segments that a second look found whole.
     pub(crate) pardoned: Mutex<HashSet<SegmentId>>,
+    /// Old segments in which a rule of the retention, by number, has been looked up.
+    pub(crate) looked_up: Mutex<HashSet<(SegmentId, usize)>>,
     /// Whether the next round purges everything that is deleted, however young the deletion.
     pub(crate) is_purge_due: AtomicBool,
 }
@@ -51,6 +54,7 @@ impl Maintainer {
         self.publisher.settle().await?;
         self.quarantine_damaged().await?;
         self.retain().await?;
+        self.retain_selected().await?;
         let compacted = match self.compact(self.compact_all.swap(false, Ordering::AcqRel)).await {
             Ok(()) => self.purge().await,
             failed => failed,

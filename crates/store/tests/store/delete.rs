@@ -258,3 +258,50 @@ fn no_power_loss_brings_back_what_was_deleted_or_takes_more() {
     }
     assert!(states >= 500, "only {states} states");
 }
+
+/// Retention by selector: `api` is kept for a day, the rest for a month.
+#[test]
+fn series_of_a_selector_go_earlier_than_the_rest() {
+    use signalbox_store::settings::SelectorRetention;
+
+    use crate::ledger::T0_MS;
+    use crate::world::DAY_MS;
+
+    let mut world = World::new(SimDisk::default(), CatalogState::default());
+    let rule = SelectorRetention { selector: String::new(), max_age_seconds: 24 * 3600, matchers: vec![Matcher::equal("job", "api")] };
+    world.settings.retention.selectors = vec![rule];
+    let store = world.open().unwrap();
+    append(&store, T0_MS);
+    block_on(store.flush()).unwrap();
+    // A day later, so that the two are never merged.
+    world.step(DAY_MS);
+    append(&store, T0_MS + DAY_MS);
+    block_on(store.flush()).unwrap();
+    let all = all_of(&[T0_MS, T0_MS + DAY_MS]);
+    block_on(store.maintain()).unwrap();
+    assert_eq!(shown(&store), all, "not yet");
+    world.step(DAY_MS + 1);
+    block_on(store.maintain()).unwrap();
+    let want = without(all, &["api"], T0_MS..=T0_MS);
+    assert_eq!(shown(&store), want);
+    block_on(store.maintain()).unwrap();
+    drop(store);
+    assert_eq!(world.catalog.memory.state().deletions, [], "purged in the same round");
+    let store = world.open().unwrap();
+    assert_eq!(shown(&store), want);
+    world.step(3 * DAY_MS);
+    block_on(store.maintain()).unwrap();
+    assert_eq!(shown(&store), without(want, &["api"], 0..=i64::MAX));
+}
+
+#[test]
+fn rules_of_the_retention_that_make_no_sense_are_refused() {
+    use signalbox_store::settings::SelectorRetention;
+
+    let api = vec![Matcher::equal("job", "api")];
+    for (max_age_seconds, matchers) in [(0, api.clone()), (3600, Vec::new()), (3600, vec![Matcher::equal("job", "")]), (u64::MAX, api)] {
+        let mut settings = Settings::small();
+        settings.retention.selectors = vec![SelectorRetention { selector: String::new(), max_age_seconds, matchers }];
+        assert!(settings.check().unwrap_err().message().contains("store.retention.selectors[0]"), "{max_age_seconds}");
+    }
+}

@@ -129,6 +129,14 @@ impl MetricSegment {
         mask.is_empty() || !mask.hides_all(ordinal, rows.first_ms.max(range.start_ms()), rows.last_ms.min(range.end_ms()))
     }
 
+    /// Whether it shows rows of series that match.
+    pub(crate) fn has_series(&self, matchers: &[Matcher]) -> Result<bool> {
+        let index = self.index()?;
+        let mask = self.mask(&index)?;
+        let found = select(matchers, index.as_ref(), &mut |matcher| judge(matcher, index.as_ref()).into());
+        Ok(found.iter().any(|ordinal| self.shows(&index, &mask, ordinal, TimeRange::ALL)))
+    }
+
     /// Whether rows may be hidden: those of series that have some in the range of a deletion.
     pub(crate) fn has_deleted_rows(&self) -> Result<bool> {
         if self.deletions.is_empty() {
