@@ -34,6 +34,9 @@ pub(super) struct Floats<'a> {
     pub(super) times_id: u64,
 }
 
+/// Times, and the number that says which series share them.
+type NumberedTimes = (u64, Arc<[i64]>);
+
 /// Puts together series of one view and one range.
 #[derive(Debug)]
 pub(super) struct Assembler<'a> {
@@ -42,7 +45,7 @@ pub(super) struct Assembler<'a> {
     pieces: Vec<SamplePiece>,
     sources: Vec<Source>,
     /// Times of several sources, or of the head, by where they come from, each with its number.
-    shared: HashMap<Box<[Source]>, (u64, Arc<[i64]>)>,
+    shared: HashMap<Box<[Source]>, NumberedTimes>,
     shared_bytes: usize,
     next_id: u64,
     times: Arc<[i64]>,

@@ -98,7 +98,9 @@ fn a_view_shows_what_was_there_when_it_was_taken() {
         let series: Vec<u32> = (0..1100).collect();
         append(&head, &series, &series.iter().map(|at| (*at, 0, f64::from(*at), 0)).collect::<Vec<_>>());
         let picked = [0, 3, 1023, 1024, 1099];
-        let mut views: Vec<(HeadView, Vec<Vec<(i64, u64, i64)>>)> = Vec::new();
+        // A view and what it answered when it was taken: of each picked series its rows.
+        type Rows = Vec<(i64, u64, i64)>;
+        let mut views: Vec<(HeadView, Vec<Rows>)> = Vec::new();
         for _ in 0..40 {
             let mut samples = Vec::new();
             for _ in 0..random() % 9 {
