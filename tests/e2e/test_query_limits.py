@@ -17,6 +17,25 @@ def abandoned(server):
     return int(found[1]) if found else 0
 
 
+def occupied(server, parameters):
+    """A connection whose query has the one place. The place of the query before it may be free only after its answer."""
+    host, port = server.addresses["http"].rsplit(":", 1)
+
+    def attempt():
+        client = socket.create_connection((host, int(port)))
+        client.sendall(f"GET /api/v1/query_range?{urllib.parse.urlencode(parameters)} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        client.settimeout(1)
+        try:
+            answer = client.recv(64)
+        except TimeoutError:
+            return client
+        client.close()
+        assert b" 503 " in answer, answer
+        return None
+
+    return until(attempt, "a place for the query")
+
+
 def test_a_query_stops_when_its_client_goes(servers):
     server = servers(config={"telemetry": {"self_watch": False}, "query": {"concurrent_max": 1, "waiting_max": 0}}).start()
     now = int(time.time())
@@ -24,10 +43,7 @@ def test_a_query_stops_when_its_client_goes(servers):
     assert remote_write.post(server.http, remote_write.v1([({"__name__": "up", "job": "a"}, samples)])).status_code in (200, 204)
     assert server.query("count_over_time(up[3h])", now)
 
-    host, port = server.addresses["http"].rsplit(":", 1)
-    with socket.create_connection((host, int(port))) as client:
-        query = urllib.parse.urlencode({"query": ENDLESS, "start": now - 3_600, "end": now, "step": 15})
-        client.sendall(f"GET /api/v1/query_range?{query} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    with occupied(server, {"query": ENDLESS, "start": now - 3_600, "end": now, "step": 15}):
 
         def is_full():
             answer = server.get("/api/v1/query", params={"query": "1"})
