@@ -7,7 +7,7 @@ use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Resu
 
 use crate::cardinality::{Cardinality, CardinalityRequest};
 use crate::format::Segment;
-use crate::read::metrics::MetricView;
+use crate::read::metrics::{MetricView, Values};
 use crate::read::rows::RowView;
 use crate::scan::{ScanPart, ScanRequest};
 use crate::tenants::TenantStore;
@@ -73,7 +73,16 @@ impl Snapshot {
     /// # Errors
     /// Of the disk, and the first error of `visit`.
     pub fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
-        self.metrics.read(series, range, visit)
+        self.metrics.read(series, range, Values::Exact, visit)
+    }
+
+    /// As [`Snapshot::read`], for whoever asks only when there are samples and which are staleness markers: a value that is no
+    /// marker may be shown as another one. Where no marker can be, values are not decoded.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub fn read_presence(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        self.metrics.read(series, range, Values::Presence, visit)
     }
 
     /// Names of labels of the series that match one of the sets of matchers (all series if there is no set), sorted.

@@ -3,6 +3,7 @@
 use std::cell::{Cell as Counter, RefCell};
 use std::mem::size_of;
 
+use signalbox_lang::promql::RangeEdges;
 use signalbox_lang::text::quote;
 use signalbox_model::{Error, ErrorKind, Matcher, Result, TimeRange};
 use signalbox_store::{SeriesHandle, SeriesSamples, Snapshot};
@@ -59,7 +60,26 @@ const ROW_BYTES: u64 = 128;
 /// Bytes of one native histogram with some twenty buckets: a rough guess is enough for a bound.
 pub(super) const HISTOGRAM_BYTES: u64 = 512;
 
+/// What of samples a use needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Values,
+    /// Their times, and which are staleness markers.
+    Presence,
+}
+
 impl Evaluator<'_> {
+    /// As [`Self::stream`], for a use to which values are all the same: they may be others.
+    pub(super) fn stream_presence(&self, plan: &Plan, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
+        match &plan.node {
+            Node::Select(select) if select.edges != RangeEdges::Smoothed => {
+                self.leash.check()?;
+                ops::select::stream_taking(self, select, frame, ops::select::Take::Presence, sink)
+            }
+            _ => self.stream(plan, frame, sink),
+        }
+    }
+
     /// The rows of an instant vector, in the order of the vector. Rows without a value at any step do not appear.
     ///
     /// # Errors
@@ -136,11 +156,22 @@ impl Evaluator<'_> {
 
     /// Reads the samples of all series that match, in a closed range of milliseconds; staleness markers are among them.
     pub(super) fn scan(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        self.scan_for(Wanted::Values, matchers, range_ms, visit)
+    }
+
+    /// As [`Self::scan`], for a use that may not need the values.
+    pub(super) fn scan_for(
+        &self,
+        wanted: Wanted,
+        matchers: &[Matcher],
+        range_ms: (i64, i64),
+        visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>,
+    ) -> Result<()> {
         if range_ms.0 > range_ms.1 {
             return Ok(());
         }
         match self.reads.reading(matchers, range_ms) {
-            Reading::Alone => self.read(matchers, range_ms, visit),
+            Reading::Alone => self.read(wanted, matchers, range_ms, visit),
             Reading::Keep(wider_ms) => self.read_and_keep(matchers, wider_ms, visit),
             Reading::Kept(kept, is_last) => {
                 for kept in kept.iter() {
@@ -158,7 +189,7 @@ impl Evaluator<'_> {
     /// Reads for this use and for those to come, unless what is kept would take more than half of the memory of the query.
     fn read_and_keep(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
         let (mut kept, mut bytes) = (Some(Vec::new()), 0);
-        self.read(matchers, range_ms, &mut |series, samples| {
+        self.read(Wanted::Values, matchers, range_ms, &mut |series, samples| {
             if let Some(all) = &mut kept {
                 let added = sample_bytes(&samples);
                 if self.held_bytes.get() + added > self.limits.memory_bytes_max / 2 {
@@ -178,7 +209,13 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn read(&self, matchers: &[Matcher], range_ms: (i64, i64), visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+    fn read(
+        &self,
+        wanted: Wanted,
+        matchers: &[Matcher],
+        range_ms: (i64, i64),
+        visit: &mut dyn FnMut(&SeriesHandle, SeriesSamples<'_>) -> Result<()>,
+    ) -> Result<()> {
         let range = TimeRange::from_ms(range_ms.0, range_ms.1);
         let series = self.snapshot.select(matchers, range, self.limits.series_max).map_err(|error| match error.kind() {
             ErrorKind::Limit => {
@@ -187,7 +224,7 @@ impl Evaluator<'_> {
             _ => error,
         })?;
         let before = self.samples_read.get();
-        let result = self.snapshot.read(&series, range, &mut |position, samples| {
+        let mut counted = |position: usize, samples: SeriesSamples<'_>| {
             self.leash.check()?;
             let read = samples.ts_ms.len() as u64 + samples.histograms.len() as u64 * (HISTOGRAM_BYTES / 16);
             self.samples_read.set(self.samples_read.get() + read);
@@ -200,7 +237,11 @@ impl Evaluator<'_> {
                 )));
             }
             visit(&series[position], samples)
-        });
+        };
+        let result = match wanted {
+            Wanted::Values => self.snapshot.read(&series, range, &mut counted),
+            Wanted::Presence => self.snapshot.read_presence(&series, range, &mut counted),
+        };
         let read = self.samples_read.get() - before;
         let mut costliest = self.costliest.borrow_mut();
         if read > costliest.1 {

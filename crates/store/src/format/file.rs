@@ -213,6 +213,48 @@ impl ChunkReader for SegmentFile {
     }
 }
 
+/// A range of a segment that was read and verified at once.
+pub(crate) struct Window {
+    offset: u64,
+    bytes: Bytes,
+}
+
+impl Window {
+    /// # Errors
+    /// As [`SegmentFile::read`].
+    pub(crate) fn read(file: &SegmentFile, offset: u64, len: u64) -> Result<Self> {
+        Ok(Self { offset, bytes: file.read(offset, len)? })
+    }
+
+    fn behind(&self, start: u64) -> parquet::errors::Result<Bytes> {
+        let from = start.checked_sub(self.offset).filter(|from| *from <= self.bytes.len() as u64);
+        let from = from.ok_or_else(|| ParquetError::EOF(format!("offset {start} is outside of what was read")))?;
+        Ok(self.bytes.slice(from as usize..))
+    }
+}
+
+impl Length for Window {
+    fn len(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Window {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(bytes::Buf::reader(self.behind(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let bytes = self.behind(start)?;
+        if length > bytes.len() {
+            return Err(ParquetError::EOF(format!("{length} bytes at {start} are not all of what was read")));
+        }
+        Ok(bytes.slice(..length))
+    }
+}
+
 /// Reads a segment from an offset on.
 pub(crate) struct SegmentRead {
     file: SegmentFile,

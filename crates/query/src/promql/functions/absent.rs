@@ -9,7 +9,7 @@ use crate::promql::row::{Bitmap, Row, Steps};
 
 pub(super) fn stream(evaluator: &Evaluator<'_>, call: &FunctionCall, frame: &Frame, sink: &mut Sink<'_>) -> Result<()> {
     let mut present = Bitmap::with_steps(frame.steps);
-    evaluator.stream(&call.args[0], frame, &mut |row| {
+    evaluator.stream_presence(&call.args[0], frame, &mut |row| {
         (0..frame.steps).filter(|step| row.steps.has(*step)).for_each(|step| present.set(step));
         Ok(())
     })?;

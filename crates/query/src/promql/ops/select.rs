@@ -8,7 +8,7 @@ use signalbox_model::Result;
 use signalbox_model::batch::is_stale_nan;
 use signalbox_store::SeriesSamples;
 
-use crate::promql::eval::{Evaluator, Sink};
+use crate::promql::eval::{Evaluator, Sink, Wanted};
 use crate::promql::frame::Frame;
 use crate::promql::plan::{Place, Select};
 use crate::promql::resets::told;
@@ -18,6 +18,8 @@ use crate::promql::row::{Row, Steps};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::promql) enum Take {
     Value,
+    /// That it is there: 1 for floats; histograms stay what they are.
+    Presence,
     /// Its time in seconds.
     Time,
     /// As [`Self::Time`] of floats; histograms stay what they are.
@@ -37,7 +39,8 @@ pub(in crate::promql) fn stream_taking(evaluator: &Evaluator<'_>, select: &Selec
     let lookback_ms = evaluator.lookback_ms;
     let first_ms = select.place.of(frame.start_ms).saturating_sub(lookback_ms).saturating_add(1);
     let mut row = Row::default();
-    evaluator.scan(&select.matchers, (first_ms, select.place.of(frame.last_ms())), &mut |series, samples| {
+    let wanted = if take == Take::Value { Wanted::Values } else { Wanted::Presence };
+    evaluator.scan_for(wanted, &select.matchers, (first_ms, select.place.of(frame.last_ms())), &mut |series, samples| {
         row.steps.reset(frame.steps);
         let told = select.tells_resets.then(|| told(samples.histograms));
         let samples = SeriesSamples { histograms: told.as_deref().unwrap_or(samples.histograms), ..samples };
@@ -74,7 +77,7 @@ fn fill(samples: &SeriesSamples<'_>, frame: &Frame, place: Place, lookback_ms: i
                     continue;
                 }
                 match take {
-                    Take::Value | Take::TimeOfFloat => steps.set_histogram(step, Arc::clone(&point.histogram)),
+                    Take::Value | Take::Presence | Take::TimeOfFloat => steps.set_histogram(step, Arc::clone(&point.histogram)),
                     Take::Time => steps.set(step, point.ts_ms as f64 / 1000.0),
                     Take::StartTime => steps.set(step, point.start_ms as f64 / 1000.0),
                 }
@@ -86,6 +89,7 @@ fn fill(samples: &SeriesSamples<'_>, frame: &Frame, place: Place, lookback_ms: i
                 }
                 match take {
                     Take::Value => steps.set(step, value),
+                    Take::Presence => steps.set(step, 1.0),
                     Take::Time | Take::TimeOfFloat => steps.set(step, times[index] as f64 / 1000.0),
                     Take::StartTime => steps.set(step, samples.start_ms.get(index).copied().unwrap_or(0) as f64 / 1000.0),
                 }

@@ -11,7 +11,7 @@ use signalbox_model::{Error, ErrorKind, Exemplar, Matcher, Result, Table, TimeRa
 use super::blocks::Blocks;
 use super::index::{BLOB, Index, SeriesRows};
 use super::mask::Mask;
-use super::units::{Opened, POINT_ROWS, VALUE_ROWS};
+use super::units::{LeaderTimes, Opened, POINT_ROWS, Room, VALUE_ROWS};
 use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment};
 use crate::read::metrics::cache::{Key, Kind, PageCache};
@@ -286,10 +286,14 @@ pub(crate) struct Cursor<'a> {
     /// The times that were read last: by leader and range.
     timed: Option<((u32, TimeRange), Arc<Timed>)>,
     times: Last<i64>,
+    /// The shared times of the row group that was read last.
+    leader_times: Option<(usize, Arc<LeaderTimes>)>,
     values: Last<f64>,
     starts: Last<i64>,
     histograms: Last<HistogramPoint>,
     exemplars: Last<Exemplar>,
+    room: Room,
+    skips_values: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -297,7 +301,14 @@ impl<'a> Cursor<'a> {
         let (opened, index) = (segment.opened()?, segment.index()?);
         let mask = segment.mask(&index)?;
         let blocks = opened.blocks();
-        Ok(Self { segment, opened, blocks, index, mask, reading, timed: None, times: None, values: None, starts: None, histograms: None, exemplars: None })
+        let (timed, times, leader_times, room) = (None, None, None, Room::default());
+        let (values, starts, histograms, exemplars) = (None, None, None, None);
+        Ok(Self { segment, opened, blocks, index, mask, reading, timed, times, leader_times, values, starts, histograms, exemplars, room, skips_values: false })
+    }
+
+    /// From now on shows some number for values among which no staleness marker can be.
+    pub(crate) fn skip_values(&mut self) {
+        self.skips_values = true;
     }
 
     /// The samples of a series in a range, `None` if there is none.
@@ -325,12 +336,18 @@ impl<'a> Cursor<'a> {
         }
         let first = u64::from(rows.first_row);
         let wanted = first + from as u64..first + to as u64;
-        let values = collect(&self.opened, wanted.clone(), VALUE_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Values, (group, at), &mut self.values, &|| self.opened.values(&self.blocks, group, at))
-        })?;
+        let values = if self.skips_values && self.opened.are_decimals(wanted.clone()) {
+            Piece::Own(vec![0.0; to - from])
+        } else {
+            collect(&self.opened, wanted.clone(), VALUE_ROWS, &mut |group, at| {
+                let decode = &mut |values: &mut Vec<f64>| self.opened.values(&self.blocks, group, at, &mut self.room, values);
+                unit(self.segment, self.reading, Kind::Values, (group, at), &mut self.values, decode)
+            })?
+        };
         let start_ms = if rows.has_start {
             collect(&self.opened, wanted, VALUE_ROWS, &mut |group, at| {
-                unit(self.segment, self.reading, Kind::Starts, (group, at), &mut self.starts, &|| self.opened.start_times(&self.blocks, group, at))
+                let decode = &mut |starts: &mut Vec<i64>| self.opened.start_times(&self.blocks, group, at, &mut self.room, starts);
+                unit(self.segment, self.reading, Kind::Starts, (group, at), &mut self.starts, decode)
             })?
         } else {
             Piece::Own(Vec::new())
@@ -340,14 +357,46 @@ impl<'a> Cursor<'a> {
 
     fn read_times(&mut self, leader: u32, rows: SeriesRows, range: TimeRange) -> Result<Arc<Timed>> {
         let first = u64::from(self.index.rows(leader).copied().unwrap_or(rows).first_row);
-        let times = collect(&self.opened, first..first + u64::from(rows.rows), usize::MAX, &mut |group, _| {
-            unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(&self.blocks, group))
-        })?;
+        let times = self.times_of_rows(first..first + u64::from(rows.rows))?;
         let from = times.partition_point(|ts| *ts < range.start_ms());
         let to = times.partition_point(|ts| *ts <= range.end_ms());
         let timed = Arc::new(Timed { times, inside: from..to });
         self.timed = Some(((leader, range), Arc::clone(&timed)));
         Ok(timed)
+    }
+
+    /// The times of rows; with a shared reading, rows of a series that leads.
+    fn times_of_rows(&mut self, rows: Range<u64>) -> Result<Piece<i64>> {
+        if self.reading == Reading::Sequential {
+            return collect(&self.opened, rows, usize::MAX, &mut |group, _| {
+                let decode = &mut |times: &mut Vec<i64>| self.opened.times(&self.blocks, group, times);
+                unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, decode)
+            });
+        }
+        let corrupt = || Error::corrupt("cannot read a segment: its index points outside");
+        let (mut row, mut own) = (rows.start, Vec::new());
+        while row < rows.end {
+            let (group, in_group, _) = self.opened.place(row).ok_or_else(corrupt)?;
+            let shared = self.leader_times(group)?;
+            let place = shared.place(in_group, (rows.end - row) as usize).ok_or_else(corrupt)?;
+            row += place.len() as u64;
+            if own.is_empty() && row == rows.end {
+                return Ok(Piece::Shared(Arc::clone(&shared.times), place));
+            }
+            own.extend_from_slice(shared.times.get(place).ok_or_else(corrupt)?);
+        }
+        Ok(Piece::Own(own))
+    }
+
+    fn leader_times(&mut self, group: usize) -> Result<Arc<LeaderTimes>> {
+        if let Some((_, times)) = self.leader_times.as_ref().filter(|(last, _)| *last == group) {
+            return Ok(Arc::clone(times));
+        }
+        let key = Key::Unit { segment: self.segment.key(), kind: Kind::Times, group: group as u32, unit: 0 };
+        let load = || self.opened.leader_times(&self.blocks, group, &self.index).map(|times| (times.bytes(), times)).map(|(bytes, times)| (times, bytes));
+        let times = self.segment.file.cache.get(key, load)?;
+        self.leader_times = Some((group, Arc::clone(&times)));
+        Ok(times)
     }
 
     /// The histograms of a series in a range.
@@ -370,28 +419,28 @@ impl<'a> Cursor<'a> {
 
     /// The times of all rows of a series, hidden ones too.
     fn times_of(&mut self, ordinal: u32) -> Result<Vec<i64>> {
-        let Some(rows) = self.index.rows(ordinal).copied() else { return Ok(Vec::new()) };
-        let rows = u64::from(rows.first_row)..u64::from(rows.first_row) + u64::from(rows.rows);
+        let Some(own) = self.index.rows(ordinal).copied() else { return Ok(Vec::new()) };
+        let rows = u64::from(own.first_row)..u64::from(own.first_row) + u64::from(own.rows);
         let times = match self.segment.record().table {
             Table::Histograms => self.read_histograms(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
             Table::Exemplars => self.read_exemplars(rows).map(|points| points.iter().map(|point| point.ts_ms).collect()),
-            _ => collect(&self.opened, rows, usize::MAX, &mut |group, _| {
-                unit(self.segment, self.reading, Kind::Times, (group, 0), &mut self.times, &|| self.opened.times(&self.blocks, group))
-            })
-            .map(|times| times.to_vec()),
+            _ => {
+                let first = u64::from(self.index.rows(own.leader).unwrap_or(&own).first_row);
+                self.times_of_rows(first..first + u64::from(own.rows)).map(|times| times.to_vec())
+            }
         };
         self.segment.note(times)
     }
 
     fn read_histograms(&mut self, rows: Range<u64>) -> Result<Piece<HistogramPoint>> {
         collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Histograms, (group, at), &mut self.histograms, &|| self.opened.histograms(group, at))
+            unit(self.segment, self.reading, Kind::Histograms, (group, at), &mut self.histograms, &mut |points| self.opened.histograms(group, at, points))
         })
     }
 
     fn read_exemplars(&mut self, rows: Range<u64>) -> Result<Piece<Exemplar>> {
         collect(&self.opened, rows, POINT_ROWS, &mut |group, at| {
-            unit(self.segment, self.reading, Kind::Exemplars, (group, at), &mut self.exemplars, &|| self.opened.exemplars(group, at))
+            unit(self.segment, self.reading, Kind::Exemplars, (group, at), &mut self.exemplars, &mut |points| self.opened.exemplars(group, at, points))
         })
     }
 
@@ -412,18 +461,30 @@ fn unit<T: Send + Sync + 'static>(
     kind: Kind,
     place: (usize, usize),
     last: &mut Last<T>,
-    decode: &dyn Fn() -> Result<Vec<T>>,
+    decode: &mut dyn FnMut(&mut Vec<T>) -> Result<()>,
 ) -> Result<Arc<Vec<T>>> {
     if let Some((_, unit)) = last.as_ref().filter(|(last, _)| *last == place) {
         return Ok(Arc::clone(unit));
     }
-    // A histogram holds its buckets elsewhere.
-    let row_bytes = if matches!(kind, Kind::Histograms | Kind::Exemplars) { 600 } else { size_of::<T>() };
-    let decoded = match reading {
-        Reading::Sequential => Arc::new(decode()?),
-        Reading::Shared => {
-            let key = Key::Unit { segment: segment.key(), kind, group: place.0 as u32, unit: place.1 as u32 };
-            segment.file.cache.get(key, || decode().map(|rows| (rows.len() * row_bytes + 64, rows)).map(|(bytes, rows)| (rows, bytes)))?
+    let cache = &segment.file.cache;
+    let key = Key::Unit { segment: segment.key(), kind, group: place.0 as u32, unit: place.1 as u32 };
+    let cached = if reading == Reading::Shared { cache.find(&key) } else { None };
+    let decoded = match cached {
+        Some(cached) => cached,
+        None => {
+            // What is not kept goes where the last unit was, if nobody holds that.
+            let is_kept = reading == Reading::Shared && cache.is_wanted(&key);
+            let spare = last.take().filter(|_| !is_kept).and_then(|(_, unit)| Arc::try_unwrap(unit).ok());
+            let mut rows = spare.unwrap_or_default();
+            rows.clear();
+            decode(&mut rows)?;
+            let rows = Arc::new(rows);
+            if is_kept {
+                // A histogram holds its buckets elsewhere.
+                let row_bytes = if matches!(kind, Kind::Histograms | Kind::Exemplars) { 600 } else { size_of::<T>() };
+                cache.insert(key, &rows, rows.len() * row_bytes + 64);
+            }
+            rows
         }
     };
     *last = Some((place, Arc::clone(&decoded)));

@@ -16,8 +16,8 @@ use signalbox_testkit::SimDisk;
 
 use super::*;
 use crate::format::{FrameRange, SegmentId};
-use crate::read::metrics::MetricView;
 use crate::read::metrics::cache::PageCache;
+use crate::read::metrics::{MetricView, Values};
 use crate::scan::ScanRequest;
 use crate::write::head::metrics::MetricHead;
 
@@ -155,7 +155,7 @@ impl World {
         assert!(found.windows(2).all(|pair| pair[0].labels < pair[1].labels), "{hint}: order of series");
         let mut floats: BTreeMap<Labels, Vec<(i64, u64, i64)>> = BTreeMap::new();
         let mut histograms: BTreeMap<Labels, Vec<(i64, Histogram)>> = BTreeMap::new();
-        view.read(&found, range, &mut |position, samples| {
+        view.read(&found, range, Values::Exact, &mut |position, samples| {
             let labels = &found[position].labels;
             assert!(samples.start_ms.is_empty() || samples.start_ms.len() == samples.ts_ms.len());
             let start = |at: usize| samples.start_ms.get(at).copied().unwrap_or(0);
@@ -340,6 +340,38 @@ fn labels_name(json: &str) -> String {
 
 /// A series longer than a row group and others around it, so that series cross pages and row groups.
 #[test]
+fn presence_shows_times_and_markers_and_decodes_only_where_markers_may_be() {
+    let stale = f64::from_bits(STALE_NAN_BITS);
+    let mut world = World::new(1 << 20);
+    world.append(&[(1, 10, 1.5, 0), (1, 20, 2.5, 0), (2, 10, 7.0, 0)], &[], &[]);
+    world.flush();
+    world.append(&[(1, 30, 3.5, 0), (1, 40, stale, 0)], &[], &[]);
+    world.flush();
+    world.append(&[(1, 50, 4.5, 0)], &[], &[]);
+    let view = world.view();
+    let series = view.select(&[], TimeRange::ALL, 10).unwrap();
+    let read = |wanted: Values| {
+        let mut found = BTreeMap::new();
+        let mut visit = |position: usize, samples: crate::snapshot::SeriesSamples<'_>| {
+            let values: Vec<u64> = samples.values.iter().map(|value| value.to_bits()).collect();
+            found.insert(series[position].labels.get("n").unwrap_or_default().to_owned(), (samples.ts_ms.to_vec(), values));
+            Ok(())
+        };
+        view.read(&series, TimeRange::ALL, wanted, &mut visit).unwrap();
+        found
+    };
+    let want = |first: [f64; 3]| {
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>();
+        let one = (vec![10, 20, 30, 40, 50], bits(&[first[0], first[1], 3.5, stale, 4.5]));
+        BTreeMap::from([("1".to_owned(), one), ("2".to_owned(), (vec![10], bits(&first[2..])))])
+    };
+    for _ in 0..3 {
+        assert_eq!(read(Values::Presence), want([0.0; 3]), "no double, so no marker: not decoded");
+        assert_eq!(read(Values::Exact), want([1.5, 2.5, 7.0]));
+    }
+}
+
+#[test]
 fn series_may_cross_pages_and_row_groups() {
     let mut world = World::new(64 << 20);
     let long: Vec<(u32, i64, f64, i64)> = (0..1_200_000i64).map(|at| (7, at * 10, (at % 1000) as f64 / 10.0, if at < 600_000 { 0 } else { 3 })).collect();
@@ -380,7 +412,7 @@ fn damage_anywhere_is_noticed_or_harmless() {
             let scanned = reopened.index().and_then(|_| {
                 let found = view.select(&[], TimeRange::ALL, usize::MAX)?;
                 let mut rows = 0;
-                view.read(&found, TimeRange::ALL, &mut |_, samples| {
+                view.read(&found, TimeRange::ALL, Values::Exact, &mut |_, samples| {
                     rows += samples.ts_ms.len() + samples.histograms.len();
                     Ok(())
                 })?;
@@ -426,7 +458,7 @@ fn readers_miss_nothing_while_heads_become_segments() {
         let found = view.select(&[], TimeRange::ALL, usize::MAX).unwrap();
         assert!(before < 0 || found.len() == 20);
         let mut visited = 0;
-        view.read(&found, TimeRange::ALL, &mut |_, samples| {
+        view.read(&found, TimeRange::ALL, Values::Exact, &mut |_, samples| {
             visited += 1;
             assert!(samples.ts_ms.iter().copied().eq(0..samples.ts_ms.len() as i64), "{:?}", samples.ts_ms);
             assert!(samples.ts_ms.len() as i64 > before, "{} of {before} samples", samples.ts_ms.len());

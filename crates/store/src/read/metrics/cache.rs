@@ -3,9 +3,14 @@
 //! Two generations: what is used moves to the young one, and when that holds half of the bound it becomes the old one, whose
 //! content goes. A page that is read in every refresh of a dashboard stays, one scan of everything does not need a list of
 //! recency, and both operations are one look-up.
+//!
+//! Pages come in when they are read for the second time within a while. Most are read once, and the memory that would hold them
+//! costs more than their decoding: the system clears it first.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -40,6 +45,9 @@ pub(crate) enum Kind {
     Exemplars,
 }
 
+/// Keys that are remembered as read once, in each of two generations, 8 bytes each: pages of values of some 4 GiB.
+const ONCE_MAX: usize = 16 << 10;
+
 type Entry = (Arc<dyn Any + Send + Sync>, usize);
 
 /// A cache of decoded pages and indexes, one a store.
@@ -47,6 +55,29 @@ type Entry = (Arc<dyn Any + Send + Sync>, usize);
 pub(crate) struct PageCache {
     bytes_max: usize,
     generations: Mutex<Generations>,
+    once: Mutex<Once>,
+    hasher: RandomState,
+}
+
+/// Hashes of the keys that were read once.
+#[derive(Debug, Default)]
+struct Once {
+    young: HashSet<u64>,
+    old: HashSet<u64>,
+}
+
+impl Once {
+    /// Whether a key was here before; it is from now on.
+    fn note(&mut self, key: u64) -> bool {
+        if self.young.contains(&key) {
+            return true;
+        }
+        if self.young.len() == ONCE_MAX {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key);
+        self.old.contains(&key)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +91,7 @@ struct Generations {
 impl PageCache {
     /// An empty cache of at most so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, generations: Mutex::default() }
+        Self { bytes_max, generations: Mutex::default(), once: Mutex::default(), hasher: RandomState::new() }
     }
 
     /// What is cached under a key, else what `load` makes together with its bytes. Two threads may load the same at once.
@@ -68,15 +99,28 @@ impl PageCache {
     /// # Errors
     /// Of `load`.
     pub(crate) fn get<T: Any + Send + Sync>(&self, key: Key, load: impl FnOnce() -> Result<(T, usize)>) -> Result<Arc<T>> {
-        if let Some(found) = self.generations.lock().find(&key, self.bytes_max)
-            && let Ok(found) = found.downcast::<T>()
-        {
+        if let Some(found) = self.find(&key) {
             return Ok(found);
         }
         let (loaded, bytes) = load()?;
         let loaded = Arc::new(loaded);
-        self.generations.lock().insert(key, (Arc::clone(&loaded) as Arc<dyn Any + Send + Sync>, bytes), self.bytes_max);
+        self.insert(key, &loaded, bytes);
         Ok(loaded)
+    }
+
+    /// What is cached under a key.
+    pub(crate) fn find<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
+        self.generations.lock().find(key, self.bytes_max)?.downcast::<T>().ok()
+    }
+
+    /// Whether what was not found under a key was asked for before, not long ago, and so is worth to be kept.
+    pub(crate) fn is_wanted(&self, key: &Key) -> bool {
+        self.once.lock().note(self.hasher.hash_one(key))
+    }
+
+    /// Keeps what was loaded.
+    pub(crate) fn insert<T: Any + Send + Sync>(&self, key: Key, loaded: &Arc<T>, bytes: usize) {
+        self.generations.lock().insert(key, (Arc::clone(loaded) as Arc<dyn Any + Send + Sync>, bytes), self.bytes_max);
     }
 
     /// Bytes that are cached.
@@ -133,5 +177,22 @@ mod tests {
         assert_eq!(*cache.get(key(1), || Ok((4321u32, 100))).unwrap(), 4321, "long gone");
         cache.get(key(500), || Ok((1u32, 501))).unwrap();
         assert!(cache.bytes() <= 1000);
+    }
+
+    #[test]
+    fn a_page_is_wanted_when_it_was_asked_for_before_and_not_too_long_ago() {
+        let cache = PageCache::new(1000);
+        let key = |unit| Key::Unit { segment: 1, kind: Kind::Values, group: 0, unit };
+        assert!(!cache.is_wanted(&key(0)) && cache.is_wanted(&key(0)));
+        for unit in 1..=ONCE_MAX as u32 {
+            assert!(!cache.is_wanted(&key(unit)));
+        }
+        assert!(cache.is_wanted(&key(0)), "one generation later");
+        for unit in 0..2 * ONCE_MAX as u32 {
+            cache.is_wanted(&key(1_000_000 + unit));
+        }
+        assert!(!cache.is_wanted(&key(0)), "two later");
+        let once = cache.once.lock();
+        assert!(once.young.len() <= ONCE_MAX && once.old.len() <= ONCE_MAX);
     }
 }

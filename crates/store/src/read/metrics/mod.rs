@@ -10,4 +10,4 @@ pub(crate) mod run;
 mod scan;
 mod view;
 
-pub(crate) use view::MetricView;
+pub(crate) use view::{MetricView, Values};

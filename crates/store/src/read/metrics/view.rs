@@ -15,6 +15,14 @@ use crate::scan::{ScanPart, ScanRequest};
 use crate::snapshot::{HistogramPoint, SeriesHandle, SeriesSamples};
 use crate::write::head::metrics::{HeadPart, HeadView};
 
+/// What a reader wants to know of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    Exact,
+    /// Only whether they are staleness markers.
+    Presence,
+}
+
 /// Head and segments of the metrics of one tenant at one instant. Cheap to clone. Contracts as those of `Snapshot`.
 #[derive(Debug, Clone)]
 pub(crate) struct MetricView {
@@ -48,8 +56,17 @@ impl MetricView {
         Ok(found)
     }
 
-    pub(crate) fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn read(
+        &self,
+        series: &[SeriesHandle],
+        range: TimeRange,
+        wanted: Values,
+        visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut samples = self.cursors(Table::Samples, range)?;
+        if wanted == Values::Presence {
+            samples.iter_mut().for_each(Cursor::skip_values);
+        }
         let wider = with_predecessors(range);
         let mut histograms = self.cursors(Table::Histograms, wider)?;
         let refs: Vec<Option<SeriesRef>> = {

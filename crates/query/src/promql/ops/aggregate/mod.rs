@@ -88,7 +88,11 @@ pub(in crate::promql) fn stream(evaluator: &Evaluator<'_>, aggregation: &Aggrega
         AggregateOp::CountValues => return count_values::stream(evaluator, aggregation, frame, sink),
     };
     let (mut groups, mut drops_name, mut held_bytes) = (Groups::default(), Vec::new(), 0);
-    evaluator.stream(&aggregation.input, frame, &mut |row| {
+    let stream = match aggregation.op {
+        AggregateOp::Count | AggregateOp::Group => Evaluator::stream_presence,
+        _ => Evaluator::stream,
+    };
+    stream(evaluator, &aggregation.input, frame, &mut |row| {
         let (group, is_new) = groups.find(&aggregation.grouping, &row.labels);
         if is_new {
             evaluator.hold(accumulator.bytes_per_step() * frame.steps as u64)?;

@@ -96,6 +96,16 @@ impl Index {
         self.rows(ordinal).is_some_and(|series| series.first_ms <= range.end_ms() && range.start_ms() <= series.last_ms)
     }
 
+    /// The rows of the series that share their times, as far as they lie in a range of rows.
+    pub(crate) fn leaders(&self, rows: std::ops::Range<u64>) -> impl Iterator<Item = std::ops::Range<u64>> {
+        let end_of = |series: &SeriesRows| u64::from(series.first_row) + u64::from(series.rows);
+        let first = self.series.partition_point(|series| end_of(series) <= rows.start);
+        let until = rows.end;
+        let inside = self.series[first..].iter().zip(first..).take_while(move |(series, _)| u64::from(series.first_row) < until);
+        let leaders = inside.filter(|(series, at)| series.leader as usize == *at);
+        leaders.map(move |(series, _)| u64::from(series.first_row).max(rows.start)..end_of(series).min(rows.end))
+    }
+
     /// Names of labels or values of one, each with its series.
     pub(crate) fn listed(&self, listed: Listed<'_>) -> Vec<(&str, &[u32])> {
         match listed {
