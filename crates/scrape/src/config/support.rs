@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::http::{HttpClientConfig, OAuth2, TlsConfig, TlsVersion};
+use super::http::{HttpClientConfig, OAuth2, ProxyConfig, TlsConfig, TlsVersion};
 use super::scrape::ScrapeConfig;
 use super::{JWT_GRANT, PrometheusConfig};
 use crate::discovery::DiscoveryConfigs;
@@ -133,12 +133,19 @@ impl Found {
             self.oauth2(&format!("{path}.oauth2"), oauth2);
         }
         self.tls(&format!("{path}.tls_config"), &config.tls_config);
+        self.proxy(path, &config.proxy);
+    }
+
+    fn proxy(&mut self, path: &str, config: &ProxyConfig) {
+        let is_socks = config.proxy_url.reveal().trim_start().to_ascii_lowercase().starts_with("socks");
+        self.refuse_if(is_socks, &format!("{path}.proxy_url"), || "proxies are spoken to in HTTP, not in SOCKS".to_owned());
     }
 
     fn oauth2(&mut self, path: &str, config: &OAuth2) {
         self.refuse_if(config.grant_type == JWT_GRANT, &format!("{path}.grant_type"), || "only client credentials are supported".to_owned());
         self.refuse_if(!config.client_secret_ref.is_empty(), &format!("{path}.client_secret_ref"), || "there is no secret manager".to_owned());
         self.tls(&format!("{path}.tls_config"), &config.tls_config);
+        self.proxy(path, &config.proxy);
     }
 
     fn tls(&mut self, path: &str, config: &TlsConfig) {
