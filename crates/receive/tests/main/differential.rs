@@ -13,8 +13,8 @@ use signalbox_proto::otlp::resource::v1::Resource;
 use signalbox_receive::otlp::names::NameKind;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
+use signalbox_testkit::conformance;
 
-use crate::conformance;
 use crate::random::{Random, as_v2, random_logs, random_metrics, random_spans, random_v1};
 use crate::rows::{lines, sample_line};
 use crate::support::{NOW_NS, context};

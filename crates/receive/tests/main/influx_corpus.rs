@@ -4,8 +4,7 @@ use base64::Engine as _;
 use serde_json::Value as Json;
 use signalbox_receive::influx::Precision;
 use signalbox_receive::influx::line::{Lines, Value, key_text, text_of_value};
-
-use crate::conformance;
+use signalbox_testkit::conformance;
 
 /// A point, its time in milliseconds.
 #[derive(Debug, PartialEq)]

@@ -7,7 +7,6 @@
 )]
 
 mod brief;
-mod conformance;
 mod differential;
 mod golden;
 mod hostile;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::conformance;
+use signalbox_testkit::conformance;
 
 const SPECIFICATIONS: [(&str, usize); 4] = [("otlp", 50), ("otel-prometheus-compat", 108), ("remote-write-1", 36), ("remote-write-2", 59)];
 const NOT_THE_RECEIVERS: &str = include_str!("not_the_receivers.txt");

@@ -1,27 +1,9 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test fails by panicking, asks where its data lies, and says aloud that it is missing"
-)]
-
-use std::path::PathBuf;
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use serde_json::Value;
+use signalbox_testkit::conformance::facts;
 
 use super::*;
-
-/// Lines of a conformance file; `None` when the data is not on this machine, which CI does not accept.
-fn facts(path: &str) -> Option<Vec<Value>> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance");
-    let root = std::env::var_os("SIGNALBOX_CONFORMANCE").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(root.join(path)) else {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "conformance data {path} is missing in {}", root.display());
-        eprintln!("SKIPPED: conformance data {path} is missing in {}", root.display());
-        return None;
-    };
-    Some(text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect())
-}
 
 fn text<'a>(fact: &'a Value, key: &str) -> &'a str {
     fact.get(key).and_then(Value::as_str).unwrap_or_default()
