@@ -155,7 +155,7 @@ impl Evaluator {
         let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs()).max(TIMEOUT_MIN);
         let query_ms = at_ms - self.query_offset_ms;
         let asker = format!("rule {}/{}", self.group.name, rule.name);
-        let vector = usage::asked_by(&asker, world.ask(Expr::clone(&rule.expr), query_ms, timeout)).await?;
+        let vector = usage::asked_by(&asker, world.ask(Expr::clone(&rule.expr), &rule.text, query_ms, timeout)).await?;
         let samples = match &rule.kind {
             RuleKind::Recording => record::recorded(&rule.name, &rule.labels, vector, self.group.limit)?,
             RuleKind::Alerting(alerting) => {

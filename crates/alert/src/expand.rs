@@ -89,7 +89,7 @@ impl<'a> Expander<'a> {
             return known.clone();
         }
         let asked = match promql::parse(query) {
-            Ok(expr) => self.world.ask(expr, self.at_ms, self.timeout).await,
+            Ok(expr) => self.world.ask(expr, query, self.at_ms, self.timeout).await,
             Err(error) => Err(error),
         };
         let to_sample = |sample: VectorSample| Sample { labels: sample.labels, value: value_of(&sample.point) };

@@ -128,7 +128,7 @@ impl Server {
     }
 
     async fn ask(&self, query: &str) -> Vec<VectorSample> {
-        self.world.ask(promql::parse(query).unwrap(), self.now_ms(), Duration::from_secs(10)).await.unwrap()
+        self.world.ask(promql::parse(query).unwrap(), query, self.now_ms(), Duration::from_secs(10)).await.unwrap()
     }
 
     async fn values(&self, query: &str) -> Vec<f64> {

@@ -60,10 +60,15 @@ impl World {
         }
     }
 
-    /// Evaluates an expression at an instant; a scalar is a vector with one element without labels.
-    pub(crate) async fn ask(&self, expr: Expr, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>> {
-        let request = PromqlRequest { expr, text: String::new(), times: Times::Instant(at_ms), lookback: None, timeout: Some(timeout) };
-        match self.parts.engine.promql(&self.tenant, request).await?.value {
+    /// Evaluates an expression, which is written so, at an instant; a scalar is a vector with one element without labels. What
+    /// is strange about it is for whoever looks at the log of this crate: a rule would say it at every evaluation.
+    pub(crate) async fn ask(&self, expr: Expr, text: &str, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>> {
+        let request = PromqlRequest { expr, text: text.to_owned(), times: Times::Instant(at_ms), lookback: None, timeout: Some(timeout) };
+        let answer = self.parts.engine.promql(&self.tenant, request).await?;
+        for annotation in answer.warnings.iter().chain(&answer.infos) {
+            tracing::debug!(query = text, "{annotation}");
+        }
+        match answer.value {
             Value::Vector(vector) => Ok(vector),
             Value::Scalar(ts_ms, value) => Ok(vec![VectorSample { labels: Labels::empty(), ts_ms, point: Point::Float(value) }]),
             Value::Text(..) | Value::Matrix(_) => Err(Error::invalid("rule result is not a vector or scalar")),

@@ -44,6 +44,8 @@ pub struct Rule {
     pub name: String,
     /// What is evaluated.
     pub expr: Expr,
+    /// The expression as written: places in annotations are places in it.
+    pub text: String,
     /// Canonical text of the expression.
     pub query: String,
     /// Labels as written, those of the group among them.
@@ -251,7 +253,14 @@ impl Checker<'_> {
         };
         let expr = expr?;
         let name = if alert.is_empty() { record } else { alert };
-        (self.problems.len() == before).then(|| Rule { name: name.to_owned(), query: expr.to_string(), expr, labels, kind })
+        (self.problems.len() == before).then(|| Rule {
+            name: name.to_owned(),
+            text: raw.expr.clone().unwrap_or_default(),
+            query: expr.to_string(),
+            expr,
+            labels,
+            kind,
+        })
     }
 
     fn expression(&mut self, raw: &RawRule, place: &Place<'_>) -> Option<Expr> {
