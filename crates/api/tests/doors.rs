@@ -122,3 +122,17 @@ async fn a_live_stream_of_notices_begins_at_once() {
     let response = send(&world, Method::GET, "/api/v1/notifications/live", None).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type").as_str()), (200, "text/event-stream"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_feature_that_prometheus_names_is_answered() {
+    let Some(golden) = signalbox_testkit::conformance::read("api/prometheus/features.json") else { return };
+    let golden: serde_json::Value = serde_json::from_str(&golden).unwrap();
+    let own = World::head().await.get("/api/v1/features").await.json()["data"].clone();
+    let names = |value: &serde_json::Value| -> Vec<String> {
+        let categories = value.as_object().unwrap().iter();
+        categories.flat_map(|(category, names)| names.as_object().unwrap().keys().map(move |name| format!("{category}/{name}"))).collect()
+    };
+    let own = names(&own);
+    let missing: Vec<String> = names(&golden).into_iter().filter(|name| !own.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

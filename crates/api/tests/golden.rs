@@ -94,6 +94,12 @@ const CASES: &[Case] = &[
     ("prometheus/buildinfo", "/api/v1/status/buildinfo", None),
     ("prometheus/flags", "/api/v1/status/flags", None),
     ("prometheus/config", "/api/v1/status/config", None),
+    ("scrape/pools", "/api/v1/scrape_pools", None),
+    ("scrape/pool_config", "/api/v1/scrape_pools/config?scrapePool=node", None),
+    ("scrape/targets", "/api/v1/targets", None),
+    ("scrape/metadata", "/prometheus/api/v1/targets/metadata", None),
+    ("scrape/metadata_one", "/api/v1/targets/metadata?match_target={job=\"node\"}&metric=up_seconds&limit=1", None),
+    ("scrape/relabel_steps", "/api/v1/targets/relabel_steps?scrapePool=node&labels={\"__address__\":\"a\"}", None),
     ("prometheus/features", "/api/v1/features", None),
     ("prometheus/alertmanagers", "/api/v1/alertmanagers", None),
     ("prometheus/walreplay", "/api/v1/status/walreplay", None),
@@ -130,13 +136,15 @@ fn render(answer: &Answer) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_those_of_the_golden_files() {
     let is_blessing = std::env::var("BLESS").is_ok();
-    let mut wrong = Vec::new();
+    let (mut wrong, scraping) = (Vec::new(), World::scraping().await);
     for (place, world) in [("head", World::head().await), ("segments", World::segments().await)] {
         for (name, path, header) in CASES {
             let mut request = Request::get(escape(&path.replace("TRACE", TRACE)));
             if let Some((header, value)) = header {
                 request = request.header(*header, *value);
             }
+            // Nothing is scraped in the others, and only these ask for it.
+            let world = if name.starts_with("scrape/") { &scraping } else { &world };
             let got = render(&world.send(request.body(Body::empty()).unwrap()).await);
             let file = format!("{}/testdata/{name}.txt", env!("CARGO_MANIFEST_DIR"));
             if is_blessing && place == "head" {

@@ -20,5 +20,6 @@ mod remote_read;
 mod rules;
 mod search;
 mod sql;
+mod targets;
 mod web;
 mod world;

@@ -22,6 +22,7 @@ const SCOPE: &str = r#"{"$name":"lib","$version":"1.2","language":"rust"}"#;
 
 pub(crate) struct World {
     router: Router,
+    state: ApiState,
     dir: tempfile::TempDir,
 }
 
@@ -56,6 +57,13 @@ impl World {
         Self::made(false, vec![logs(), spans(), crate::metrics::batch()], prometheus).await
     }
 
+    /// Of a server that scrapes.
+    pub(crate) async fn scraping() -> Self {
+        let mut world = Self::head().await;
+        world.router = signalbox_api::router(&world.state.clone().with_targets(Arc::new(crate::targets::Scraped)));
+        world
+    }
+
     async fn new(is_flushed: bool) -> Self {
         Self::made(is_flushed, vec![logs(), spans(), crate::metrics::batch()], signalbox_api::prometheus::Settings::default()).await
     }
@@ -77,7 +85,7 @@ impl World {
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
         let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board());
         let state = state.with_settings(&signalbox_api::Settings { prometheus }).unwrap();
-        Self { router: signalbox_api::router(&state), dir }
+        Self { router: signalbox_api::router(&state), state, dir }
     }
 
     pub(crate) fn router(&self) -> &Router {

@@ -81,6 +81,10 @@ impl TargetSource for Targets {
         Some(self.scraping.relabel_steps(pool, labels)?.into_iter().map(step).collect())
     }
 
+    fn pool_yaml(&self, pool: &str) -> Option<String> {
+        self.scraping.job_yaml(pool)
+    }
+
     fn config_yaml(&self) -> Option<String> {
         self.has_config.then(|| self.scraping.config_yaml())
     }

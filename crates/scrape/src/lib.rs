@@ -22,7 +22,4 @@ pub use scraper::Health;
 pub use scraping::{Parts, RelabelStep, Scraping, Settings};
 
 #[cfg(test)]
-#[allow(clippy::print_stderr, clippy::disallowed_methods, reason = "tests say what they counted, and where the data lies comes from the environment")]
-mod corpus;
-#[cfg(test)]
 mod serve;

@@ -169,6 +169,11 @@ impl Scraping {
         self.config.read().to_yaml()
     }
 
+    /// The configuration of a job with everything that is in force, without secrets. `None`: no such job.
+    pub fn job_yaml(&self, job: &str) -> Option<String> {
+        Some(self.jobs.lock().get(job)?.pool.lock().job().to_yaml())
+    }
+
     /// What the relabelling of a job's targets makes of labels, rule by rule; nothing from the one on that drops them. `None`: no
     /// such job.
     pub fn relabel_steps(&self, job: &str, labels: &Labels) -> Option<Vec<RelabelStep>> {

@@ -93,6 +93,7 @@ fn api(state: ApiState) -> Router {
         .route("/targets/metadata", get(targets::metadata))
         .route("/targets/relabel_steps", get(targets::relabel_steps).post(targets::relabel_steps))
         .route("/scrape_pools", get(targets::pools))
+        .route("/scrape_pools/config", get(targets::pool_config))
         .route("/rules", get(rules::rules))
         .route("/alerts", get(alerts::alerts))
         .route("/openapi.yaml", get(openapi::openapi))

@@ -14,6 +14,8 @@ use super::number::{write_plain, write_short_time, write_time, write_value};
 
 /// Bytes of an answer that are rendered before they are sent.
 const CHUNK_BYTES: usize = 64 << 10;
+/// Warnings that an answer carries, and infos: as many as Prometheus' answers do.
+const ANNOTATIONS_MAX: usize = 10;
 const CUT_WARNING: &str = "results truncated due to limit";
 
 /// `{"status":"success","data":…}` with data that is JSON already.
@@ -29,15 +31,17 @@ pub(super) fn success_with(data: &str, is_cut: bool) -> Response {
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// What follows the data of an answer.
+/// What follows the data of an answer: of each kind of annotation the first ones, and how many are left out.
 fn tail(warnings: &[String], infos: &[String]) -> String {
     let mut tail = String::new();
-    for (name, texts) in [("warnings", warnings), ("infos", infos)] {
+    for (name, kind, texts) in [("warnings", "warning", warnings), ("infos", "info", infos)] {
         if !texts.is_empty() {
+            let (shown, omitted) = texts.split_at(texts.len().min(ANNOTATIONS_MAX));
+            let rest = (!omitted.is_empty()).then(|| format!("{} more {kind} annotations omitted", omitted.len()));
             tail.push_str(",\"");
             tail.push_str(name);
             tail.push_str("\":");
-            write_texts(&mut tail, texts.iter().map(String::as_str));
+            write_texts(&mut tail, shown.iter().chain(&rest).map(String::as_str));
         }
     }
     tail.push('}');
@@ -81,7 +85,8 @@ pub(super) fn write_quoted(out: &mut String, value: f64) {
 pub(super) fn answer(answer: PromqlAnswer, limit: Option<usize>, stats: Option<String>) -> Response {
     let PromqlAnswer { mut value, mut warnings, infos, .. } = answer;
     if cut(&mut value, limit) {
-        warnings.push(CUT_WARNING.to_owned());
+        // First, so that it is not among those left out.
+        warnings.insert(0, CUT_WARNING.to_owned());
     }
     let mut end = String::new();
     if let Some(stats) = stats {
@@ -291,6 +296,17 @@ mod tests {
 
     fn text(value: Value) -> String {
         Chunks::new(value, "}}".into()).collect()
+    }
+
+    #[test]
+    fn annotations_beyond_ten_are_counted() {
+        let texts = |count: usize| (0..count).map(|number| format!("{number}")).collect::<Vec<_>>();
+        assert_eq!(tail(&texts(1), &texts(0)), r#","warnings":["0"]}"#);
+        let ten = r#"["0","1","2","3","4","5","6","7","8","9"]"#;
+        assert_eq!(tail(&texts(0), &texts(10)), format!(r#","infos":{ten}}}"#));
+        let more = |rest: &str| format!(r#"{},"{rest}"]"#, ten.trim_end_matches(']'));
+        let want = format!(r#","warnings":{},"infos":{}}}"#, more("1 more warning annotations omitted"), more("13 more info annotations omitted"));
+        assert_eq!(tail(&texts(11), &texts(23)), want);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `GET /targets`, `/targets/metadata`, `/targets/relabel_steps`, `/scrape_pools`: what is scraped, and how it went.
+//! `GET /targets`, `/targets/metadata`, `/targets/relabel_steps`, `/scrape_pools`, `/scrape_pools/config`: what is scraped, and how it went.
 //!
 //! Who scrapes is not known here: `app` gives a [`TargetSource`].
 
@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use signalbox_lang::promql::parse_matchers;
+use signalbox_lang::text::quote;
 use signalbox_model::{Labels, MetricMetadata};
 
 use super::refusal::Refusal;
@@ -30,6 +31,9 @@ pub trait TargetSource: Send + Sync + fmt::Debug {
     /// What the relabelling of a job makes of labels, rule by rule; `None` when there is no such job.
     fn relabel_steps(&self, pool: &str, labels: &Labels) -> Option<Vec<RelabelStep>>;
 
+    /// The configuration of a job as YAML without secrets; `None` when there is no such job.
+    fn pool_yaml(&self, pool: &str) -> Option<String>;
+
     /// The configuration in force as YAML without secrets, if there is one.
     fn config_yaml(&self) -> Option<String>;
 }
@@ -48,6 +52,10 @@ impl TargetSource for NoTargets {
     }
 
     fn relabel_steps(&self, _pool: &str, _labels: &Labels) -> Option<Vec<RelabelStep>> {
+        None
+    }
+
+    fn pool_yaml(&self, _pool: &str) -> Option<String> {
         None
     }
 
@@ -111,12 +119,28 @@ pub(super) async fn pools(State(state): State<ApiState>) -> Response {
     render::success(&json!({ "scrapePools": names }).to_string())
 }
 
+/// `GET /scrape_pools/config?scrapePool=`
+pub(super) async fn pool_config(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
+    let pool = wanted(&params, "scrapePool")?;
+    let yaml = state.targets.pool_yaml(pool).ok_or_else(|| no_pool(pool))?;
+    Ok(render::success(&json!({ "yaml": yaml }).to_string()))
+}
+
+/// A parameter that must not be left out or empty.
+fn wanted<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
+    params.get(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::bad_data(format!("no {name} parameter provided")))
+}
+
+fn no_pool(pool: &str) -> Refusal {
+    Refusal::bad_data(format!("error retrieving scrape config: scrape pool {} not found", quote(pool)))
+}
+
 /// `GET /targets?state=&scrapePool=`
 pub(super) async fn targets(State(state): State<ApiState>, params: Params) -> Response {
-    let wanted = params.get("state").unwrap_or("any").to_lowercase();
+    let wanted = params.get("state").filter(|state| !state.is_empty()).unwrap_or("any").to_lowercase();
     let is_shown = |what: &str| wanted == "any" || wanted == what;
     let pools = state.targets.pools();
-    let of_pool = || pools.iter().filter(|pool| params.get("scrapePool").is_none_or(|name| name == pool.name));
+    let of_pool = || pools.iter().filter(|pool| params.get("scrapePool").is_none_or(|name| name.is_empty() || name == pool.name));
     let active: Vec<Value> =
         if is_shown("active") { of_pool().flat_map(|pool| pool.active.iter().map(|target| active(&pool.name, target))).collect() } else { Vec::new() };
     let dropped = |name: &str, labels: &Labels| json!({ "discoveredLabels": object(labels), "scrapePool": name });
@@ -185,12 +209,12 @@ pub(super) async fn metadata(State(state): State<ApiState>, params: Params) -> R
 
 /// `GET /targets/relabel_steps?scrapePool=&labels=`
 pub(super) async fn relabel_steps(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    let pool = params.get("scrapePool").ok_or_else(|| Refusal::bad_data("no scrapePool parameter provided"))?;
-    let labels = params.get("labels").ok_or_else(|| Refusal::bad_data("no labels parameter provided"))?;
+    let pool = wanted(&params, "scrapePool")?;
+    let labels = wanted(&params, "labels")?;
     let labels: std::collections::BTreeMap<String, String> =
         serde_json::from_str(labels).map_err(|error| Refusal::bad_data(format!("error parsing labels: {error}")))?;
     let steps = state.targets.relabel_steps(pool, &Labels::from_pairs(&labels));
-    let steps = steps.ok_or_else(|| Refusal::bad_data(format!("error retrieving scrape config: scrape pool not found: {pool:?}")))?;
+    let steps = steps.ok_or_else(|| no_pool(pool))?;
     let step = |step: RelabelStep| json!({ "rule": step.rule, "output": object(&step.output), "keep": step.is_kept });
     Ok(render::success(&json!({ "steps": steps.into_iter().map(step).collect::<Vec<_>>() }).to_string()))
 }

@@ -1,10 +1,9 @@
 //! A configuration as YAML, the way Prometheus shows it: groups that structs hold in line are written in line.
 
+use serde::Serialize;
 use serde_norway::{Mapping, Value};
 
-use super::PrometheusConfig;
-
-pub(super) fn yaml(config: &PrometheusConfig) -> String {
+pub(super) fn yaml(config: &impl Serialize) -> String {
     // Nothing of a configuration is a key that YAML cannot write.
     let value = serde_norway::to_value(config).map(hoist).unwrap_or_default();
     serde_norway::to_string(&value).unwrap_or_default()

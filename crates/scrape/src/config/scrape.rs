@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::http::HttpClientConfig;
+use super::render;
 use super::values::{EscapingScheme, NameScheme, ScrapeProtocol, bytes, duration};
 use crate::discovery::DiscoveryConfigs;
 use crate::relabel::RelabelConfig;
@@ -240,6 +241,11 @@ impl Default for ScrapeConfig {
 }
 
 impl ScrapeConfig {
+    /// The job as YAML with everything that is in force; secrets show as `<secret>`.
+    pub fn to_yaml(&self) -> String {
+        render::yaml(self)
+    }
+
     /// Formats that are asked for, best first.
     pub fn protocols(&self) -> &[ScrapeProtocol] {
         self.scrape_protocols.as_deref().unwrap_or(&ScrapeProtocol::DEFAULT)

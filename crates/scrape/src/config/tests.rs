@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use signalbox_testkit::conformance;
+
 use super::*;
-use crate::corpus;
 use crate::relabel::Action;
 
 fn no_environment(_: &str) -> Option<String> {
@@ -21,7 +22,7 @@ fn complaint(text: &str) -> String {
 
 #[test]
 fn files_of_prometheus_get_its_verdict() {
-    let (Some(root), Some(facts)) = (corpus::root(), corpus::facts("config/prometheus-expected.jsonl")) else { return };
+    let (Some(root), Some(facts)) = (conformance::root(), conformance::facts("config/prometheus-expected.jsonl")) else { return };
     let (mut failures, mut other_words) = (Vec::new(), Vec::new());
     for fact in &facts {
         let name = fact["file"].as_str().unwrap();
@@ -42,13 +43,13 @@ fn files_of_prometheus_get_its_verdict() {
         }
     }
     eprintln!("in other words:\n{}", other_words.join("\n"));
-    corpus::report("prometheus.yml", facts.len(), &failures);
+    conformance::report("prometheus.yml", facts.len(), &failures);
 }
 
 /// Files of the same suite that have no line in the list: good or bad is in the name.
 #[test]
 fn files_without_a_line_get_the_verdict_of_their_name() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let expected = std::fs::read_to_string(root.join("config/prometheus-expected.jsonl")).unwrap();
     // A file of targets, and two that name a file twice which is not among the data.
     let bad_by_other_means = ["static_config.bad.yml", "scrape_config_files_double_import.bad.yml", "scrape_config_files_global_duplicate.bad.yml"];
@@ -66,12 +67,12 @@ fn files_without_a_line_get_the_verdict_of_their_name() {
             _ => {}
         }
     }
-    corpus::report("prometheus.yml by name", cases, &failures);
+    conformance::report("prometheus.yml by name", cases, &failures);
 }
 
 #[test]
 fn examples_of_prometheus_load() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let (mut cases, mut failures) = (0, Vec::new());
     for entry in std::fs::read_dir(root.join("config/prometheus-examples")).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -84,12 +85,12 @@ fn examples_of_prometheus_load() {
             failures.push(format!("{name}: {error}"));
         }
     }
-    corpus::report("examples", cases, &failures);
+    conformance::report("examples", cases, &failures);
 }
 
 #[test]
 fn clients_of_http_get_the_verdict_of_prometheus() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let (mut cases, mut failures) = (0, Vec::new());
     for entry in std::fs::read_dir(root.join("config/prometheus-common-http")).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -107,13 +108,13 @@ fn clients_of_http_get_the_verdict_of_prometheus() {
             _ => {}
         }
     }
-    corpus::report("clients of HTTP", cases, &failures);
+    conformance::report("clients of HTTP", cases, &failures);
     assert_eq!(cases, 32);
 }
 
 #[test]
 fn the_large_example_is_read_whole() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let config = PrometheusConfig::load(&root.join("config/prometheus/conf.good.yml"), no_environment).unwrap();
     let job = |name: &str| config.scrape_configs.iter().find(|job| job.job_name == name).unwrap_or_else(|| panic!("{name}"));
     let first = job("prometheus");
@@ -142,7 +143,7 @@ fn the_large_example_is_read_whole() {
 
 #[test]
 fn no_secret_is_shown() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let config = PrometheusConfig::load(&root.join("config/prometheus/conf.good.yml"), no_environment).unwrap();
     for shown in [config.to_yaml(), format!("{config:?}")] {
         assert!(!shown.contains("mysecret"), "{shown}");
@@ -258,12 +259,22 @@ remote_write: [{url: 'http://x/'}]
 scrape_configs:
   - job_name: a
     ec2_sd_configs: [{secret_key: hidden}]
+    proxy_url: 'socks5://u:hidden@p:1080/'
     oauth2: {client_id: c, token_url: 'http://t/', grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer'}
 ";
     let config = parse(rich).unwrap();
     let error = config.ensure_supported().unwrap_err().to_string();
     let lines: Vec<&str> = error.lines().skip(1).filter_map(|line| line.trim().split_once(": ")).map(|(path, _)| path).collect();
-    assert_eq!(lines, ["scrape_configs[0].oauth2.grant_type", "scrape_configs[0].ec2_sd_configs", "storage.tsdb.retention.time", "remote_write"]);
+    assert_eq!(
+        lines,
+        [
+            "scrape_configs[0].oauth2.grant_type",
+            "scrape_configs[0].proxy_url",
+            "scrape_configs[0].ec2_sd_configs",
+            "storage.tsdb.retention.time",
+            "remote_write"
+        ]
+    );
     let told: Vec<String> = config.unsupported().into_iter().filter(|one| one.effect == Effect::None).map(|one| one.path).collect();
     assert_eq!(told, ["runtime", "storage.tsdb.out_of_order_time_window"]);
     assert!(!config.to_yaml().contains("hidden"));

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signalbox_testkit::ManualClock;
+use signalbox_testkit::{ManualClock, conformance};
 
 use super::*;
 use crate::config::from_text;
-use crate::corpus;
 use crate::serve::{Answer, Server};
 
 fn start(yaml: &str) -> Discovery {
@@ -36,7 +35,7 @@ async fn static_targets_are_there_at_once() {
 
 #[test]
 fn files_of_prometheus_get_its_verdict() {
-    let Some(root) = corpus::root() else { return };
+    let Some(root) = conformance::root() else { return };
     let (mut cases, mut failures) = (0, Vec::new());
     for entry in std::fs::read_dir(root.join("config/prometheus-sd/file/fixtures")).unwrap().flatten() {
         let (name, text) = (entry.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(entry.path()).unwrap());
@@ -46,7 +45,7 @@ fn files_of_prometheus_get_its_verdict() {
             failures.push(format!("{name}: {read:?}"));
         }
     }
-    corpus::report("files of targets", cases, &failures);
+    conformance::report("files of targets", cases, &failures);
     assert_eq!(cases, 5);
 }
 

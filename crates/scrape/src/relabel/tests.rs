@@ -3,9 +3,9 @@
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
+use signalbox_testkit::conformance;
 
 use super::*;
-use crate::corpus;
 
 fn rules(yaml: &str) -> Vec<RelabelConfig> {
     parse(yaml, NameScheme::Utf8).unwrap_or_else(|problem| panic!("{yaml}: {problem}"))
@@ -17,7 +17,7 @@ fn labels(value: &Value) -> Labels {
 
 #[test]
 fn facts_of_prometheus_hold() {
-    let Some(facts) = corpus::facts("config/relabel.jsonl") else { return };
+    let Some(facts) = conformance::facts("config/relabel.jsonl") else { return };
     let mut failures = Vec::new();
     for fact in &facts {
         let rules = rules(&fact["relabel_configs"].to_string());
@@ -27,7 +27,7 @@ fn facts_of_prometheus_hold() {
             failures.push(format!("{fact}: got {got:?}"));
         }
     }
-    corpus::report("relabelling", facts.len(), &failures);
+    conformance::report("relabelling", facts.len(), &failures);
     assert_eq!(facts.len(), 23);
 }
 

@@ -168,6 +168,30 @@ mod tests {
     }
 
     #[test]
+    fn names_are_escaped_as_by_prometheus() {
+        use signalbox_testkit::conformance;
+
+        let Some(facts) = conformance::facts("exposition/utf8-name-escaping.jsonl") else { return };
+        let mut failures = Vec::new();
+        for fact in &facts {
+            let text = |key: &str| fact[key].as_str().unwrap();
+            let name = text("input");
+            for (escaping, want) in [
+                (Escaping::AllowUtf8, name),
+                (Escaping::Underscores, text("expectedUnderscores")),
+                (Escaping::Dots, text("expectedDots")),
+                (Escaping::Values, text("expectedValue")),
+            ] {
+                let got = escaping.escape(name);
+                if got != want {
+                    failures.push(format!("{name:?} {}: got {got:?}: want {want:?}", escaping.word()));
+                }
+            }
+        }
+        conformance::report("escaped names", facts.len(), &failures);
+    }
+
+    #[test]
     fn names_are_escaped_as_asked() {
         let all = |name| Escaping::ALL.map(|escaping| escaping.escape(name));
         assert_eq!(all("a_b:c1"), ["a_b:c1", "a_b:c1", "a__b:c1", "a_b:c1"]);
