@@ -77,6 +77,11 @@ impl Labels {
         LabelsIter(&self.0)
     }
 
+    /// The labels in order of name, as bytes: for those who only compare.
+    pub fn blocks(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        Blocks(&self.0)
+    }
+
     /// The value of a label, if the set has it.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = Blocks(&self.0).find(|(candidate, _)| *candidate == name.as_bytes())?;

@@ -14,8 +14,8 @@ pub(crate) use rows::{admit_logs, admit_spans};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Active series of one tenant. At the limit new series are refused (`series_limit`); known ones go on. Raise it when
-    /// memory allows: a series takes about 1 KiB in the head.
+    /// Active series of one tenant. At the limit new series are refused (`series_limit`); known ones go on. A series takes
+    /// about 0.5 KiB in the head: lower the limit when memory is scarce or senders are not trusted.
     pub series_max: usize,
     /// Labels of one series, the name included (`too_many_labels`).
     pub labels_max: usize,
@@ -46,7 +46,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            series_max: 1_000_000,
+            series_max: 10_000_000,
             labels_max: 64,
             label_name_bytes_max: 256,
             label_value_bytes_max: 2_048,

@@ -56,7 +56,9 @@ pub(super) fn labels(pairs: &[(&str, &str)]) -> Result<Labels, Fault> {
     if !pairs.iter().any(|(name, _)| *name == METRIC_NAME) {
         return Err(("invalid_labels", "the series has no metric name".into()));
     }
-    Ok(Labels::from_pairs(pairs.iter().copied()))
+    // A label has two lengths of mostly one byte each.
+    let bytes = pairs.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    Ok(Labels::from_sorted(pairs.iter().copied(), &mut Vec::with_capacity(bytes)))
 }
 
 /// An exemplar from its labels. `trace_id` and `span_id` become identifiers if they are ones.

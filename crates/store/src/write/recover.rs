@@ -7,14 +7,15 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use signalbox_model::disk::Disk;
 use signalbox_model::{Batch, Clock, Error, ErrorKind, Result, SampleColumns, SeriesRef, Table, Tenant};
 use signalbox_telemetry::{names, registry};
 
 use super::append::{Account, apply, bytes_behind};
-use super::payload::Decoder;
+use super::head::metrics::MetricHead;
+use super::payload::{Decoded, DecodedSeries, Decoder};
 use super::wal::{Frame, Opening, RecoveryReport, Wal, random_log_id};
 use crate::catalog::rebuild::{Rebuilt, rebuild};
 use crate::catalog::{Catalog, CatalogState};
@@ -56,8 +57,6 @@ pub(crate) async fn recover(settings: &Settings, shelf: &Shelf, catalog: &dyn Ca
         tenants.enter(tenant).metrics.put_metadata(std::slice::from_ref(metadata));
     }
     let account = Arc::new(Account::new(state.next_row));
-    let mut replay =
-        Replay { decoder: Decoder::default(), covered: Covered::of(&state), tenants: &tenants, account: &account, damaged_frames: 0, unresolved_rows: 0 };
     let opening = Opening {
         disk: Arc::clone(&shelf.disk),
         clock,
@@ -66,11 +65,7 @@ pub(crate) async fn recover(settings: &Settings, shelf: &Shelf, catalog: &dyn Ca
         from: state.consumed_frame + 1,
         new_log_id: random_log_id(),
     };
-    let (wal, report) = Wal::open(opening, &mut |frame| {
-        replay.frame(&frame);
-        Ok(())
-    })?;
-    replay.report(&report);
+    let wal = replay(opening, Covered::of(&state), &tenants, &account)?;
     Ok(Recovered { state, tenants, account, wal: Arc::new(wal), lost })
 }
 
@@ -188,39 +183,94 @@ impl Covered {
     }
 }
 
+/// Frames that are decoded and not yet applied. Each may be as large as a request.
+const FRAMES_AHEAD_MAX: usize = 4;
+
+/// A frame on its way from the one thread to the other.
+struct Ahead {
+    frame: Frame,
+    decoded: Result<Decoded>,
+}
+
+/// Opens the log and applies its frames in order: this thread reads and decodes, another one applies behind it.
+fn replay(opening: Opening<'_>, covered: Covered, tenants: &Tenants, account: &Account) -> Result<Wal> {
+    let mut replay = Replay { covered, tenants, account, bindings: Vec::new(), damaged_frames: 0, unresolved_rows: 0 };
+    let stopped = || Error::internal("cannot open the store: the replay of its WAL stopped");
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel::<Ahead>(FRAMES_AHEAD_MAX);
+        let apply = move || {
+            receiver.iter().for_each(|ahead| replay.frame(ahead));
+            replay
+        };
+        let failed = |error| Error::unavailable("cannot start the thread of the replay").with_source(error);
+        let applier = std::thread::Builder::new().name("store-replay".into()).spawn_scoped(scope, apply).map_err(failed)?;
+        let mut decoder = Decoder::default();
+        let opened = Wal::open(opening, &mut |mut frame| {
+            let Some(decoded) = decoder.decode(&frame).transpose() else { return Ok(()) };
+            // Only its heading is of use from here on.
+            frame.payload = bytes::Bytes::new();
+            sender.send(Ahead { frame, decoded }).map_err(|_| stopped())
+        });
+        drop(sender);
+        let replay = applier.join().map_err(|_| stopped())?;
+        let (wal, report) = opened?;
+        replay.report(&report);
+        Ok(wal)
+    })
+}
+
 /// Frames to heads.
 struct Replay<'a> {
-    decoder: Decoder,
     covered: Covered,
     tenants: &'a Tenants,
     account: &'a Account,
+    /// By binding, the series in the head of its tenant: each is looked for once. Nothing is sealed during a replay, so no
+    /// head forgets one.
+    bindings: Vec<Option<SeriesRef>>,
     damaged_frames: u64,
     unresolved_rows: u64,
 }
 
 impl Replay<'_> {
-    fn frame(&mut self, frame: &Frame) {
-        match self.decoder.decode(frame) {
-            Ok(None) => {}
-            Ok(Some(decoded)) => {
-                self.unresolved_rows += decoded.unresolved_rows;
-                let Some(batch) = self.covered.leave_out(frame, decoded.batch) else { return };
-                if let Err(error) = self.apply(frame, &batch) {
-                    self.damaged(frame, &error);
-                }
+    fn frame(&mut self, ahead: Ahead) {
+        let applied = ahead.decoded.and_then(|decoded| {
+            self.unresolved_rows += decoded.unresolved_rows;
+            match self.covered.leave_out(&ahead.frame, decoded.batch) {
+                Some(batch) => self.apply(&ahead.frame, &batch, &decoded.series),
+                None => Ok(()),
             }
-            Err(error) => self.damaged(frame, &error),
+        });
+        if let Err(error) = applied {
+            self.damaged(&ahead.frame, &error);
         }
     }
 
-    fn apply(&self, frame: &Frame, batch: &Batch) -> Result<()> {
+    fn apply(&mut self, frame: &Frame, batch: &Batch, series: &[DecodedSeries]) -> Result<()> {
         let store = self.tenants.enter(&frame.tenant);
-        let refs: Vec<SeriesRef> = match batch {
-            Batch::Metrics(batch) => store.metrics.resolve(&batch.series)?,
-            Batch::Logs(_) | Batch::Traces(_) => Vec::new(),
-        };
+        let refs = self.resolve(&store.metrics, series)?;
         self.account.applied(bytes_behind(batch));
         apply(&store, self.account, batch, &refs)
+    }
+
+    /// The references of series, in their order.
+    fn resolve(&mut self, head: &MetricHead, series: &[DecodedSeries]) -> Result<Vec<SeriesRef>> {
+        let known = |series: &DecodedSeries| match series {
+            DecodedSeries::Bound(bound) => self.bindings.get(bound.binding as usize).copied().flatten(),
+            DecodedSeries::Anonymous(_) => None,
+        };
+        let known: Vec<Option<SeriesRef>> = series.iter().map(known).collect();
+        let unknown = || series.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(series, _)| series);
+        let entered = head.enter(unknown().map(DecodedSeries::labels))?;
+        for (series, entered) in unknown().zip(&entered) {
+            if let DecodedSeries::Bound(bound) = series {
+                let at = bound.binding as usize;
+                // Bindings are counted from 0, so there are no more cells than definitions.
+                self.bindings.resize(self.bindings.len().max(at + 1), None);
+                self.bindings[at] = Some(*entered);
+            }
+        }
+        let mut entered = entered.into_iter();
+        Ok(known.iter().filter_map(|known| known.or_else(|| entered.next())).collect())
     }
 
     fn damaged(&mut self, frame: &Frame, error: &Error) {

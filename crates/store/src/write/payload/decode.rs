@@ -3,12 +3,12 @@
 
 use signalbox_model::histogram::{ResetHint, Span};
 use signalbox_model::{
-    Batch, Error, Exemplar, Histogram, HistogramSample, Labels, LogBatch, MetricBatch, MetricMetadata, Result, SampleColumns, SeriesEntry, SeriesKey, Signal,
-    SpanBatch, SpanId, TraceId, schema,
+    Batch, Error, Exemplar, Histogram, HistogramSample, Labels, LogBatch, MetricBatch, MetricMetadata, Result, SampleColumns, Signal, SpanBatch, SpanId,
+    TraceId, schema,
 };
 
 use super::bytes::{Cursor, corrupt, unzigzag};
-use super::definitions::Learnt;
+use super::definitions::{Bound, Learnt};
 use super::metrics::{ANONYMOUS, COLUMN_DELTAS, COLUMN_PLAIN, COUNTS_ARE_VARINTS, DEFINITION, FORM_BITS, IS_INTEGER, KINDS, REFERENCE, RESET_HINT_SHIFT};
 use super::{VERSION, rows, signal_of};
 use crate::write::wal::Frame;
@@ -32,10 +32,30 @@ pub struct Decoder {
 /// The rows of a frame.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// The rows; all series are `New`, their key is their identity.
+    /// The rows; the table of series of a batch of metrics is empty, see `series`.
     pub batch: Batch,
+    /// The series that a batch of metrics refers to.
+    pub series: Vec<DecodedSeries>,
     /// Samples and exemplars left out because every frame that defined their series is lost.
     pub unresolved_rows: u64,
+}
+
+/// A series of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodedSeries {
+    /// Known by a number when it was written.
+    Bound(Bound),
+    /// Written out.
+    Anonymous(Labels),
+}
+
+impl DecodedSeries {
+    /// The labels.
+    pub fn labels(&self) -> &Labels {
+        match self {
+            Self::Bound(Bound { labels, .. }) | Self::Anonymous(labels) => labels,
+        }
+    }
 }
 
 impl Decoder {
@@ -53,7 +73,7 @@ impl Decoder {
             Signal::Logs => Batch::Logs(LogBatch::new(rows::decode(&frame.payload, schema::logs())?)?),
             Signal::Traces => Batch::Traces(SpanBatch::new(rows::decode(&frame.payload, schema::spans())?)?),
         };
-        Ok(Some(Decoded { batch, unresolved_rows: 0 }))
+        Ok(Some(Decoded { batch, series: Vec::new(), unresolved_rows: 0 }))
     }
 
     fn metrics(&mut self, frame: &Frame) -> Result<Option<Decoded>> {
@@ -79,12 +99,12 @@ impl Decoder {
             batch.metadata.push(metadata(&mut cursor)?);
         }
         cursor.end()?;
-        let unresolved_rows = resolve(&mut batch, series);
-        Ok(Some(Decoded { batch: Batch::Metrics(batch), unresolved_rows }))
+        let (series, unresolved_rows) = resolve(&mut batch, series);
+        Ok(Some(Decoded { batch: Batch::Metrics(batch), series, unresolved_rows }))
     }
 
     /// The table of series; `None` for those whose definitions are lost.
-    fn series(&mut self, frame: &Frame, cursor: &mut Cursor<'_>) -> Result<Vec<Option<Labels>>> {
+    fn series(&mut self, frame: &Frame, cursor: &mut Cursor<'_>) -> Result<Vec<Option<DecodedSeries>>> {
         let count = cursor.count(1)?;
         let mut codes = Vec::with_capacity(count);
         for _ in 0..count {
@@ -92,23 +112,19 @@ impl Decoder {
         }
         let blocks = compressed(cursor)?;
         let (mut blocks, mut expected) = (Cursor(&blocks), 0i64);
-        let learnt = self.learnt.of(&frame.tenant);
+        let mut learnt = self.learnt.of(&frame.tenant);
         let mut series = Vec::with_capacity(count);
         for code in codes {
             let form = code & ((1 << FORM_BITS) - 1);
             if form == ANONYMOUS {
-                series.push(Some(Labels::from_bytes(blocks.bytes()?)?));
+                series.push(Some(DecodedSeries::Anonymous(Labels::from_bytes(blocks.bytes()?)?)));
                 continue;
             }
             let number = u32::try_from(expected.wrapping_add(unzigzag(code >> FORM_BITS))).map_err(|_| corrupt("a series has an impossible number"))?;
             expected = i64::from(number) + 1;
             series.push(match form {
-                REFERENCE => learnt.get(&number).cloned(),
-                DEFINITION => {
-                    let labels = Labels::from_bytes(blocks.bytes()?)?;
-                    learnt.insert(number, labels.clone());
-                    Some(labels)
-                }
+                REFERENCE => learnt.get(number).cloned().map(DecodedSeries::Bound),
+                DEFINITION => Some(DecodedSeries::Bound(learnt.define(number, blocks.bytes()?)?)),
                 _ => return Err(corrupt("a series is given in an unknown form")),
             });
         }
@@ -242,13 +258,13 @@ fn metadata(cursor: &mut Cursor<'_>) -> Result<MetricMetadata> {
     Ok(MetricMetadata { name, kind, help: cursor.text()?, unit: cursor.text()? })
 }
 
-/// Gives the batch its table of series, without those that are unknown and their rows; says how many rows that were.
-fn resolve(batch: &mut MetricBatch, series: Vec<Option<Labels>>) -> u64 {
+/// The series without those that are unknown, whose rows the batch loses; says how many rows that were.
+fn resolve(batch: &mut MetricBatch, series: Vec<Option<DecodedSeries>>) -> (Vec<DecodedSeries>, u64) {
     let before = batch.samples.len() + batch.histograms.len() + batch.exemplars.len();
     if series.iter().any(Option::is_none) {
         let mut next = 0;
-        let number = |labels: &Option<Labels>| {
-            labels.as_ref().map(|_| {
+        let number = |series: &Option<DecodedSeries>| {
+            series.as_ref().map(|_| {
                 next += 1;
                 next - 1
             })
@@ -263,8 +279,8 @@ fn resolve(batch: &mut MetricBatch, series: Vec<Option<Labels>>) -> u64 {
         batch.histograms.retain_mut(|sample| renumber(&mut sample.series, &indices));
         batch.exemplars.retain_mut(|exemplar| renumber(&mut exemplar.series, &indices));
     }
-    batch.series = series.into_iter().flatten().map(|labels| SeriesEntry::New { key: SeriesKey(labels.series_id().0), labels }).collect();
-    (before - batch.samples.len() - batch.histograms.len() - batch.exemplars.len()) as u64
+    let lost = before - batch.samples.len() - batch.histograms.len() - batch.exemplars.len();
+    (series.into_iter().flatten().collect(), lost as u64)
 }
 
 /// Puts the index in the shortened table; false if the series is not in it.

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use signalbox_model::{Labels, SeriesRef, Tenant};
+use signalbox_model::{Labels, Result, SeriesRef, Tenant};
 
+use super::bytes::corrupt;
 use crate::write::wal::Place;
 
 /// In how many frames of each place a series is defined.
@@ -75,24 +76,106 @@ impl TenantDefinitions<'_> {
     }
 }
 
-/// The series that the frames of one file have defined so far.
+/// A series as the log defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The labels.
+    pub labels: Labels,
+    /// Equal for what one decoder gives for one series of one tenant, as long as its number stays; of no other series.
+    pub binding: u32,
+}
+
+/// The series that frames have defined so far.
 #[derive(Debug, Default)]
 pub(super) struct Learnt {
     file: u64,
-    series: HashMap<Tenant, HashMap<u32, Labels>>,
+    /// Counts files, so that a new file need not clear the cells.
+    round: u32,
+    bindings: u32,
+    series: HashMap<Tenant, LearntSeries>,
 }
 
 impl Learnt {
     /// Goes to a file; numbers of another file mean nothing here.
     pub(super) fn enter(&mut self, file: u64) {
-        if self.file != file {
-            self.file = file;
-            self.series.clear();
+        if self.file == file {
+            return;
         }
+        self.file = file;
+        if self.round == u32::MAX {
+            self.series.clear();
+            self.round = 0;
+        }
+        self.round += 1;
     }
 
-    /// The series of a tenant by number.
-    pub(super) fn of(&mut self, tenant: &Tenant) -> &mut HashMap<u32, Labels> {
-        self.series.entry(tenant.clone()).or_default()
+    /// The series of a tenant.
+    pub(super) fn of(&mut self, tenant: &Tenant) -> TenantLearnt<'_> {
+        TenantLearnt { round: self.round, bindings: &mut self.bindings, series: self.series.entry(tenant.clone()).or_default() }
+    }
+}
+
+/// Numbers up to this many times as large as the number of definitions, and [`DENSE_MIN`], have a cell of their own.
+const DENSE_FACTOR: usize = 4;
+const DENSE_MIN: usize = 64 * 1024;
+
+/// The series of a tenant by number. Numbers are dense, but nothing can prove it.
+#[derive(Debug, Default)]
+struct LearntSeries {
+    cells: Vec<Option<Cell>>,
+    sparse: HashMap<u32, Cell>,
+    defined: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Cell {
+    bound: Bound,
+    /// Of the file that defined it last.
+    round: u32,
+}
+
+/// The series of a tenant in the present file.
+pub(super) struct TenantLearnt<'a> {
+    round: u32,
+    bindings: &'a mut u32,
+    series: &'a mut LearntSeries,
+}
+
+impl TenantLearnt<'_> {
+    /// The series with a number, if the file has defined it.
+    pub(super) fn get(&self, number: u32) -> Option<&Bound> {
+        let cells = &self.series.cells;
+        let cell = cells.get(number as usize).and_then(Option::as_ref).or_else(|| self.series.sparse.get(&number));
+        cell.filter(|cell| cell.round == self.round).map(|cell| &cell.bound)
+    }
+
+    /// Learns a definition. Files define each series twice, and mostly as the file before did: that takes nothing.
+    pub(super) fn define(&mut self, number: u32, block: &[u8]) -> Result<Bound> {
+        let (at, LearntSeries { cells, sparse, defined }) = (number as usize, &mut *self.series);
+        let old = match cells.get_mut(at) {
+            Some(Some(cell)) => Some(cell),
+            _ => sparse.get_mut(&number),
+        };
+        if let Some(cell) = old
+            && cell.bound.labels.as_bytes() == block
+        {
+            cell.round = self.round;
+            return Ok(cell.bound.clone());
+        }
+        let bound = Bound { labels: Labels::from_bytes(block)?, binding: *self.bindings };
+        *self.bindings = self.bindings.checked_add(1).ok_or_else(|| corrupt("the log defines more series than there can be"))?;
+        *defined += 1;
+        let cell = Cell { bound: bound.clone(), round: self.round };
+        if at < cells.len().max(DENSE_MIN).max(DENSE_FACTOR * *defined) {
+            if at >= cells.len() {
+                cells.resize(at + 1, None);
+            }
+            cells[at] = Some(cell);
+            // A number that was out of reach before would be found twice.
+            sparse.remove(&number);
+        } else {
+            sparse.insert(number, cell);
+        }
+        Ok(bound)
     }
 }

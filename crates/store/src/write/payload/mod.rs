@@ -19,9 +19,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use signalbox_model::{Batch, Labels, Result, SeriesRef, Signal, Tenant};
 
-pub use self::decode::{Decoded, Decoder};
-pub use self::definitions::DEFINITIONS_PER_PLACE;
+pub use self::decode::{Decoded, DecodedSeries, Decoder};
 use self::definitions::Definitions;
+pub use self::definitions::{Bound, DEFINITIONS_PER_PLACE};
 use super::wal::{FrameKind, Payload, Record};
 
 /// Version of the layout of all payloads.

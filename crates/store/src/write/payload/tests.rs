@@ -63,7 +63,11 @@ fn encode(encoder: &Encoder, batch: &MetricBatch, head: &Arc<dyn SeriesLabels>, 
 fn metrics(decoded: Option<Decoded>) -> (MetricBatch, u64) {
     let decoded = decoded.unwrap();
     match decoded.batch {
-        Batch::Metrics(batch) => (batch, decoded.unresolved_rows),
+        Batch::Metrics(mut batch) => {
+            let entry = |labels: &Labels| SeriesEntry::New { key: SeriesKey(labels.series_id().0), labels: labels.clone() };
+            batch.series = decoded.series.iter().map(|series| entry(series.labels())).collect();
+            (batch, decoded.unresolved_rows)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -327,6 +331,52 @@ fn every_truncation_of_metrics_is_refused() {
     for len in 0..payload.len() {
         let error = Decoder::default().decode(&frame(1, 1, Signal::Metrics, payload.slice(..len))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "cut at {len}");
+    }
+}
+
+/// The second definition of a series, in its file and in the next one, gives the labels and the binding of the first.
+#[test]
+fn a_series_keeps_its_binding_as_long_as_its_number_names_it() {
+    let (encoder, head) = (Encoder::default(), Arc::new(head(8)) as Arc<dyn SeriesLabels>);
+    let mut decoder = Decoder::default();
+    let mut series = |payload: Bytes, sequence: u64, file: u64| decoder.decode(&frame(sequence, file, Signal::Metrics, payload)).unwrap().unwrap().series;
+    let first = series(encode(&encoder, &known([3, 4], 1), &head, 1), 1, 1);
+    let again = series(encode(&encoder, &known([3, 4], 2), &head, 1), 2, 1);
+    let reference = series(encode(&encoder, &known([4], 3), &head, 1), 3, 1);
+    let next_file = series(encode(&encoder, &known([4, 3], 4), &head, 2), 4, 2);
+    assert_eq!(first, again);
+    assert_eq!(reference[..], first[1..]);
+    assert_eq!(next_file, [first[1].clone(), first[0].clone()]);
+    let same_block = |left: &DecodedSeries, right: &DecodedSeries| std::ptr::eq(left.labels().as_bytes(), right.labels().as_bytes());
+    assert!(same_block(&first[0], &again[0]) && same_block(&first[1], &next_file[0]), "labels are there twice");
+    // Another process counts anew: the number means another series, so nothing may be taken for the old one.
+    let others = Arc::new(Head((10..20).map(|number| Labels::from_pairs([("__name__", format!("other_{number}"))])).collect())) as Arc<dyn SeriesLabels>;
+    let renamed = series(encode(&Encoder::default(), &known([3], 5), &others, 9), 5, 3);
+    assert_eq!(renamed[0].labels().metric_name(), "other_13");
+    let binding = |series: &DecodedSeries| match series {
+        DecodedSeries::Bound(bound) => bound.binding,
+        DecodedSeries::Anonymous(labels) => panic!("{labels} has no number"),
+    };
+    assert!(first.iter().all(|series| binding(series) != binding(&renamed[0])));
+}
+
+#[test]
+fn numbers_far_from_dense_take_no_room_for_those_between() {
+    let far = Labels::from_pairs([("__name__", "far")]);
+    struct Far(Labels);
+    impl SeriesLabels for Far {
+        fn labels(&self, _: SeriesRef) -> Option<Labels> {
+            Some(self.0.clone())
+        }
+    }
+    let (encoder, head) = (Encoder::default(), Arc::new(Far(far.clone())) as Arc<dyn SeriesLabels>);
+    // The encoder has a cell of each number, so the number is as far as a test can go.
+    let batch = known([70_000, 3_000_000], 1);
+    let mut decoder = Decoder::default();
+    for (sequence, file) in [(1, 1), (2, 1), (3, 1), (4, 2)] {
+        let decoded = decoder.decode(&frame(sequence, file, Signal::Metrics, encode(&encoder, &batch, &head, file))).unwrap().unwrap();
+        assert!(decoded.series.iter().all(|series| *series.labels() == far), "frame {sequence}");
+        assert_eq!((decoded.series.len(), decoded.unresolved_rows), (2, 0));
     }
 }
 

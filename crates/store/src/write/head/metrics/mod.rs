@@ -97,6 +97,20 @@ impl MetricHead {
         Ok(refs)
     }
 
+    /// The references of series that no sender has named yet, in their order; what is new becomes known.
+    ///
+    /// # Errors
+    /// `Unavailable` when no reference is left.
+    pub(crate) fn enter<'a>(&self, labels: impl Iterator<Item = &'a Labels>) -> Result<Vec<SeriesRef>> {
+        let mut labels = labels.peekable();
+        if labels.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let number = self.cut.read().number;
+        let mut table = self.table.write();
+        labels.map(|labels| table.enter(labels, number)).collect()
+    }
+
     /// Appends a batch whose series are `refs`, from [`MetricHead::resolve`]. Of two samples of one series and time the later
     /// appended wins. All or nothing.
     ///
