@@ -146,6 +146,9 @@ fn check_config(file: &std::path::Path) -> Result<()> {
     config.alert.check()?;
     config.notify.channels()?;
     signalbox_alert::rule_file::load_all(&config.alert.rule_files)?;
+    for warning in config.warnings() {
+        say(&format!("{}: {warning}", file.display()))?;
+    }
     say(&format!("{}: ok", file.display()))
 }
 
@@ -189,6 +192,9 @@ fn serve(arguments: &Serve) -> Result<()> {
     install_tls();
     let clock = Arc::new(SystemClock);
     let queue = signalbox_telemetry::install(&config.telemetry, clock.clone())?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let runtime = runtime()?;
     let result = runtime.block_on(run_server(config, clock, queue, arguments.demo));
     // Whatever still runs on threads of the runtime is not worth waiting for: the store is closed.

@@ -9,6 +9,7 @@ mod logs;
 mod promql;
 mod promql_bounds;
 mod promql_placements;
+mod promql_rollups;
 mod sql;
 mod traces;
 mod world;

@@ -23,6 +23,7 @@ mod limits;
 mod maintain;
 mod publish;
 mod read;
+mod rollup;
 mod segment_records;
 mod segments;
 mod store;

@@ -11,6 +11,7 @@ use crate::format::Segment;
 use crate::format::metrics::{self, MetricSegment, Target};
 use crate::format::rows::{self, RowSegment};
 use crate::read::metrics::cache::PageCache;
+use crate::rollup::Rollup;
 
 /// Where segments live, and how they are opened.
 #[derive(Debug)]
@@ -100,6 +101,17 @@ impl SegmentHandle {
         }
     }
 
+    /// Whether a rollup would leave out rows of it. Blocks.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Corrupt`] if it is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn has_rows_to_drop(&self, rollup: &Rollup<'_>) -> Result<bool> {
+        match self {
+            Self::Metrics(segment) => metrics::has_rows_to_drop(segment, rollup),
+            Self::Rows(_) => Ok(false),
+        }
+    }
+
     /// Whether a read has found it damaged.
     pub(crate) fn is_damaged(&self) -> bool {
         match self {
@@ -128,11 +140,11 @@ impl SegmentHandle {
     }
 }
 
-/// Merges segments of one table, neighbours in the order of their frames, into at most one. Durable when this returns.
+/// Merges segments of one table, neighbours in the order of their frames, into at most one; a rollup thins metrics. Durable when this returns.
 ///
 /// # Errors
 /// Of the disk; [`signalbox_model::ErrorKind::Corrupt`] if an input is damaged ([`SegmentHandle::is_damaged`] says which).
-pub(crate) fn merge(inputs: &[SegmentHandle], target: &mut Target<'_>) -> Result<Option<Segment>> {
+pub(crate) fn merge(inputs: &[SegmentHandle], rollup: &mut Rollup<'_>, target: &mut Target<'_>) -> Result<Option<Segment>> {
     let (mut of_metrics, mut of_rows) = (Vec::new(), Vec::new());
     for input in inputs {
         match input {
@@ -140,5 +152,5 @@ pub(crate) fn merge(inputs: &[SegmentHandle], target: &mut Target<'_>) -> Result
             SegmentHandle::Rows(segment) => of_rows.push(Arc::clone(segment)),
         }
     }
-    if of_rows.is_empty() { Ok(metrics::merge(&of_metrics, target)?.pop()) } else { rows::merge(&of_rows, target) }
+    if of_rows.is_empty() { Ok(metrics::merge(&of_metrics, rollup, target)?.pop()) } else { rows::merge(&of_rows, target) }
 }

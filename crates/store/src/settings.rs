@@ -25,6 +25,27 @@ pub struct Settings {
     pub wal: WalSettings,
     /// Retention by signal.
     pub retention: RetentionSettings,
+    /// Old samples of metrics that are thinned: a list of `{selector: '{job="node"}', after_seconds: 604800,
+    /// resolution_seconds: 300}`. What stays are samples as they were: the last of each window of the resolution, and both sides
+    /// of a counter's reset. Of several rules that find a series and are due, the coarsest applies. An instant selector sees a
+    /// sample for `query.promql_lookback_seconds` only: want twice the resolution there, or in `lookback_delta` of a query.
+    pub rollups: Vec<RollupSettings>,
+}
+
+/// From which age on the samples of a selector are thinned, and how much. What is left out does not come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollupSettings {
+    /// A selector of PromQL, such as `{job="node"}`.
+    pub selector: String,
+    /// Age in seconds beyond which samples are thinned. They are with a whole segment, so a day later at most.
+    pub after_seconds: u64,
+    /// Length in seconds of the windows of which one sample stays, aligned to the Unix epoch. Each rule's is a multiple of those of
+    /// the finer rules.
+    pub resolution_seconds: u64,
+    /// The selector, parsed by whoever read the settings: the store knows no language.
+    #[serde(skip)]
+    pub matchers: Vec<Matcher>,
 }
 
 /// How long data is kept. What exceeds either bound is removed, oldest segments first.
@@ -75,6 +96,7 @@ impl Default for Settings {
             metric_cache_bytes: 256 << 20,
             wal: WalSettings::default(),
             retention: RetentionSettings::default(),
+            rollups: Vec::new(),
         }
     }
 }
@@ -103,7 +125,35 @@ impl Settings {
                 return refused(&format!("max_age_seconds is {}: want less than that of metrics, {max_age_seconds}", rule.max_age_seconds));
             }
         }
+        self.check_rollups()?;
         self.wal.check()
+    }
+
+    fn check_rollups(&self) -> Result<()> {
+        let max_age_seconds = self.retention.metrics.max_age_seconds;
+        for (number, rule) in self.rollups.iter().enumerate() {
+            let refused = |why: &str| Err(Error::invalid(format!("cannot use store.rollups[{number}]: {why}")));
+            if rule.matchers.iter().all(Matcher::matches_empty) {
+                return refused("its selector finds everything: want at least one matcher that does not match the empty text");
+            }
+            if rule.after_seconds == 0 || rule.resolution_seconds == 0 {
+                return refused("after_seconds or resolution_seconds is 0: want at least 1");
+            }
+            if max_age_seconds > 0 && rule.after_seconds >= max_age_seconds {
+                return refused(&format!("after_seconds is {}: want less than the retention of metrics, {max_age_seconds}", rule.after_seconds));
+            }
+            // Else what a fine rule leaves would not hold what a coarse one is to keep.
+            let misfit = self.rollups.iter().find(|finer| {
+                finer.resolution_seconds > 0 && rule.resolution_seconds > finer.resolution_seconds && rule.resolution_seconds % finer.resolution_seconds != 0
+            });
+            if let Some(finer) = misfit {
+                return refused(&format!(
+                    "resolution_seconds is {}: want a multiple of that of the finer rule, {}",
+                    rule.resolution_seconds, finer.resolution_seconds
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Files of a few hundred KiB instead of tens of MiB, and no space kept in reserve: for tests and for trying things out.

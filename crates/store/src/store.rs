@@ -277,6 +277,7 @@ impl Inner {
             compact_all: AtomicBool::new(false),
             pardoned: Mutex::default(),
             looked_up: Mutex::default(),
+            thin: Mutex::default(),
             is_purge_due: AtomicBool::new(false),
         };
         if let Err(error) = maintainer.quarantine(&lost, "its file is missing or cut").await {

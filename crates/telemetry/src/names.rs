@@ -46,6 +46,7 @@ names! {
     STORE_DELETIONS_TOTAL = "signalbox_store_deletions_total", "Selectors whose series were deleted.";
     STORE_DELETIONS = "signalbox_store_deletions", "Deletions whose rows some segment still holds.";
     STORE_PURGED_SEGMENTS_TOTAL = "signalbox_store_purged_segments_total", "Segments written anew without what was deleted of them.";
+    STORE_ROLLED_UP_ROWS_TOTAL = "signalbox_store_rolled_up_rows_total", "Samples of metrics that rollups left out.";
     STORE_RETAINED_SEGMENTS_TOTAL = "signalbox_store_retained_segments_total", "Segments removed by retention, by reason.";
     QUERY_REQUESTS_TOTAL = "signalbox_query_requests_total", "Queries by language and outcome.";
     QUERY_ABANDONED_TOTAL = "signalbox_query_abandoned_total", "Queries that ended without an answer because nobody waited for it any more.";

@@ -97,7 +97,27 @@ impl Config {
             let parsed = promql::parse_matchers(&rule.selector);
             rule.matchers = parsed.map_err(|error| format!("store.retention.selectors[{number}].selector: {}", error.message()))?;
         }
+        for (number, rule) in config.store.rollups.iter_mut().enumerate() {
+            let parsed = promql::parse_matchers(&rule.selector);
+            rule.matchers = parsed.map_err(|error| format!("store.rollups[{number}].selector: {}", error.message()))?;
+        }
         Ok(config)
+    }
+
+    /// What works, and may surprise: for people, one a line.
+    pub fn warnings(&self) -> Vec<String> {
+        let lookback_seconds = self.query.promql_lookback_seconds;
+        let is_far = |resolution_seconds: u64| resolution_seconds.saturating_mul(2) > lookback_seconds;
+        let far = self.store.rollups.iter().enumerate().filter(|(_, rule)| is_far(rule.resolution_seconds));
+        far.map(|(number, rule)| {
+            format!(
+                "store.rollups[{number}] leaves samples {} seconds apart, query.promql_lookback_seconds is {lookback_seconds}: instant selectors over what is \
+                 rolled up have gaps; want at least {} there, or as lookback_delta of such queries",
+                rule.resolution_seconds,
+                rule.resolution_seconds.saturating_mul(2)
+            )
+        })
+        .collect()
     }
 
     fn read(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, String> {

@@ -93,3 +93,14 @@ fn selectors_of_the_retention_are_parsed_and_refused_by_name() {
     let broken = complaint(&text.replace("canary\"}", "canary"));
     assert!(broken.contains("store.retention.selectors[0].selector"), "{broken}");
 }
+
+#[test]
+fn rollups_are_parsed_refused_by_name_and_warned_of() {
+    let text = "store:\n  rollups:\n    - selector: '{job=\"node\"}'\n      after_seconds: 604800\n      resolution_seconds: 300\n";
+    let config = parse(text).unwrap();
+    assert_eq!(config.store.rollups[0].matchers, [signalbox_model::Matcher::equal("job", "node")]);
+    assert!(config.warnings()[0].contains("store.rollups[0]") && config.warnings()[0].contains("600"), "{:?}", config.warnings());
+    assert_eq!(parse(&format!("{text}query:\n  promql_lookback_seconds: 600\n")).unwrap().warnings(), Vec::<String>::new());
+    let broken = complaint(&text.replace("node\"}", "node"));
+    assert!(broken.contains("store.rollups[0].selector"), "{broken}");
+}

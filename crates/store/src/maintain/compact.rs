@@ -156,17 +156,20 @@ impl Maintainer {
         let mut record = |_table: Table| self.records.merged(records, level);
         let disk = Arc::new(StoppableDisk { disk: Arc::clone(&self.shelf.disk), desk: self.desk.clone() }) as Arc<dyn Disk>;
         let mut target = Target { disk: &disk, dir: &self.shelf.dir, record: &mut record };
-        let added: Vec<Segment> = merge(inputs, &mut target)?.into_iter().collect();
+        let mut rollup = self.rollup_of(records);
+        let added: Vec<Segment> = merge(inputs, &mut rollup, &mut target)?.into_iter().collect();
         let made = added.clone();
         let is_published = self.publisher.publish_merged(inputs, Change { added, removed: records.to_vec(), ..Change::default() }).await?;
         if !is_published {
             self.shelf.remove_unpublished(&made);
+        } else if rollup.dropped > 0 {
+            registry().counter(names::STORE_ROLLED_UP_ROWS_TOTAL, &[]).add(rollup.dropped);
         }
         Ok(is_published)
     }
 
     /// Whether the disk can take the result and keep its reserve; if it does not say, the merge will find out.
-    fn has_room_for(&self, inputs: &[Segment]) -> bool {
+    pub(super) fn has_room_for(&self, inputs: &[Segment]) -> bool {
         let needed = inputs.iter().map(|input| input.bytes).sum::<u64>().saturating_add(self.settings.wal.reserve_bytes);
         let has_room = self.shelf.disk.space(&self.shelf.dir).map_or(true, |space| space.available_bytes >= needed);
         if !has_room {

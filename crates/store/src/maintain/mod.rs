@@ -6,10 +6,11 @@ mod purge;
 pub(crate) mod quarantine;
 pub(crate) mod retain;
 mod retain_selected;
+mod roll_up;
 mod stoppable;
 pub(crate) mod worker;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,6 +42,8 @@ pub(crate) struct Maintainer {
     pub(crate) pardoned: Mutex<HashSet<SegmentId>>,
     /// Old segments in which a rule of the retention, by number, has been looked up.
     pub(crate) looked_up: Mutex<HashSet<(SegmentId, usize)>>,
+    /// By segment, for how many rules of rollups that are due it has been found thin.
+    pub(crate) thin: Mutex<HashMap<SegmentId, usize>>,
     /// Whether the next round purges everything that is deleted, however young the deletion.
     pub(crate) is_purge_due: AtomicBool,
 }
@@ -57,6 +60,10 @@ impl Maintainer {
         self.retain_selected().await?;
         let compacted = match self.compact(self.compact_all.swap(false, Ordering::AcqRel)).await {
             Ok(()) => self.purge().await,
+            failed => failed,
+        };
+        let compacted = match compacted {
+            Ok(()) => self.roll_up().await,
             failed => failed,
         };
         // A merge may have found damage.

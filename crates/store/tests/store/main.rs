@@ -10,4 +10,5 @@ mod durable;
 mod faults;
 mod ledger;
 mod maintain;
+mod rollup;
 mod world;

@@ -11,28 +11,33 @@ use super::segment::Cursor;
 use super::{MetricSegment, Target};
 use crate::format::Segment;
 use crate::read::metrics::run::Run;
+use crate::rollup::Rollup;
 use crate::snapshot::HistogramPoint;
 
 /// Merges segments of one table, oldest first: of two samples of one series and time that of the later segment stays. Reads
-/// and writes piece by piece; memory is bounded by one row group and a few pages an input. Durable when this returns.
+/// and writes piece by piece; memory is bounded by one row group and a few pages an input. What a rollup leaves out is counted in
+/// it; it does not touch exemplars. Durable when this returns.
 ///
 /// # Errors
 /// Of the disk; [`signalbox_model::ErrorKind::Corrupt`] if an input is damaged ([`MetricSegment::is_damaged`] says which).
-pub(crate) fn merge(inputs: &[Arc<MetricSegment>], target: &mut Target<'_>) -> Result<Vec<Segment>> {
+pub(crate) fn merge(inputs: &[Arc<MetricSegment>], rollup: &mut Rollup<'_>, target: &mut Target<'_>) -> Result<Vec<Segment>> {
     let Some(table) = inputs.first().map(|input| input.record().table) else { return Ok(Vec::new()) };
     if inputs.iter().any(|input| input.record().table != table) {
         return Err(Error::internal("cannot merge segments of several tables"));
     }
     let merged = match table {
-        Table::Samples => merge_samples(inputs, target)?,
-        Table::Histograms => merge_points::<HistogramPoint>(inputs, target, &mut |cursor, ordinal| cursor.histograms(ordinal, TimeRange::ALL))?,
-        Table::Exemplars => merge_points::<Exemplar>(inputs, target, &mut |cursor, ordinal| cursor.exemplars(ordinal, TimeRange::ALL))?,
+        Table::Samples => merge_samples(inputs, rollup, target)?,
+        Table::Histograms => {
+            let mut thin = |labels: &Labels, points: &mut Vec<HistogramPoint>| thin_histograms(rollup, labels, points);
+            merge_points(inputs, target, &mut |cursor, ordinal| cursor.histograms(ordinal, TimeRange::ALL), &mut thin)?
+        }
+        Table::Exemplars => merge_points::<Exemplar>(inputs, target, &mut |cursor, ordinal| cursor.exemplars(ordinal, TimeRange::ALL), &mut |_, _| {})?,
         Table::Logs | Table::Spans => return Err(Error::internal(format!("cannot merge {}: not a table of metrics", table.as_str()))),
     };
     Ok(merged.into_iter().collect())
 }
 
-fn merge_samples(inputs: &[Arc<MetricSegment>], target: &mut Target<'_>) -> Result<Option<Segment>> {
+fn merge_samples(inputs: &[Arc<MetricSegment>], rollup: &mut Rollup<'_>, target: &mut Target<'_>) -> Result<Option<Segment>> {
     let mut writer = SamplesWriter::create(target)?;
     let mut run = Run::default();
     let merged = for_each_series(inputs, &mut |labels, json, pieces| {
@@ -41,6 +46,12 @@ fn merge_samples(inputs: &[Arc<MetricSegment>], target: &mut Target<'_>) -> Resu
             if let Some(piece) = cursor.samples(*ordinal, TimeRange::ALL)? {
                 run.overlay(piece.ts_ms(), &piece.values, &piece.start_ms);
             }
+        }
+        if let Some(thinning) = rollup.of(labels) {
+            let before = run.ts_ms().len();
+            let stays = thinning.samples(run.ts_ms(), run.values(), run.start_ms());
+            run.retain(&stays);
+            rollup.dropped += (before - run.ts_ms().len()) as u64;
         }
         writer.push(labels, json, run.ts_ms(), run.values(), run.start_ms())
     });
@@ -57,6 +68,7 @@ fn merge_points<P: Point>(
     inputs: &[Arc<MetricSegment>],
     target: &mut Target<'_>,
     read: &mut dyn FnMut(&mut Cursor<'_>, u32) -> Result<Vec<P>>,
+    thin: &mut dyn FnMut(&Labels, &mut Vec<P>),
 ) -> Result<Option<Segment>> {
     let mut writer = PointsWriter::<P>::create(target)?;
     let merged = for_each_series(inputs, &mut |labels, _, pieces| {
@@ -65,6 +77,7 @@ fn merge_points<P: Point>(
             points.extend(read(cursor, *ordinal)?);
         }
         P::arrange(&mut points);
+        thin(labels, &mut points);
         writer.push(labels, &points)
     });
     match merged {
@@ -74,6 +87,14 @@ fn merge_points<P: Point>(
             Err(error)
         }
     }
+}
+
+fn thin_histograms(rollup: &mut Rollup<'_>, labels: &Labels, points: &mut Vec<HistogramPoint>) {
+    let Some(thinning) = rollup.of(labels) else { return };
+    let before = points.len();
+    let mut stays = thinning.histograms(points).into_iter();
+    points.retain(|_| stays.next().unwrap_or(true));
+    rollup.dropped += (before - points.len()) as u64;
 }
 
 /// Cursors that have a series, oldest first, with its ordinal in each.

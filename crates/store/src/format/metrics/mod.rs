@@ -17,6 +17,7 @@ mod rebuild;
 mod runs;
 mod samples;
 mod segment;
+mod thin;
 mod units;
 pub(crate) mod varint;
 mod weights;
@@ -34,6 +35,7 @@ pub(crate) use index::Index;
 pub(crate) use merge::merge;
 pub(crate) use order::labels_json;
 pub(crate) use segment::{Cursor, MetricSegment, SamplePiece};
+pub(crate) use thin::has_rows_to_drop;
 pub(crate) use write::write;
 
 use super::Segment;

@@ -18,6 +18,7 @@ use super::*;
 use crate::format::{FrameRange, SegmentId};
 use crate::read::metrics::cache::PageCache;
 use crate::read::metrics::{MetricView, Values};
+use crate::rollup::Rollup;
 use crate::scan::ScanRequest;
 use crate::write::head::metrics::MetricHead;
 
@@ -130,7 +131,7 @@ impl World {
         let Some(places) = places.get(from..to.min(places.len())).filter(|places| !places.is_empty()) else { return };
         let inputs: Vec<_> = places.iter().map(|at| Arc::clone(&self.segments[*at])).collect();
         self.level = 1;
-        let merged = self.with_target(|_, target| merge(&inputs, target)).unwrap();
+        let merged = self.with_target(|_, target| merge(&inputs, &mut Rollup::default(), target)).unwrap();
         self.level = 0;
         assert_eq!(merged.len(), 1);
         let merged = self.open(&merged[0]);

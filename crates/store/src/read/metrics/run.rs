@@ -32,6 +32,17 @@ impl Run {
         &self.start_ms
     }
 
+    /// Leaves out the samples that do not stay; says so of each.
+    pub(crate) fn retain(&mut self, stays: &[bool]) {
+        fn retain<T>(column: &mut Vec<T>, stays: &[bool]) {
+            let mut stays = stays.iter();
+            column.retain(|_| stays.next().is_none_or(|stays| *stays));
+        }
+        retain(&mut self.ts_ms, stays);
+        retain(&mut self.values, stays);
+        retain(&mut self.start_ms, stays);
+    }
+
     /// Appends samples that all are newer than what is here.
     pub(crate) fn extend(&mut self, ts_ms: &[i64], values: &[f64], start_ms: &[i64]) {
         let before = self.ts_ms.len();
