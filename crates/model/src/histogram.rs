@@ -3,6 +3,8 @@
 use std::f64::consts::SQRT_2;
 use std::sync::LazyLock;
 
+use crate::{Error, Result};
+
 /// What is known about a reset before this sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ResetHint {
@@ -118,6 +120,49 @@ impl Histogram {
             && have_grown((&self.positive_spans, &self.positive_buckets), (&previous.positive_spans, &previous.positive_buckets))
             && have_grown((&self.negative_spans, &self.negative_buckets), (&previous.negative_spans, &previous.negative_buckets))
     }
+
+    /// Merges buckets until the resolution of exponential buckets is no finer than `schema`.
+    ///
+    /// # Errors
+    /// `Invalid` if the distance of two merged buckets does not fit a span, which indexes of 32 bits rule out; nothing is changed then.
+    pub fn coarsen(&mut self, schema: i32) -> Result<()> {
+        let Ok(shift @ 1..) = u32::try_from(i64::from(self.schema) - i64::from(schema)) else { return Ok(()) };
+        let positive = merged(&self.positive_spans, &self.positive_buckets, shift)?;
+        let negative = merged(&self.negative_spans, &self.negative_buckets, shift)?;
+        self.schema = schema;
+        (self.positive_spans, self.positive_buckets) = positive;
+        (self.negative_spans, self.negative_buckets) = negative;
+        Ok(())
+    }
+}
+
+/// The buckets of one side, each the sum of those that a resolution coarser by `shift` does not tell apart.
+fn merged(spans: &[Span], buckets: &[f64], shift: u32) -> Result<(Vec<Span>, Vec<f64>)> {
+    let (mut next, mut counts) = (0i64, buckets.iter());
+    let (mut coarse_spans, mut coarse_buckets, mut end) = (Vec::<Span>::new(), Vec::<f64>::new(), 0i64);
+    for span in spans {
+        next += i64::from(span.offset);
+        for count in counts.by_ref().take(span.length as usize) {
+            // Buckets are numbered by their upper bound: (i - 1) >> shift, plus 1.
+            let at = ((next - 1) >> shift.min(63)) + 1;
+            next += 1;
+            match (coarse_spans.last_mut(), coarse_buckets.last_mut()) {
+                (Some(_), Some(bucket)) if at + 1 == end => *bucket += count,
+                (Some(last), _) if at == end => {
+                    last.length += 1;
+                    coarse_buckets.push(*count);
+                    end += 1;
+                }
+                _ => {
+                    let offset = i32::try_from(at - end).map_err(|_| Error::invalid("cannot merge buckets: a distance does not fit 32 bits"))?;
+                    coarse_spans.push(Span { offset, length: 1 });
+                    coarse_buckets.push(*count);
+                    end = at + 1;
+                }
+            }
+        }
+    }
+    Ok((coarse_spans, coarse_buckets))
 }
 
 /// Spans and the counts of their buckets.
@@ -299,5 +344,25 @@ mod tests {
         };
         let shown: Vec<_> = custom.buckets().iter().map(|bucket| (bucket.lower, bucket.upper, bucket.includes_lower)).collect();
         assert_eq!(shown, [(f64::NEG_INFINITY, 1.0, true), (1.0, 5.0, false), (5.0, f64::INFINITY, false)]);
+    }
+
+    #[test]
+    fn coarser_buckets_hold_what_the_finer_ones_held() {
+        let spans = vec![Span { offset: 1, length: 3 }, Span { offset: 2, length: 1 }];
+        let fine = Histogram { schema: 1, positive_spans: spans, positive_buckets: vec![1.0, 2.0, 4.0, 8.0], ..Histogram::default() };
+        let mut coarse = fine.clone();
+        coarse.coarsen(0).unwrap();
+        // Fine 1 and 2 end where coarse 1 ends, 3 with 2, 6 with 3.
+        assert_eq!((coarse.schema, coarse.positive_buckets.as_slice()), (0, [3.0, 4.0, 8.0].as_slice()));
+        assert_eq!(coarse.positive_spans, [Span { offset: 1, length: 3 }]);
+        let mut same = fine.clone();
+        same.coarsen(1).unwrap();
+        assert_eq!(same, fine);
+        // Two gaps that no index of 32 bits spans.
+        let spans = vec![Span { offset: i32::MAX, length: 0 }, Span { offset: i32::MAX, length: 0 }, Span { offset: i32::MAX, length: 1 }];
+        let mut broken = Histogram { schema: 1, positive_spans: spans, positive_buckets: vec![1.0], ..Histogram::default() };
+        let before = broken.clone();
+        assert!(broken.coarsen(0).is_err());
+        assert_eq!(broken, before);
     }
 }

@@ -120,7 +120,7 @@ pub(super) fn native(wire: WireHistogram, series: u32, created_ms: i64) -> Resul
         negative_buckets,
         custom_values: wire.custom_values,
     };
-    coarsen(&mut histogram)?;
+    histogram.coarsen(SCHEMA_MAX).map_err(|error| ("invalid_histogram", error.to_string()))?;
     Ok(HistogramSample { series, ts_ms, start_ms, is_delta: false, histogram })
 }
 
@@ -175,39 +175,4 @@ impl Side {
         }
         Ok((self.spans, buckets))
     }
-}
-
-/// Merges buckets until the resolution is one that is kept.
-fn coarsen(histogram: &mut Histogram) -> Result<(), Fault> {
-    let Ok(shift @ 1..) = u32::try_from(histogram.schema - SCHEMA_MAX) else { return Ok(()) };
-    histogram.schema = SCHEMA_MAX;
-    for (spans, buckets) in [(&mut histogram.positive_spans, &mut histogram.positive_buckets), (&mut histogram.negative_spans, &mut histogram.negative_buckets)]
-    {
-        let (mut next, mut counts) = (0i64, buckets.iter());
-        let (mut coarse_spans, mut coarse_buckets, mut end) = (Vec::<Span>::new(), Vec::<f64>::new(), 0i64);
-        for span in spans.iter() {
-            next += i64::from(span.offset);
-            for count in counts.by_ref().take(span.length as usize) {
-                // Buckets are numbered by their upper bound: (i - 1) >> shift, plus 1.
-                let at = ((next - 1) >> shift.min(63)) + 1;
-                next += 1;
-                match (coarse_spans.last_mut(), coarse_buckets.last_mut()) {
-                    (Some(_), Some(bucket)) if at + 1 == end => *bucket += count,
-                    (Some(last), _) if at == end => {
-                        last.length += 1;
-                        coarse_buckets.push(*count);
-                        end += 1;
-                    }
-                    _ => {
-                        let offset = i32::try_from(at - end).map_err(|_| ("invalid_histogram", "a bucket's index does not fit".to_owned()))?;
-                        coarse_spans.push(Span { offset, length: 1 });
-                        coarse_buckets.push(*count);
-                        end = at + 1;
-                    }
-                }
-            }
-        }
-        (*spans, *buckets) = (coarse_spans, coarse_buckets);
-    }
-    Ok(())
 }

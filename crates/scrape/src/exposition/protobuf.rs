@@ -14,7 +14,7 @@ use signalbox_proto::prometheus_client as wire;
 use super::classic::Classic;
 use super::{ExemplarText, number};
 
-pub use native::{coarsen, is_native};
+pub use native::is_native;
 
 /// Bytes of one metric, which becomes a tree of small messages for a moment: enough for ten thousand buckets with exemplars.
 pub const METRIC_BYTES_MAX: usize = 4 << 20;

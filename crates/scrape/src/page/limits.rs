@@ -3,7 +3,6 @@
 use signalbox_model::{Error, Histogram, Labels, Result};
 
 use crate::config::ScrapeConfig;
-use crate::exposition::protobuf::coarsen;
 
 /// Coarsest and finest resolution of native histograms.
 const SCHEMA_MIN: i32 = -4;
@@ -76,15 +75,13 @@ impl Limits {
     /// Makes a histogram as coarse as it must be; `false` when it cannot be made small enough.
     pub(super) fn fit(&self, histogram: &mut Histogram) -> bool {
         let is_exponential = histogram.schema != Histogram::CUSTOM_SCHEMA;
-        if is_exponential && histogram.schema > self.schema_max {
-            coarsen(histogram, self.schema_max);
+        if is_exponential && histogram.coarsen(self.schema_max).is_err() {
+            return false;
         }
         while self.buckets > 0 && histogram.positive_buckets.len() + histogram.negative_buckets.len() > self.buckets {
-            if !is_exponential || histogram.schema <= SCHEMA_MIN {
+            if !is_exponential || histogram.schema <= SCHEMA_MIN || histogram.coarsen(histogram.schema - 1).is_err() {
                 return false;
             }
-            let coarser = histogram.schema - 1;
-            coarsen(histogram, coarser);
         }
         true
     }

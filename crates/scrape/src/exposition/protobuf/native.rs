@@ -44,9 +44,7 @@ pub(super) fn histogram(wire: &wire::Histogram, is_gauge: bool) -> Result<Histog
         histogram.sum = f64::NAN;
     }
     check_count(&histogram)?;
-    if histogram.schema > SCHEMA_MAX {
-        coarsen(&mut histogram, SCHEMA_MAX);
-    }
+    histogram.coarsen(SCHEMA_MAX).map_err(|error| error.to_string())?;
     Ok(histogram)
 }
 
@@ -93,41 +91,4 @@ fn side(spans: &[wire::BucketSpan], deltas: &[i64], counts: &[f64], is_float: bo
         }
     }
     Ok((kept, buckets))
-}
-
-/// Merges buckets until the resolution is `schema`, which is coarser than the histogram's.
-pub fn coarsen(histogram: &mut Histogram, schema: i32) {
-    let Ok(shift) = u32::try_from(histogram.schema - schema) else { return };
-    histogram.schema = schema;
-    (histogram.positive_spans, histogram.positive_buckets) = merge(&histogram.positive_spans, &histogram.positive_buckets, shift);
-    (histogram.negative_spans, histogram.negative_buckets) = merge(&histogram.negative_spans, &histogram.negative_buckets, shift);
-}
-
-fn merge(spans: &[Span], buckets: &[f64], shift: u32) -> (Vec<Span>, Vec<f64>) {
-    let (mut index, mut counts) = (0i64, buckets.iter());
-    let (mut coarse_spans, mut coarse_buckets, mut end) = (Vec::<Span>::new(), Vec::<f64>::new(), 0i64);
-    for span in spans {
-        index += i64::from(span.offset);
-        for count in counts.by_ref().take(span.length as usize) {
-            // Buckets are numbered by their upper bound: (i - 1) >> shift, plus 1.
-            let at = ((index - 1) >> shift.min(63)) + 1;
-            index += 1;
-            match (coarse_spans.last_mut(), coarse_buckets.last_mut()) {
-                (Some(_), Some(bucket)) if at + 1 == end => *bucket += count,
-                (Some(last), _) if at == end => {
-                    last.length += 1;
-                    coarse_buckets.push(*count);
-                    end += 1;
-                }
-                _ => {
-                    // The distance of two fine indexes of 32 bits, made shorter.
-                    let offset = i32::try_from(at - end).unwrap_or(i32::MAX);
-                    coarse_spans.push(Span { offset, length: 1 });
-                    coarse_buckets.push(*count);
-                    end = at + 1;
-                }
-            }
-        }
-    }
-    (coarse_spans, coarse_buckets)
 }
