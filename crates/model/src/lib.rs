@@ -16,6 +16,7 @@ pub mod re2;
 pub mod schema;
 pub mod series;
 pub mod tenant;
+pub mod text;
 pub mod time;
 
 pub use batch::{Batch, Exemplar, HistogramSample, LogBatch, MetricBatch, MetricKind, MetricMetadata, Rejected, SampleColumns, SpanBatch};
@@ -26,4 +27,5 @@ pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher};
 pub use series::{KnownSeries, SeriesEntry, SeriesId, SeriesKey, SeriesRef};
 pub use tenant::{Signal, Table, Tenant};
+pub use text::{Phrase, TextFilter};
 pub use time::{Clock, TimeRange};

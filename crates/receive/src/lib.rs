@@ -7,6 +7,7 @@ pub mod compression;
 pub mod door;
 pub mod http;
 pub mod influx;
+pub mod logs;
 pub mod otlp;
 pub mod remote_write;
 mod series;

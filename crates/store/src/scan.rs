@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Result, TimeRange, TraceId};
+use signalbox_model::{Result, TextFilter, TimeRange, TraceId};
 
 /// What to read. Everything here only narrows what is read: a part may still return rows outside, the caller filters.
 #[derive(Debug, Clone)]
@@ -16,12 +16,14 @@ pub struct ScanRequest {
     pub trace_id: Option<TraceId>,
     /// Only rows of one of these services; empty means all.
     pub services: Vec<String>,
+    /// Only rows whose text fits.
+    pub text: TextFilter,
 }
 
 impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
-        Self { range, projection: None, trace_id: None, services: Vec::new() }
+        Self { range, projection: None, trace_id: None, services: Vec::new(), text: TextFilter::default() }
     }
 }
 

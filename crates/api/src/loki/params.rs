@@ -111,7 +111,7 @@ pub(super) fn query(params: &Params) -> Result<Expr> {
 pub(super) fn selectors(params: &Params, names: &[&str]) -> Result<Vec<LogExpr>> {
     let texts = names.iter().flat_map(|name| params.all(name)).filter(|text| !text.is_empty() && text.replace(' ', "") != "{}");
     let parse = |text: &str| match logql::parse(text)? {
-        Expr::Logs(logs) if logs.filters.is_empty() => Ok(logs),
+        Expr::Logs(logs) if logs.stages.is_empty() => Ok(logs),
         _ => Err(Error::invalid(format!("cannot use {text:?} here: want a selector without filters"))),
     };
     texts.map(parse).collect()

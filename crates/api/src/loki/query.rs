@@ -21,12 +21,12 @@ pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, h
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
     match params::query(&params)? {
         Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, range).await?),
-        Expr::Vector(vector) => {
+        Expr::Metric(metric) => {
             let step_ns = params::step_ns(&params)?;
             if range.end_ns.saturating_sub(range.start_ns) / step_ns > POINTS_MAX {
                 return Err(Error::invalid(format!("exceeded maximum resolution of {POINTS_MAX} points per time series")).into());
             }
-            Ok(render::matrix(evaluate_vector(&vector), range, step_ns))
+            Ok(render::matrix(evaluate_vector(&metric)?, range, step_ns))
         }
     }
 }
@@ -36,7 +36,7 @@ pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker,
     let time_ns = params.get("time").map(params::instant_ns).transpose()?.unwrap_or_else(|| state.engine.clock().now_ns());
     match params::query(&params)? {
         Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, TimeRange::from_ns(time_ns.saturating_sub(HOUR_NS), time_ns)).await?),
-        Expr::Vector(vector) => Ok(render::vector(evaluate_vector(&vector), time_ns)),
+        Expr::Metric(metric) => Ok(render::vector(evaluate_vector(&metric)?, time_ns)),
     }
 }
 

@@ -11,5 +11,5 @@ mod print;
 #[cfg(test)]
 mod tests;
 
-pub use ast::{ArithmeticOp, Expr, LineFilter, LineOp, LogExpr, VectorExpr};
+pub use ast::{BinaryOp, Expr, LineFilter, LineOp, LinePattern, LogExpr, MetricExpr, Stage};
 pub use parse::{FILTERS_MAX, NESTING_MAX, TEXT_BYTES_MAX, parse};

@@ -2,7 +2,7 @@
 
 use signalbox_model::{Error, ErrorKind, MatchOp, Matcher, Result};
 
-use super::ast::{ArithmeticOp, Expr, LineFilter, LineOp, LogExpr, VectorExpr};
+use super::ast::{BinaryExpr, BinaryOp, Expr, LineFilter, LineOp, LinePattern, LogExpr, MetricExpr, Stage};
 use super::lex::{Token, error_at, tokens};
 use crate::Span;
 
@@ -131,25 +131,25 @@ impl Parser<'_> {
         }
         let mut left = self.operand()?;
         while let Some(op) = self.arithmetic_op().filter(|op| op.precedence() > floor) {
-            let Expr::Vector(left_operand) = left else { return Err(self.unexpected("the end of the query")) };
+            let Expr::Metric(left_operand) = left else { return Err(self.unexpected("the end of the query")) };
             self.next();
-            let Expr::Vector(right) = self.expr(op.precedence())? else { return Err(self.unexpected("a vector")) };
+            let Expr::Metric(right) = self.expr(op.precedence())? else { return Err(self.unexpected("a vector")) };
             self.filters += 1;
             if self.filters > FILTERS_MAX {
                 return Err(self.error(&format!("query has more than {FILTERS_MAX} operators")));
             }
-            left = Expr::Vector(VectorExpr::Binary(op, Box::new(left_operand), Box::new(right)));
+            left = Expr::Metric(MetricExpr::Binary(Box::new(BinaryExpr { op, left: left_operand, right, returns_bool: false, matching: None })));
         }
         self.depth -= 1;
         Ok(left)
     }
 
-    fn arithmetic_op(&self) -> Option<ArithmeticOp> {
+    fn arithmetic_op(&self) -> Option<BinaryOp> {
         match self.peek() {
-            Token::Sign("+") => Some(ArithmeticOp::Add),
-            Token::Sign("-") => Some(ArithmeticOp::Subtract),
-            Token::Sign("*") => Some(ArithmeticOp::Multiply),
-            Token::Sign("/") => Some(ArithmeticOp::Divide),
+            Token::Sign("+") => Some(BinaryOp::Add),
+            Token::Sign("-") => Some(BinaryOp::Subtract),
+            Token::Sign("*") => Some(BinaryOp::Multiply),
+            Token::Sign("/") => Some(BinaryOp::Divide),
             _ => None,
         }
     }
@@ -173,7 +173,7 @@ impl Parser<'_> {
                 let Token::Number(value) = *self.peek() else { return Err(self.unexpected("a number")) };
                 self.next();
                 self.expect(")")?;
-                Ok(Expr::Vector(VectorExpr::Vector(if is_negative { -value } else { value })))
+                Ok(Expr::Metric(MetricExpr::Constant(if is_negative { -value } else { value })))
             }
             Token::Name(name) if FUNCTIONS.contains(&name.as_str()) => Err(self.unsupported(&format!("{name}()"))),
             Token::Number(_) => Err(self.unsupported("numbers outside vector()")),
@@ -203,7 +203,7 @@ impl Parser<'_> {
                           app=~\".*\" does not meet this requirement, but app=~\".+\" will";
             return Err(self.error(reason));
         }
-        self.filters(LogExpr { matchers, filters: Vec::new() })
+        self.filters(LogExpr { matchers, stages: Vec::new() })
     }
 
     fn matcher(&mut self) -> Result<Matcher> {
@@ -241,11 +241,11 @@ impl Parser<'_> {
                 self.next();
                 alternatives.push(self.filter_text(op)?);
             }
-            logs.filters.push(LineFilter { op, alternatives });
+            logs.stages.push(Stage::Line(LineFilter { op, alternatives }));
         }
     }
 
-    fn filter_text(&mut self, op: LineOp) -> Result<String> {
+    fn filter_text(&mut self, op: LineOp) -> Result<LinePattern> {
         match self.peek().clone() {
             Token::Text(text) => {
                 self.filters += 1;
@@ -257,7 +257,7 @@ impl Parser<'_> {
                     Matcher::new("line", MatchOp::Regex, text.as_str()).map_err(|error| self.error(error.message()))?;
                 }
                 self.next();
-                Ok(text)
+                Ok(LinePattern::Text(text))
             }
             Token::Name(name) if name == "ip" => Err(self.unsupported("ip()")),
             _ => Err(self.unexpected("a string")),

@@ -92,7 +92,7 @@ fn streams(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, leash: 
     // Selectors may look at every column.
     let projection = selectors.is_empty().then_some(projection);
     let services = if let [selector] = selectors.as_slice() { selector.services() } else { Vec::new() };
-    for part in snapshot.scan(Table::Logs, &ScanRequest { range, projection, trace_id: None, services })? {
+    for part in snapshot.scan(Table::Logs, &ScanRequest { projection, services, ..ScanRequest::all(range) })? {
         for rows in part.read()? {
             leash.check()?;
             let rows = rows?;

@@ -2,8 +2,8 @@
 
 use memchr::memmem::Finder;
 use regex::Regex;
-use signalbox_lang::logql::LineFilter;
-use signalbox_model::Result;
+use signalbox_lang::logql::{LineFilter, LineOp, LinePattern, Stage};
+use signalbox_model::{Error, Result};
 
 use crate::pattern;
 use crate::rows::LogColumns;
@@ -22,15 +22,22 @@ enum Needle {
 }
 
 impl LineFilters {
-    pub(super) fn new(filters: &[LineFilter]) -> Result<Self> {
+    pub(super) fn new(stages: &[Stage]) -> Result<Self> {
+        let unsupported = || Error::invalid("not supported yet: stages other than line filters");
         let compile = |filter: &LineFilter| {
-            let needle = |text: &String| {
-                if filter.op.is_regex() { pattern::anywhere(text).map(Needle::Regex) } else { Ok(Needle::Text(Box::new(Finder::new(text).into_owned()))) }
+            let needle = |alternative: &LinePattern| match (filter.op, alternative) {
+                (LineOp::Matches | LineOp::NotMatches, LinePattern::Text(text)) => pattern::anywhere(text).map(Needle::Regex),
+                (LineOp::Contains | LineOp::NotContains, LinePattern::Text(text)) => Ok(Needle::Text(Box::new(Finder::new(text).into_owned()))),
+                _ => Err(unsupported()),
             };
             let alternatives = filter.alternatives.iter().map(needle).collect::<Result<_>>()?;
             Ok(Filter { is_negative: filter.op.is_negative(), alternatives })
         };
-        filters.iter().map(compile).collect::<Result<_>>().map(Self)
+        let filters = stages.iter().map(|stage| match stage {
+            Stage::Line(filter) => compile(filter),
+            _ => Err(unsupported()),
+        });
+        filters.collect::<Result<_>>().map(Self)
     }
 
     /// Keeps the candidates whose line passes. Answers how many bytes of lines were looked at.

@@ -80,8 +80,8 @@ impl Engine {
 }
 
 fn read(snapshot: &Snapshot, request: &LogRequest, leash: &Leash) -> Result<LogAnswer> {
-    let (mut selector, filters) = (Selector::new(&request.expr.matchers), LineFilters::new(&request.expr.filters)?);
-    let scan = ScanRequest { range: request.range, projection: None, trace_id: selector.trace_id(), services: selector.services() };
+    let (mut selector, filters) = (Selector::new(&request.expr.matchers), LineFilters::new(&request.expr.stages)?);
+    let scan = ScanRequest { trace_id: selector.trace_id(), services: selector.services(), ..ScanRequest::all(request.range) };
     let mut parts = snapshot.scan(Table::Logs, &scan)?;
     parts.sort_by_key(|part| best_rank(part, request.direction));
     let (mut best, mut shared, mut answer) = (Best::new(request), Shared::default(), LogAnswer::default());

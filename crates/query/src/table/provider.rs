@@ -39,10 +39,10 @@ impl SnapshotTable {
     async fn parts(&self, shape: &Shape, filters: &[Expr]) -> Result<VecDeque<ScanPart>> {
         let narrowing = Narrowing::of(filters);
         let request = ScanRequest {
-            range: narrowing.range,
             projection: Some(shape.stored.clone()),
             trace_id: narrowing.trace_id,
             services: narrowing.services.unwrap_or_default(),
+            ..ScanRequest::all(narrowing.range)
         };
         let (snapshot, table) = (self.snapshot.clone(), self.kind.stored());
         let scan = tokio::task::spawn_blocking(move || snapshot.scan(table, &request));

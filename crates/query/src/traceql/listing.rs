@@ -162,7 +162,7 @@ pub(super) fn scan(
 ) -> Result<()> {
     let mut projection: Vec<usize> = columns.iter().map(|name| schema::index(&schema::spans(), name)).collect();
     projection.sort_unstable();
-    for part in snapshot.scan(Table::Spans, &ScanRequest { range, projection: Some(projection), trace_id: None, services })? {
+    for part in snapshot.scan(Table::Spans, &ScanRequest { projection: Some(projection), services, ..ScanRequest::all(range) })? {
         for rows in part.read()? {
             leash.check()?;
             let rows = rows?;

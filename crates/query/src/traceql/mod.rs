@@ -162,7 +162,7 @@ fn find(snapshot: &Snapshot, search: &TraceSearch, leash: &Leash) -> Result<Vec<
 fn candidates(snapshot: &Snapshot, search: &TraceSearch, wanted: usize, filter: &mut Filter, leash: &Leash) -> Result<Vec<(TraceId, i64)>> {
     let mut projection: Vec<usize> = CONDITION_COLUMNS.iter().map(|name| schema::index(&schema::spans(), name)).collect();
     projection.sort_unstable();
-    let request = ScanRequest { range: search.range, projection: Some(projection), trace_id: None, services: filter.services() };
+    let request = ScanRequest { projection: Some(projection), services: filter.services(), ..ScanRequest::all(search.range) };
     let mut parts = snapshot.scan(Table::Spans, &request)?;
     parts.sort_by_key(|part| std::cmp::Reverse(part.range.end_ns));
     let (mut newest, mut settled_ns) = (HashMap::new(), i64::MIN);

@@ -1,0 +1,118 @@
+//! Records to a batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use signalbox_model::attributes::{AttributeValue, write_json, write_json_string};
+use signalbox_model::builder::{LogBuilder, LogRow};
+use signalbox_model::{Batch, Rejected};
+
+use super::record::{Origin, Record};
+use crate::door::{Context, Decoded, Rejections};
+
+/// Attributes of a resource that name the service, the first that is there.
+const SERVICE: &str = "service.name";
+/// The same, as label sets of Loki spell it.
+const SERVICE_LABEL: &str = "service_name";
+
+/// Makes a batch of records; a record is judged as a whole before anything of it is appended.
+#[derive(Debug)]
+pub struct Assembler<'c> {
+    context: Context<'c>,
+    builder: LogBuilder,
+    rejections: Rejections,
+    /// The JSON form and the service of each origin.
+    origins: HashMap<usize, (Arc<Origin>, String, String)>,
+    current: Option<usize>,
+}
+
+impl<'c> Assembler<'c> {
+    /// An empty batch.
+    pub fn new(context: &Context<'c>) -> Self {
+        Self { context: *context, builder: LogBuilder::default(), rejections: Rejections::default(), origins: HashMap::new(), current: None }
+    }
+
+    /// Appends a record.
+    pub fn push(&mut self, record: Record<'_>) {
+        let depth_max = self.context.attribute_depth_max;
+        if record.attributes.iter().any(|(_, value)| !fits_depth(value, depth_max)) {
+            self.rejections.add(1, "too_deep", || format!("an attribute is nested deeper than {depth_max}"));
+            return;
+        }
+        self.enter(&record.origin);
+        for (key, value) in &record.attributes {
+            self.builder.attributes().append(key, value);
+        }
+        self.builder.close_row(&LogRow {
+            timestamp_ns: record.timestamp_ns.unwrap_or(self.context.now_ns),
+            observed_timestamp_ns: record.timestamp_ns.is_some().then_some(self.context.now_ns),
+            severity_number: record.severity_number,
+            severity_text: &record.severity_text,
+            event_name: &record.event_name,
+            body: record.body.as_deref(),
+            body_letter: None,
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            flags: record.flags,
+            dropped_attributes_count: 0,
+        });
+    }
+
+    /// Counts records that were not understood.
+    pub fn reject(&mut self, rows: u64, reason: &'static str, message: impl FnOnce() -> String) {
+        self.rejections.add(rows, reason, message);
+    }
+
+    /// Number of records appended.
+    pub fn len(&self) -> usize {
+        self.builder.len()
+    }
+
+    /// Whether no record was appended.
+    pub fn is_empty(&self) -> bool {
+        self.builder.is_empty()
+    }
+
+    /// What a door hands on.
+    pub fn finish(self) -> Decoded {
+        let batches = if self.builder.is_empty() { Vec::new() } else { vec![Batch::Logs(self.builder.finish())] };
+        let rejected: Vec<Rejected> = self.rejections.finish();
+        Decoded { batches, rejected, points: None }
+    }
+
+    fn enter(&mut self, origin: &Arc<Origin>) {
+        // Kept by the map, so that the address is not used again.
+        let key = Arc::as_ptr(origin) as usize;
+        if self.current == Some(key) {
+            return;
+        }
+        let (_, json, service) = self.origins.entry(key).or_insert_with(|| {
+            let service = origin.text(SERVICE).or_else(|| origin.text(SERVICE_LABEL)).unwrap_or_default();
+            (Arc::clone(origin), json_of(origin), service.to_owned())
+        });
+        self.builder.set_resource(json, service);
+        self.current = Some(key);
+    }
+}
+
+fn json_of(origin: &Origin) -> String {
+    let mut out = String::from("{");
+    for (position, (name, value)) in origin.attributes.iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        write_json_string(&mut out, name);
+        out.push(':');
+        write_json(&mut out, value);
+    }
+    out.push('}');
+    out
+}
+
+fn fits_depth(value: &AttributeValue, depth: usize) -> bool {
+    match value {
+        AttributeValue::Array(items) => depth > 0 && items.iter().all(|item| fits_depth(item, depth - 1)),
+        AttributeValue::Map(entries) => depth > 0 && entries.iter().all(|(_, item)| fits_depth(item, depth - 1)),
+        _ => true,
+    }
+}

@@ -1,0 +1,9 @@
+//! What all doors of logs share: the record that a wire format is read into, and how records become a batch.
+//!
+//! A protocol reads its bytes into [`Record`]s and hands them to an [`Assembler`]; it never touches columns.
+
+mod assemble;
+mod record;
+
+pub use assemble::Assembler;
+pub use record::{Attributes, Origin, Record};
