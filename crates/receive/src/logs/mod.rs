@@ -4,6 +4,8 @@
 
 mod assemble;
 mod record;
+pub mod severity;
+pub mod timestamp;
 
 pub use assemble::Assembler;
 pub use record::{Attributes, Origin, Record};
