@@ -31,6 +31,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("regular expressions of matchers", "lang", "matcher_regex", "tests/brief.rs", "matcher_regex"),
     ("LogQL", "lang", "logql", "tests/brief.rs", "logql"),
     ("TraceQL", "lang", "traceql", "tests/brief.rs", "traceql"),
+    ("the search language", "lang", "search", "tests/brief.rs", "search"),
     ("durations", "lang", "durations", "tests/brief.rs", "durations"),
     ("parameters of every dialect, encoded in a URL", "api", "parameters", "tests/brief.rs", "parameters"),
     ("remote read", "api", "remote_read", "tests/brief.rs", "remote_read"),

@@ -1,6 +1,6 @@
 //! What every target does with one input: a plain function, so that the tests run it too, on stable.
 
-use signalbox_lang::{duration, go_duration, logql, promql, traceql};
+use signalbox_lang::{duration, go_duration, logql, promql, search, traceql};
 use signalbox_model::matcher::{MatchOp, Matcher};
 
 /// PromQL: what parses prints to text that parses to the same.
@@ -42,6 +42,17 @@ pub(crate) fn traceql(text: &str) {
         let again = traceql::parse(&printed).unwrap_or_else(|error| panic!("{text:?} prints to {printed:?}: {error}"));
         assert_eq!(again.to_string(), printed, "{text:?}");
     }
+}
+
+/// The search language: what parses prints to text that parses to the same; the other dialects never panic.
+pub(crate) fn search(text: &str) {
+    if let Ok(expr) = search::parse(text) {
+        let printed = expr.to_string();
+        let again = search::parse(&printed).unwrap_or_else(|error| panic!("{text:?} prints to {printed:?}: {error}"));
+        assert_eq!(again.to_string(), printed, "{text:?}");
+    }
+    let _either = search::parse_as(text, search::Dialect::QueryString(search::Operator::Or));
+    let _either = search::parse_simple(text, search::Operator::And);
 }
 
 /// Durations of Prometheus and of Go: what is read prints to text that reads as the same.

@@ -1,4 +1,4 @@
-//! PromQL, LogQL and TraceQL: text to syntax tree and back, pure.
+//! PromQL, LogQL, TraceQL and the search language: text to syntax tree and back, pure.
 //!
 //! Queries come from strangers: every parser here is hand-written, runs in linear time, bounds length, nesting and size
 //! before it allocates, and answers with the place of the error. Nothing here evaluates anything.
@@ -7,6 +7,7 @@ pub mod duration;
 pub mod go_duration;
 pub mod logql;
 pub mod promql;
+pub mod search;
 pub mod span;
 pub mod text;
 pub mod traceql;

@@ -91,6 +91,50 @@ fn traceql() {
 }
 
 #[test]
+fn search() {
+    const PIECES: &[&str] = &[
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "\\",
+        "/",
+        ":",
+        "*",
+        "?",
+        "-",
+        "!",
+        "+",
+        "|",
+        "||",
+        "&&",
+        "<",
+        ">",
+        "=",
+        "^",
+        "~",
+        " TO ",
+        " AND ",
+        " OR ",
+        "NOT ",
+        " ",
+        "\n",
+        "\u{e9}",
+        "_exists_:",
+        "a",
+    ];
+    let seeds = [
+        "service:checkout level:error \"timed out\" -path:/health status:>=500 (a OR b*)",
+        "duration:[10 TO \"20\"} field:(a OR -b) message:/a\\/b.c/ _exists_:x http\\://x",
+        "+a -b | c~2 \"d e\"^3 my\\ field:x?y*",
+    ];
+    mutate::texts(&seeds, PIECES, MUTANTS, bodies::search);
+}
+
+#[test]
 fn durations() {
     const PIECES: &[&str] = &["ms", "s", "m", "h", "d", "w", "y", "us", "ns", "\u{b5}s", ".", "-", "+", "0", "9", "106751d", "292y", "e"];
     mutate::texts(&["1y2w3d4h5m6s7ms", "-1.5h3m0.25s", "0", "106751d23h47m16s854ms"], PIECES, MUTANTS, bodies::durations);
