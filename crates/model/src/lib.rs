@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod ids;
 pub mod labels;
 pub mod matcher;
+pub mod pattern;
 pub mod re2;
 pub mod schema;
 pub mod series;
