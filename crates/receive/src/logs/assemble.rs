@@ -8,6 +8,7 @@ use signalbox_model::builder::{LogBuilder, LogRow};
 use signalbox_model::{Batch, Rejected};
 
 use super::record::{Origin, Record};
+use super::trace_link::TraceLink;
 use crate::door::{Context, Decoded, Rejections};
 
 /// Attributes of a resource that name the service, the first that is there.
@@ -40,8 +41,18 @@ impl<'c> Assembler<'c> {
             return;
         }
         self.enter(&record.origin);
+        let mut link = TraceLink { trace_id: record.trace_id, span_id: record.span_id };
+        let is_linked = link.trace_id.is_some();
         for (key, value) in &record.attributes {
             self.builder.attributes().append(key, value);
+            match value {
+                AttributeValue::String(text) if !is_linked => link.see_attribute(key, text),
+                AttributeValue::Int(number) if !is_linked => link.see_number(key, *number),
+                _ => {}
+            }
+        }
+        if !is_linked {
+            link = link.or_in_text(record.body.as_deref().unwrap_or_default());
         }
         self.builder.close_row(&LogRow {
             timestamp_ns: record.timestamp_ns.unwrap_or(self.context.now_ns),
@@ -51,8 +62,8 @@ impl<'c> Assembler<'c> {
             event_name: &record.event_name,
             body: record.body.as_deref(),
             body_letter: None,
-            trace_id: record.trace_id,
-            span_id: record.span_id,
+            trace_id: link.trace_id,
+            span_id: record.span_id.or(link.span_id),
             flags: record.flags,
             dropped_attributes_count: 0,
         });

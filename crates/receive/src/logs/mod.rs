@@ -6,6 +6,8 @@ mod assemble;
 mod record;
 pub mod severity;
 pub mod timestamp;
+mod trace_link;
 
 pub use assemble::Assembler;
 pub use record::{Attributes, Origin, Record};
+pub use trace_link::TraceLink;

@@ -5,6 +5,7 @@ use signalbox_model::{Batch, Result, SpanId, TraceId};
 
 use super::attributes::{AnyValue, Attribute, Envelope, any_value, attribute};
 use crate::door::{Context, Decoded, Rejections};
+use crate::logs::TraceLink;
 use crate::wire::{Reader, WireError};
 
 /// Decodes a request.
@@ -103,6 +104,9 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
         }
         row.observed_timestamp_ns = (observed != 0).then_some(observed);
         row.timestamp_ns = [time, observed].into_iter().find(|instant| *instant != 0).unwrap_or(self.context.now_ns);
+        if row.trace_id.is_none() {
+            self.link(&mut row, body);
+        }
         for (key, value) in &self.attributes {
             value.append(self.builder.attributes(), key, &mut self.scratch)?;
         }
@@ -116,5 +120,23 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Fills in the ids that attributes or the text name.
+    fn link(&self, row: &mut LogRow<'_>, body: AnyValue<'_>) {
+        let mut link = TraceLink { trace_id: None, span_id: row.span_id };
+        for (key, value) in &self.attributes {
+            match value {
+                AnyValue::String(text) => link.see_attribute(key, text),
+                AnyValue::Int(number) => link.see_number(key, *number),
+                _ => {}
+            }
+        }
+        if let AnyValue::String(text) = body {
+            link = link.or_in_text(text);
+        }
+        row.trace_id = link.trace_id;
+        // A span that the record names itself stays, even without a trace.
+        row.span_id = row.span_id.or(link.trace_id.and(link.span_id));
     }
 }

@@ -22,3 +22,4 @@ mod requirements;
 mod rows;
 mod support;
 mod through_the_store;
+mod trace_links;
