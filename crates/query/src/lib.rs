@@ -21,6 +21,7 @@ pub mod usage;
 
 mod budget;
 mod leash;
+mod logs;
 mod pattern;
 mod session;
 mod table;

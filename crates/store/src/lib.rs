@@ -29,7 +29,7 @@ mod segments;
 mod store;
 mod tenants;
 
-pub use scan::{ScanPart, ScanRequest};
+pub use scan::{Chosen, ScanPart, ScanRequest};
 pub use settings::Settings;
 pub use snapshot::{HistogramPoint, SeriesHandle, SeriesSamples, Snapshot};
 pub use store::Store;

@@ -1,6 +1,7 @@
 //! Reading rows of a table: the columnar road that SQL, log queries and trace search take.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, TextFilter, TimeRange, TraceId};
@@ -18,12 +19,45 @@ pub struct ScanRequest {
     pub services: Vec<String>,
     /// Only rows whose text fits.
     pub text: TextFilter,
+    /// Only these rows.
+    pub chosen: Option<Chosen>,
+}
+
+/// Rows that an earlier scan of the same snapshot showed, to be read again with other columns.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    /// Time and arrival of each row, ascending.
+    rows: Arc<[(i64, u64)]>,
+}
+
+impl Chosen {
+    /// Rows by the nanoseconds of their time and their arrival sequence, in any order.
+    pub fn new(mut rows: Vec<(i64, u64)>) -> Self {
+        rows.sort_unstable();
+        Self { rows: rows.into() }
+    }
+
+    /// Bounds of the times of the rows; `None` without rows.
+    pub fn range(&self) -> Option<TimeRange> {
+        Some(TimeRange::from_ns(self.rows.first()?.0, self.rows.last()?.0))
+    }
+
+    /// Whether there is a row of a time in the range.
+    pub fn overlaps(&self, range: &TimeRange) -> bool {
+        let after = self.rows.partition_point(|(time_ns, _)| *time_ns < range.start_ns);
+        self.rows.get(after).is_some_and(|(time_ns, _)| *time_ns <= range.end_ns)
+    }
+
+    /// Whether this is one of the rows.
+    pub fn contains(&self, time_ns: i64, sequence: u64) -> bool {
+        self.rows.binary_search(&(time_ns, sequence)).is_ok()
+    }
 }
 
 impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
-        Self { range, projection: None, trace_id: None, services: Vec::new(), text: TextFilter::default() }
+        Self { range, projection: None, trace_id: None, services: Vec::new(), text: TextFilter::default(), chosen: None }
     }
 }
 

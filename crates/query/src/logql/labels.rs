@@ -1,39 +1,21 @@
 //! Labels of streams: their names, their values, and the streams that have them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use arrow::array::TimestampNanosecondArray;
+use arrow::array::{Int32Array, RecordBatch};
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange};
+use signalbox_model::{Error, Result, Tenant, TimeRange};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::select::Selector;
 use crate::Engine;
 use crate::leash::Leash;
-use crate::rows::{LogColumns, LogRecord, Resource, Texts, column, level_of};
-
-/// The label of the service.
-pub const SERVICE_LABEL: &str = "service_name";
-/// What the service of a record without one is called.
-pub const UNKNOWN_SERVICE: &str = "unknown_service";
-/// The label of the level, and other names of it that selectors may use.
-pub(super) const LEVEL_LABELS: [&str; 3] = ["detected_level", "level", "severity"];
+use crate::logs::{LEVEL_LABELS, LogFilter, SERVICE_LABEL, UNKNOWN_SERVICE, label_name, visit};
+use crate::rows::{LogRecord, Resource, Texts, column, level_of};
 
 /// Streams that one question may list.
 const STREAMS_MAX: usize = 100_000;
-
-/// An attribute name as the name of a label: characters that labels cannot have are `_`.
-pub fn label_name(attribute: &str) -> Cow<'_, str> {
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let starts_with_digit = attribute.starts_with(|character: char| character.is_ascii_digit());
-    if attribute.chars().all(is_allowed) && !starts_with_digit {
-        return Cow::Borrowed(attribute);
-    }
-    let sanitized: String = attribute.chars().map(|character| if is_allowed(character) { character } else { '_' }).collect();
-    Cow::Owned(if starts_with_digit { format!("key_{sanitized}") } else { sanitized })
-}
 
 /// Labels of a stream: service, level and resource, sorted by name.
 pub type StreamLabels = BTreeMap<String, String>;
@@ -83,40 +65,53 @@ impl Engine {
     }
 }
 
-fn streams(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, leash: &Leash) -> Result<Vec<StreamLabels>> {
-    let mut selectors: Vec<Selector> = selectors.iter().map(|expr| Selector::new(&expr.matchers)).collect();
-    let mut keys: HashSet<(String, String)> = HashSet::new();
-    let narrow = [schema::TIMESTAMP, logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT, schema::RESOURCE];
-    let mut projection: Vec<usize> = narrow.iter().map(|name| schema::index(&schema::logs(), name)).collect();
-    projection.sort_unstable();
-    // Selectors may look at every column.
-    let projection = selectors.is_empty().then_some(projection);
-    let services = if let [selector] = selectors.as_slice() { selector.services() } else { Vec::new() };
-    for part in snapshot.scan(Table::Logs, &ScanRequest { projection, services, ..ScanRequest::all(range) })? {
-        for rows in part.read()? {
-            leash.check()?;
-            let rows = rows?;
-            let timestamp: &TimestampNanosecondArray = column(&rows, schema::TIMESTAMP)?;
-            let mut wanted: Vec<usize> = (0..rows.num_rows()).filter(|row| range.contains_ns(timestamp.value(*row))).collect();
-            if !selectors.is_empty() {
-                let columns = LogColumns::of(&rows)?;
-                let mut union = BTreeSet::new();
-                for selector in &mut selectors {
-                    let mut matching = wanted.clone();
-                    selector.retain(&columns, &mut matching);
-                    union.extend(matching);
-                }
-                wanted = union.into_iter().collect();
-            }
-            let (resource, text) = (Texts::of(&rows, schema::RESOURCE)?, Texts::of(&rows, logs::SEVERITY_TEXT)?);
-            let number: &arrow::array::Int32Array = column(&rows, logs::SEVERITY_NUMBER)?;
-            let distinct: HashSet<(usize, i32, usize)> = wanted.iter().map(|row| (resource.code(*row), number.value(*row), text.code(*row))).collect();
-            keys.extend(distinct.into_iter().map(|(code, number, text_code)| (resource.value(code).to_owned(), level_of(number, text.value(text_code)))));
-            if keys.len() > STREAMS_MAX {
-                return Err(Error::limit(format!("cannot list more than {STREAMS_MAX} streams: ask for a shorter range or select some")));
-            }
+/// What one of some selectors selects, everything if there is none.
+struct AnyOf(Vec<Selector>);
+
+impl LogFilter for AnyOf {
+    fn narrow(&self, scan: &mut ScanRequest) {
+        if let [selector] = self.0.as_slice() {
+            selector.narrow(scan);
+        }
+        let services: Vec<Vec<String>> = self.0.iter().map(Selector::services).collect();
+        if services.iter().all(|services| !services.is_empty()) {
+            scan.services = services.concat();
         }
     }
+
+    fn columns(&self) -> Vec<&'static str> {
+        self.0.iter().flat_map(Selector::columns).collect()
+    }
+
+    fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let mut union = BTreeSet::new();
+        for selector in &mut self.0 {
+            let mut matching = candidates.clone();
+            selector.retain(rows, &mut matching)?;
+            union.extend(matching);
+        }
+        *candidates = union.into_iter().collect();
+        Ok(0)
+    }
+}
+
+fn streams(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, leash: &Leash) -> Result<Vec<StreamLabels>> {
+    let mut filter = AnyOf(selectors.iter().map(|expr| Selector::new(&expr.matchers)).collect());
+    let mut keys: HashSet<(String, String)> = HashSet::new();
+    let columns = [logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT, schema::RESOURCE];
+    visit(snapshot, &mut filter, range, &columns, leash, &mut |rows, wanted| {
+        let (resource, text) = (Texts::of(rows, schema::RESOURCE)?, Texts::of(rows, logs::SEVERITY_TEXT)?);
+        let number: &Int32Array = column(rows, logs::SEVERITY_NUMBER)?;
+        let distinct: HashSet<(usize, i32, usize)> = wanted.iter().map(|row| (resource.code(*row), number.value(*row), text.code(*row))).collect();
+        keys.extend(distinct.into_iter().map(|(code, number, text_code)| (resource.value(code).to_owned(), level_of(number, text.value(text_code)))));
+        if keys.len() > STREAMS_MAX {
+            return Err(Error::limit(format!("cannot list more than {STREAMS_MAX} streams: ask for a shorter range or select some")));
+        }
+        Ok(())
+    })?;
     let mut resources: HashMap<String, Resource> = HashMap::new();
     let labels = keys.into_iter().map(|(json, level)| {
         let resource = resources.entry(json).or_insert_with_key(|json| Resource::from_json(json));

@@ -1,12 +1,14 @@
 //! Line filters: what a line must hold and what it must not.
 
+use arrow::array::{Array, RecordBatch, StringArray};
 use memchr::memmem::Finder;
 use regex::Regex;
 use signalbox_lang::logql::{LineFilter, LineOp, LinePattern, Stage};
+use signalbox_model::schema::logs;
 use signalbox_model::{Error, Result};
 
 use crate::pattern;
-use crate::rows::LogColumns;
+use crate::rows::column;
 
 /// All line filters of a query, compiled.
 pub(super) struct LineFilters(Vec<Filter>);
@@ -41,14 +43,15 @@ impl LineFilters {
     }
 
     /// Keeps the candidates whose line passes. Answers how many bytes of lines were looked at.
-    pub(super) fn retain(&self, columns: &LogColumns<'_>, candidates: &mut Vec<usize>) -> u64 {
+    pub(super) fn retain(&self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64> {
+        let body: &StringArray = column(rows, logs::BODY)?;
         let mut bytes = 0;
         candidates.retain(|row| {
-            let line = columns.line(*row);
+            let line = if body.is_valid(*row) { body.value(*row) } else { "" };
             bytes += line.len() as u64;
             self.0.iter().all(|filter| filter.passes(line))
         });
-        bytes
+        Ok(bytes)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use signalbox_model::{MatchOp, Matcher, TraceId};
+use arrow::array::{FixedSizeBinaryArray, Int32Array, RecordBatch};
+use signalbox_model::schema::{self, logs};
+use signalbox_model::{MatchOp, Matcher, Result, TraceId};
+use signalbox_store::ScanRequest;
 
-use super::labels::{LEVEL_LABELS, SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
-use crate::rows::{LogColumns, Resource, Texts, level_of, span_id, trace_id};
+use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
+use crate::rows::{AttributeColumns, Resource, Scope, Texts, column, level_of, span_id, trace_id};
 
 /// All matchers of a query, with what they know of resources seen before.
 pub(super) struct Selector {
@@ -48,6 +51,21 @@ impl Source {
             _ => Self::Attribute,
         }
     }
+
+    /// Where it is.
+    fn columns(&self) -> &'static [&'static str] {
+        match self {
+            Self::Service => &[schema::SERVICE],
+            Self::Level => &[logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT],
+            Self::SeverityText => &[logs::SEVERITY_TEXT],
+            Self::SeverityNumber => &[logs::SEVERITY_NUMBER],
+            Self::EventName => &[logs::EVENT_NAME],
+            Self::TraceId => &[schema::TRACE_ID],
+            Self::SpanId => &[schema::SPAN_ID],
+            Self::ScopeName | Self::ScopeVersion => &[schema::SCOPE],
+            Self::Attribute => &[schema::RESOURCE, schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES],
+        }
+    }
 }
 
 impl Selector {
@@ -56,8 +74,14 @@ impl Selector {
         Self { matchers: matchers.iter().map(source).collect() }
     }
 
+    /// Narrows a scan to what can match.
+    pub(super) fn narrow(&self, scan: &mut ScanRequest) {
+        scan.trace_id = self.trace_id();
+        scan.services = self.services();
+    }
+
     /// The only trace that can match.
-    pub(super) fn trace_id(&self) -> Option<TraceId> {
+    fn trace_id(&self) -> Option<TraceId> {
         let is_exact = |each: &&LabelMatcher| matches!(each.source, Source::TraceId) && each.matcher.op == MatchOp::Equal;
         self.matchers.iter().find(is_exact).and_then(|each| TraceId::from_hex(&each.matcher.value))
     }
@@ -76,11 +100,14 @@ impl Selector {
         services
     }
 
+    /// Columns that the matchers look at.
+    pub(super) fn columns(&self) -> Vec<&'static str> {
+        self.matchers.iter().flat_map(|each| each.source.columns()).copied().collect()
+    }
+
     /// Keeps the candidates that all matchers match.
-    pub(super) fn retain(&mut self, columns: &LogColumns<'_>, candidates: &mut Vec<usize>) {
-        for each in &mut self.matchers {
-            each.retain(columns, candidates);
-        }
+    pub(super) fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<()> {
+        self.matchers.iter_mut().try_for_each(|each| each.retain(rows, candidates))
     }
 }
 
@@ -91,34 +118,44 @@ fn literals(pattern: &str) -> Option<Vec<String>> {
 }
 
 impl LabelMatcher {
-    fn retain(&mut self, columns: &LogColumns<'_>, candidates: &mut Vec<usize>) {
+    fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<()> {
         let Self { matcher, source, resources } = self;
+        let texts = |name: &str| Texts::of(rows, name);
         match source {
             Source::Service => {
-                retain_by_text(columns.service, candidates, |service| matcher.matches(if service.is_empty() { UNKNOWN_SERVICE } else { service }))
+                let matches = |service: &str| matcher.matches(if service.is_empty() { UNKNOWN_SERVICE } else { service });
+                retain_by_text(texts(schema::SERVICE)?, candidates, matches);
             }
-            Source::SeverityText => retain_by_text(columns.severity_text, candidates, |text| matcher.matches(text)),
-            Source::EventName => retain_by_text(columns.event_name, candidates, |text| matcher.matches(text)),
-            Source::ScopeName => retain_by_text(columns.scope, candidates, |json| matcher.matches(&crate::rows::Scope::from_json(json).name)),
-            Source::ScopeVersion => retain_by_text(columns.scope, candidates, |json| matcher.matches(&crate::rows::Scope::from_json(json).version)),
+            Source::SeverityText => retain_by_text(texts(logs::SEVERITY_TEXT)?, candidates, |text| matcher.matches(text)),
+            Source::EventName => retain_by_text(texts(logs::EVENT_NAME)?, candidates, |text| matcher.matches(text)),
+            Source::ScopeName => retain_by_text(texts(schema::SCOPE)?, candidates, |json| matcher.matches(&Scope::from_json(json).name)),
+            Source::ScopeVersion => retain_by_text(texts(schema::SCOPE)?, candidates, |json| matcher.matches(&Scope::from_json(json).version)),
             Source::Level => {
+                let (number, text): (&Int32Array, _) = (column(rows, logs::SEVERITY_NUMBER)?, texts(logs::SEVERITY_TEXT)?);
                 let mut verdicts: HashMap<(i32, usize), bool> = HashMap::new();
                 candidates.retain(|row| {
-                    let key = (columns.severity_number.value(*row), columns.severity_text.code(*row));
-                    *verdicts.entry(key).or_insert_with(|| matcher.matches(&level_of(key.0, columns.severity_text.value(key.1))))
+                    let key = (number.value(*row), text.code(*row));
+                    *verdicts.entry(key).or_insert_with(|| matcher.matches(&level_of(key.0, text.value(key.1))))
                 });
             }
-            Source::SeverityNumber => candidates.retain(|row| matcher.matches(&columns.severity_number.value(*row).to_string())),
+            Source::SeverityNumber => {
+                let number: &Int32Array = column(rows, logs::SEVERITY_NUMBER)?;
+                candidates.retain(|row| matcher.matches(&number.value(*row).to_string()));
+            }
             Source::TraceId => {
-                let text = |row: usize| trace_id(columns.trace_id, row).map(|id| id.to_string()).unwrap_or_default();
-                candidates.retain(|row| matcher.matches(&text(*row)));
+                let ids: &FixedSizeBinaryArray = column(rows, schema::TRACE_ID)?;
+                candidates.retain(|row| matcher.matches(&trace_id(ids, *row).map(|id| id.to_string()).unwrap_or_default()));
             }
             Source::SpanId => {
-                let text = |row: usize| span_id(columns.span_id, row).map(|id| id.to_string()).unwrap_or_default();
-                candidates.retain(|row| matcher.matches(&text(*row)));
+                let ids: &FixedSizeBinaryArray = column(rows, schema::SPAN_ID)?;
+                candidates.retain(|row| matcher.matches(&span_id(ids, *row).map(|id| id.to_string()).unwrap_or_default()));
             }
-            Source::Attribute => retain_by_attribute(matcher, resources, columns, candidates),
+            Source::Attribute => {
+                let attributes = AttributeColumns::of(rows)?;
+                retain_by_attribute(matcher, resources, texts(schema::RESOURCE)?, attributes, candidates);
+            }
         }
+        Ok(())
     }
 }
 
@@ -130,8 +167,13 @@ fn retain_by_text(texts: Texts<'_>, candidates: &mut Vec<usize>, mut matches: im
     });
 }
 
-fn retain_by_attribute(matcher: &Matcher, resources: &mut HashMap<String, Option<bool>>, columns: &LogColumns<'_>, candidates: &mut Vec<usize>) {
-    let texts = columns.resource;
+fn retain_by_attribute(
+    matcher: &Matcher,
+    resources: &mut HashMap<String, Option<bool>>,
+    texts: Texts<'_>,
+    attributes: AttributeColumns<'_>,
+    candidates: &mut Vec<usize>,
+) {
     let mut verdicts: Vec<Option<Option<bool>>> = vec![None; texts.distinct()];
     candidates.retain(|row| {
         let code = texts.code(*row);
@@ -146,6 +188,6 @@ fn retain_by_attribute(matcher: &Matcher, resources: &mut HashMap<String, Option
             resources.insert(json.to_owned(), verdict);
             verdict
         });
-        verdict.unwrap_or_else(|| matcher.matches(columns.attributes.find(*row, |key| label_name(key) == matcher.name).unwrap_or("")))
+        verdict.unwrap_or_else(|| matcher.matches(attributes.find(*row, |key| label_name(key) == matcher.name).unwrap_or("")))
     });
 }

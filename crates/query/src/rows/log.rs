@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, FixedSizeBinaryArray, Int32Array, MapArray, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array};
+use arrow::array::{Array, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array};
 use signalbox_model::attributes::AttributeValue;
 use signalbox_model::schema::{self, logs};
 use signalbox_model::{Result, SpanId, TraceId};
@@ -80,32 +80,29 @@ pub(crate) fn level_of(number: i32, text: &str) -> String {
 /// The columns of a batch of log records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogColumns<'a> {
-    pub(crate) timestamp: &'a TimestampNanosecondArray,
+    timestamp: &'a TimestampNanosecondArray,
     observed_timestamp: &'a TimestampNanosecondArray,
-    pub(crate) sequence: &'a UInt64Array,
-    pub(crate) service: Texts<'a>,
-    pub(crate) severity_number: &'a Int32Array,
-    pub(crate) severity_text: Texts<'a>,
-    pub(crate) event_name: Texts<'a>,
-    pub(crate) body: &'a StringArray,
+    sequence: &'a UInt64Array,
+    severity_number: &'a Int32Array,
+    severity_text: Texts<'a>,
+    event_name: Texts<'a>,
+    body: &'a StringArray,
     body_type: &'a StringArray,
-    pub(crate) trace_id: &'a FixedSizeBinaryArray,
-    pub(crate) span_id: &'a FixedSizeBinaryArray,
+    trace_id: &'a FixedSizeBinaryArray,
+    span_id: &'a FixedSizeBinaryArray,
     flags: &'a UInt32Array,
-    pub(crate) resource: Texts<'a>,
-    pub(crate) scope: Texts<'a>,
-    pub(crate) attributes: AttributeColumns<'a>,
+    resource: Texts<'a>,
+    scope: Texts<'a>,
+    attributes: AttributeColumns<'a>,
     dropped_attributes_count: &'a UInt32Array,
 }
 
 impl<'a> LogColumns<'a> {
     pub(crate) fn of(rows: &'a RecordBatch) -> Result<Self> {
-        let attributes: &MapArray = column(rows, schema::ATTRIBUTES)?;
         Ok(Self {
             timestamp: column(rows, schema::TIMESTAMP)?,
             observed_timestamp: column(rows, logs::OBSERVED_TIMESTAMP)?,
             sequence: column(rows, schema::SEQUENCE)?,
-            service: Texts::of(rows, schema::SERVICE)?,
             severity_number: column(rows, logs::SEVERITY_NUMBER)?,
             severity_text: Texts::of(rows, logs::SEVERITY_TEXT)?,
             event_name: Texts::of(rows, logs::EVENT_NAME)?,
@@ -116,14 +113,9 @@ impl<'a> LogColumns<'a> {
             flags: column(rows, logs::FLAGS)?,
             resource: Texts::of(rows, schema::RESOURCE)?,
             scope: Texts::of(rows, schema::SCOPE)?,
-            attributes: AttributeColumns::new(attributes, column(rows, schema::ATTRIBUTE_TYPES)?)?,
+            attributes: AttributeColumns::of(rows)?,
             dropped_attributes_count: column(rows, logs::DROPPED_ATTRIBUTES_COUNT)?,
         })
-    }
-
-    /// The line of a row: the text form of its body, the empty text when it has none.
-    pub(crate) fn line(&self, row: usize) -> &'a str {
-        if self.body.is_valid(row) { self.body.value(row) } else { "" }
     }
 
     /// All fields of a row.

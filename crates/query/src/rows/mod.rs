@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, DictionaryArray, FixedSizeBinaryArray, MapArray, RecordBatch, StringArray};
 use arrow::datatypes::UInt32Type;
 use signalbox_model::attributes::{AttributeValue, typed};
-use signalbox_model::{Error, Result, SpanId, TraceId};
+use signalbox_model::{Error, Result, SpanId, TraceId, schema};
 
 mod log;
 mod resource;
@@ -78,6 +78,11 @@ pub(crate) struct AttributeColumns<'a> {
 }
 
 impl<'a> AttributeColumns<'a> {
+    /// Of the rows of a batch.
+    pub(crate) fn of(rows: &'a RecordBatch) -> Result<Self> {
+        Self::new(column(rows, schema::ATTRIBUTES)?, column(rows, schema::ATTRIBUTE_TYPES)?)
+    }
+
     pub(crate) fn new(map: &'a MapArray, types: &'a StringArray) -> Result<Self> {
         let text = |column: &'a arrow::array::ArrayRef| column.as_string_opt::<i32>().ok_or_else(|| Error::internal("cannot read attributes: not of text"));
         Ok(Self { map, keys: text(map.keys())?, values: text(map.values())?, types })

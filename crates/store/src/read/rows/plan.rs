@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::UInt32Type;
+use arrow::datatypes::{TimestampNanosecondType, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
@@ -17,7 +17,7 @@ use parquet::file::statistics::Statistics;
 use signalbox_model::{Result, TimeRange, TraceId, schema};
 
 use crate::format::rows::{OpenRows, RowSegment, column_of};
-use crate::scan::{Batches, ScanPart, ScanRequest};
+use crate::scan::{Batches, Chosen, ScanPart, ScanRequest};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
 const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
@@ -114,7 +114,10 @@ fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
                 (Some(min), Some(max)) => TimeRange::from_ns(*min, *max),
                 _ => range,
             };
-            if own.overlaps(&request.range) && may_have_service(services, page, &request.services) {
+            if own.overlaps(&request.range)
+                && request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&own))
+                && may_have_service(services, page, &request.services)
+            {
                 found.push(Piece { rows: first..end, range: own });
             }
         }
@@ -137,6 +140,10 @@ fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, services: 
 fn row_filter(opened: &OpenRows, request: &ScanRequest) -> Option<RowFilter> {
     let parquet = opened.segment.metadata.parquet_schema();
     let mask = |name: &str| column_of(parquet, name).map(|column| ProjectionMask::leaves(parquet, [column]));
+    if let (Some(chosen), Some(time), Some(sequence)) = (request.chosen.clone(), column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SEQUENCE)) {
+        let is_wanted = move |rows: RecordBatch| is_chosen(&rows, &chosen).ok_or_else(other_type);
+        return Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(parquet, [time, sequence]), is_wanted))]));
+    }
     if let (Some(trace), Some(mask)) = (request.trace_id, mask(schema::TRACE_ID)) {
         let is_wanted = move |rows: RecordBatch| {
             let traces = rows.column(0).as_fixed_size_binary_opt().ok_or_else(other_type)?;
@@ -153,6 +160,13 @@ fn row_filter(opened: &OpenRows, request: &ScanRequest) -> Option<RowFilter> {
         Ok::<BooleanArray, ArrowError>(column.keys().values().iter().map(|key| wanted.get(*key as usize).copied()).collect())
     };
     Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]))
+}
+
+/// Which rows were chosen; `None` if the columns of time and arrival are others.
+pub(super) fn is_chosen(rows: &RecordBatch, chosen: &Chosen) -> Option<BooleanArray> {
+    let times = rows.column_by_name(schema::TIMESTAMP)?.as_primitive_opt::<TimestampNanosecondType>()?.values();
+    let sequences = rows.column_by_name(schema::SEQUENCE)?.as_primitive_opt::<UInt64Type>()?.values();
+    Some(times.iter().zip(sequences.iter()).map(|(time, sequence)| Some(chosen.contains(*time, *sequence))).collect())
 }
 
 fn other_type() -> ArrowError {

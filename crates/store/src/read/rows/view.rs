@@ -62,19 +62,26 @@ fn head_part(chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPar
     if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {
         return Ok(None);
     }
+    if request.chosen.as_ref().is_some_and(|chosen| !chosen.overlaps(&chunk.range)) {
+        return Ok(None);
+    }
     let project = |rows: &RecordBatch| match &request.projection {
         Some(columns) => rows.project(columns).map_err(failed),
         None => Ok(rows.clone()),
     };
-    let rows = match &request.trace_id {
-        Some(trace) => {
+    let rows = match (&request.chosen, &request.trace_id) {
+        (Some(chosen), _) => {
+            let wanted = plan::is_chosen(&chunk.rows, chosen).ok_or_else(|| Error::internal("cannot choose rows of the head: no times"))?;
+            arrow::compute::filter_record_batch(&project(&chunk.rows)?, &wanted).map_err(failed)?
+        }
+        (None, Some(trace)) => {
             let rows = chunk.rows_of_trace(trace);
             if rows.is_empty() {
                 return Ok(None);
             }
             arrow::compute::take_record_batch(&project(&chunk.rows)?, &UInt32Array::from(rows)).map_err(failed)?
         }
-        None => project(&chunk.rows)?,
+        (None, None) => project(&chunk.rows)?,
     };
     Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || Ok(Box::new(std::iter::once(Ok(rows))) as Batches))))
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
+use crate::scan::Chosen;
 
 /// A world with rows in the head and in segments of both levels.
 fn mixed(table: Table) -> World {
@@ -87,6 +88,26 @@ fn services_and_times_and_columns_are_as_asked() {
             let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
             assert_eq!(kept.collect::<BTreeSet<_>>(), want, "{request:?}");
         }
+    }
+}
+
+#[test]
+fn chosen_rows_are_read_again_and_no_others() {
+    for table in [Table::Logs, Table::Spans] {
+        let world = mixed(table);
+        for step in [1, 7, 400, 100_000] {
+            let keep = |rows: &RecordBatch, row: usize| sequences(rows)[row] % step == 3 % step;
+            let want = wanted(&world, &keep);
+            let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+            let of = |rows: &RecordBatch| (0..rows.num_rows()).map(|row| (time(rows, row), sequences(rows)[row])).collect::<Vec<_>>();
+            let chosen = Chosen::new(all.iter().flat_map(of).filter(|(_, sequence)| sequence % step == 3 % step).collect());
+            let request = ScanRequest { chosen: Some(chosen), ..ScanRequest::all(TimeRange::ALL) };
+            assert_eq!(numbers(&world.scan(&request).unwrap()), want);
+            let request = ScanRequest { projection: Some(vec![schema::index(&schema_of(table).unwrap(), schema::SEQUENCE)]), ..request };
+            assert_eq!(numbers(&world.scan(&request).unwrap()), want, "without the column of times");
+        }
+        let none = ScanRequest { chosen: Some(Chosen::new(Vec::new())), ..ScanRequest::all(TimeRange::ALL) };
+        assert!(world.scan(&none).unwrap().iter().all(|rows| rows.num_rows() == 0));
     }
 }
 

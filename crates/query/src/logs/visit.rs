@@ -1,0 +1,43 @@
+//! All rows that fit, a batch at a time, in the order of storage.
+
+use arrow::array::TimestampNanosecondArray;
+use arrow::record_batch::RecordBatch;
+use signalbox_model::{Result, Table, TimeRange, schema};
+use signalbox_store::{ScanRequest, Snapshot};
+
+use super::{LogFilter, projection};
+use crate::leash::Leash;
+use crate::rows::column;
+
+/// Hands every batch that has rows in the range to a visitor, with the numbers of those that fit, ascending. The batch has the
+/// time, the columns of the filter and those named. Answers rows and bytes of lines that were looked at.
+///
+/// # Errors
+/// `Timeout`, `Canceled`; of the filter, of the visitor; of the disk.
+pub(crate) fn visit(
+    snapshot: &Snapshot,
+    filter: &mut dyn LogFilter,
+    range: TimeRange,
+    columns: &[&'static str],
+    leash: &Leash,
+    visitor: &mut dyn FnMut(&RecordBatch, &[usize]) -> Result<()>,
+) -> Result<(u64, u64)> {
+    let mut scan = ScanRequest::all(range);
+    filter.narrow(&mut scan);
+    scan.projection = Some(projection(filter, columns));
+    let (mut rows_read, mut bytes_read) = (0, 0);
+    for part in snapshot.scan(Table::Logs, &scan)? {
+        for rows in part.read()? {
+            leash.check()?;
+            let rows = rows?;
+            rows_read += rows.num_rows() as u64;
+            let timestamp: &TimestampNanosecondArray = column(&rows, schema::TIMESTAMP)?;
+            let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| range.contains_ns(timestamp.value(*row))).collect();
+            bytes_read += filter.retain(&rows, &mut candidates)?;
+            if !candidates.is_empty() {
+                visitor(&rows, &candidates)?;
+            }
+        }
+    }
+    Ok((rows_read, bytes_read))
+}
