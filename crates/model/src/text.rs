@@ -1,4 +1,12 @@
-//! What rows must hold in their text, for readers that skip pages that cannot.
+//! What rows must hold in their text, for readers that skip pages that cannot; and the words that text is made of.
+//!
+//! A word is a run of letters, digits and `_` that is as long as it can be; letters and digits of ASCII, and of any other
+//! script what Unicode calls alphanumeric. All else stands between words. The index of text and whoever asks it for whole
+//! words take words from here, so that they mean the same.
+
+mod words;
+
+pub use words::{Marks, Word, Words, words};
 
 /// A condition over the text of a row: each clause holds if one of its phrases is somewhere in the row. No clause: any row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +34,7 @@ pub struct Phrase {
     pub text: String,
     /// Whether case counts; if not, ASCII letters of either case fit.
     pub is_case_sensitive: bool,
-    /// Whether nothing that is part of a word stands before it: it begins the text, or a word of it.
+    /// Whether nothing that is part of a word (see [`words`]) stands before it: it begins the text, or a word of it.
     pub starts_word: bool,
     /// The same at its end.
     pub ends_word: bool,
