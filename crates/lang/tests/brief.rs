@@ -76,6 +76,10 @@ fn logql() {
         "(vector(1) + vector(-2.5e3)) / vector(7)",
         "sum(rate({a=\"b\"} | json [5m]))",
         "vector(1e999)",
+        "{a=\"b\"} |> \"<_>x\" |= ip(\"10.0.0.0/8\") | logfmt --strict c, d=\"e\" | (f > 5 or g<=1.5h) h!=2KiB, i=ip(\"::1\") | drop j,k=~\"l\"",
+        "{a=\"b\"} | regexp \"(?P<m>\\\\w)\" | pattern `<m> <_>` | line_format `{{.c}}` | label_format d=e,f=\"{{.g}}\" | keep h | decolorize",
+        "topk by (c) (5, quantile_over_time(.9, {a=\"b\"} | unwrap bytes(c) | d=\"\" [1w]) without (e)) / on(c) group_left(d) (2 ^ 3 ^ -2)",
+        "label_replace(count_over_time(({a=\"b\"})[5m] offset -1h), \"a\", \"$1\", \"c\", \"(.*)\") == bool vector(0)",
     ];
     mutate::texts(&seeds, PIECES, MUTANTS, bodies::logql);
 }

@@ -266,7 +266,7 @@ pub enum MetricExpr {
         /// An anchored regular expression.
         regex: String,
     },
-    /// A number.
+    /// A number. The parser computes what is arithmetic of numbers alone, so that it may be any, also none (NaN).
     Literal(f64),
     /// `vector(1)`
     Constant(f64),
@@ -485,7 +485,22 @@ impl BinaryOp {
         }
     }
 
-    /// Higher binds stronger.
+    /// The result of two numbers: division by zero is NaN, a comparison is 1 or 0. NaN for operators of sets.
+    pub fn apply(self, left: f64, right: f64) -> f64 {
+        match self {
+            Self::Or | Self::And | Self::Unless => f64::NAN,
+            Self::Add => left + right,
+            Self::Subtract => left - right,
+            Self::Multiply => left * right,
+            Self::Divide if right == 0.0 => f64::NAN,
+            Self::Divide => left / right,
+            Self::Modulo => left % right,
+            Self::Power => left.powf(right),
+            Self::Compare(op) => f64::from(u8::from(op.holds(left, right))),
+        }
+    }
+
+    /// Higher binds stronger. All associate to the left but `^`.
     pub fn precedence(self) -> u8 {
         match self {
             Self::Or => 1,

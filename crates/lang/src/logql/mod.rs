@@ -1,15 +1,21 @@
-//! LogQL as Loki defines it: selectors of streams with filters of lines.
+//! LogQL as Loki 3 documents it: text to tree and back.
 //!
-//! Everything else of the language is known by name and refused by name, so that nobody gets a wrong answer: parsers,
-//! label filters, formatting and aggregations answer "not supported yet".
+//! Everything its manual has, in its words where it is refused; `variants` is in no released manual and refused by name.
 
 pub mod ast;
+pub mod pattern;
 
 mod lex;
+mod limits;
+mod names;
 mod parse;
+mod prettify;
 mod print;
 #[cfg(test)]
 mod tests;
 
 pub use ast::{BinaryOp, Expr, LineFilter, LineOp, LinePattern, LogExpr, MetricExpr, Stage};
-pub use parse::{FILTERS_MAX, NESTING_MAX, TEXT_BYTES_MAX, parse};
+pub use lex::parse_bytes;
+pub use limits::{ITEMS_MAX, NESTING_MAX, TEXT_BYTES_MAX};
+pub use parse::parse;
+pub use prettify::prettify;
