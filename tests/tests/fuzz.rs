@@ -17,6 +17,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("remote write 2.0", "receive", "remote_write_v2", "tests/main/brief.rs", "remote_write_v2"),
     ("InfluxDB's line protocol", "receive", "influx_lines", "tests/main/brief.rs", "influx_lines"),
     ("statements of InfluxQL", "receive", "influx_query", "tests/main/brief.rs", "influx_query"),
+    ("syslog", "receive", "syslog", "tests/main/brief.rs", "syslog"),
     ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
     ("pages of targets, text", "scrape", "exposition_text", "tests/exposition/brief.rs", "exposition_text"),
     ("pages of targets, OpenMetrics", "scrape", "exposition_open_metrics", "tests/exposition/brief.rs", "exposition_open_metrics"),

@@ -14,6 +14,7 @@ use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result, Tenant};
 use signalbox_query::Engine;
 use signalbox_query::admin::Companion;
+use signalbox_receive::socket::Listening;
 use signalbox_receive::{Budget, Entry, Receiver, otlp};
 use signalbox_scrape::Scraping;
 use signalbox_store::Store;
@@ -48,6 +49,7 @@ pub struct Bound {
     otlp_grpc: Gate,
     otlp_http: Gate,
     influx: Gate,
+    sockets: Vec<Listening>,
     stop: CancellationToken,
     serving: JoinSet<()>,
 }
@@ -87,15 +89,17 @@ impl Bound {
         for (door, listen, flag, gate) in wanted.into_iter().filter(|(_, listen, _, _)| !listen.is_empty()) {
             listeners.push((Listener::bind(door, listen, flag).await?, gate.clone()));
         }
+        let sockets = signalbox_receive::listen(&config.receive).await?;
         let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
-        let addresses = listeners.iter().map(|(listener, _)| (listener.door, listener.address)).collect();
+        let http_addresses = listeners.iter().map(|(listener, _)| (listener.door, listener.address));
+        let addresses = http_addresses.chain(sockets.iter().map(|socket| (socket.door(), socket.address()))).collect();
         for (listener, gate) in listeners {
             serving.spawn(serve::serve(listener, gate, config.http.clone(), stop.clone()));
         }
-        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving })
+        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, sockets, stop, serving })
     }
 
-    /// The doors (`http`, `otlp-grpc`, `otlp-http`, `influx`) and where they are.
+    /// The doors (`http`, `otlp-grpc`, `otlp-http`, `influx`, `syslog`, …) and where they are.
     pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
@@ -105,7 +109,7 @@ impl Bound {
     /// # Errors
     /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
-        let Self { mut config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, stop, serving } = self;
+        let Self { mut config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, sockets, stop, mut serving } = self;
         let (loaded, own_rule_files) = (pull::load(&config.scrape.config_file, &clock)?, config.alert.rule_files.clone());
         pull::share(&loaded, &mut config);
         let prometheus = loaded.config;
@@ -127,7 +131,7 @@ impl Bound {
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let influx_routes = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
-        let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry, settings.otlp.clone()));
+        let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
         let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
         let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
         let scraping = Arc::new(Scraping::new(config.scrape.clone(), parts));
@@ -171,6 +175,9 @@ impl Bound {
         otlp_grpc.open(front.before(Side::Write, grpc_routes));
         otlp_http.open(front.before(Side::Write, otlp_routes));
         influx.open(front.before(Side::Write, influx_routes));
+        for socket in sockets {
+            serving.spawn(socket.serve(entry.clone(), stop.clone()));
+        }
 
         let stop_watching = CancellationToken::new();
         let watching = config.telemetry.self_watch.then(|| {

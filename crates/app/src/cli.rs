@@ -83,6 +83,9 @@ pub struct Flags {
     /// Address of OTLP/HTTP [default: 127.0.0.1:4318].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub otlp_http_listen: Option<String>,
+    /// Address of syslog over TCP and UDP, empty for none [default: 127.0.0.1:1514].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub syslog_listen: Option<String>,
     /// A prometheus.yml: its jobs are scraped and its rule files evaluated.
     #[arg(long, alias = "config.file", value_name = "FILE")]
     pub prometheus_config: Option<PathBuf>,

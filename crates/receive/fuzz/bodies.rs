@@ -6,6 +6,8 @@ use signalbox_receive::compression::{Encoding, decompress as plain};
 use signalbox_receive::influx;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
+use signalbox_receive::socket::Conversation;
+use signalbox_receive::syslog;
 use signalbox_receive::{Budget, Context};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
@@ -82,6 +84,33 @@ pub(crate) fn influx_query(bytes: &[u8]) {
     {
         influx::query::answer(&statements, &[]);
     }
+}
+
+/// The bytes of a connection, in pieces of the length that the first says: nothing is left, and the pieces do not matter.
+fn converse<C: Conversation>(bytes: &[u8], make: impl Fn() -> C) {
+    let Some((first, stream)) = bytes.split_first() else { return };
+    let piece_bytes = 1 + usize::from(*first);
+    let rows = |pieces: std::slice::Chunks<'_, u8>| {
+        let (mut conversation, mut input, mut rows) = (make(), bytes::BytesMut::new(), 0);
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            let turn = conversation.read(&mut input, false, &context());
+            rows += turn.decoded.batches.iter().map(signalbox_model::Batch::rows).sum::<usize>();
+            if turn.end.is_some() {
+                return rows;
+            }
+        }
+        let turn = conversation.read(&mut input, true, &context());
+        assert!(input.is_empty() || turn.end.is_some());
+        rows + turn.decoded.batches.iter().map(signalbox_model::Batch::rows).sum::<usize>()
+    };
+    assert_eq!(rows(stream.chunks(piece_bytes)), rows(stream.chunks(stream.len().max(1))));
+}
+
+/// Messages of syslog, framed and in both formats.
+pub(crate) fn syslog(bytes: &[u8]) {
+    let settings = syslog::Settings { message_bytes_max: 300, ..syslog::Settings::default() };
+    converse(bytes, || syslog::Lines::new(&settings, std::net::Ipv4Addr::LOCALHOST.into()));
 }
 
 /// Compressed bytes; the first says how. The limit holds.

@@ -246,7 +246,8 @@ where
     Ok(Outcome { rejected, written, points })
 }
 
-fn count(protocol: Protocol, bytes: usize, result: &Result<Outcome, Refusal>) {
+/// Counts what became of a request.
+pub(crate) fn count(protocol: Protocol, bytes: usize, result: &Result<Outcome, Refusal>) {
     let Protocol(protocol) = protocol;
     let metrics = registry();
     let outcome = match result {

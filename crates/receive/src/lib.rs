@@ -11,6 +11,8 @@ pub mod logs;
 pub mod otlp;
 pub mod remote_write;
 mod series;
+pub mod socket;
+pub mod syslog;
 pub mod wire;
 
 pub use door::{Budget, Context, Decoded, Entry};
@@ -27,6 +29,8 @@ pub struct Settings {
     pub remote_write: remote_write::Settings,
     /// InfluxDB's line protocol.
     pub influx: influx::Settings,
+    /// Syslog.
+    pub syslog: syslog::Settings,
     /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
     /// with a time to retry. Raise it on machines with memory to spare and many senders.
     pub in_flight_bytes_max: usize,
@@ -38,6 +42,7 @@ impl Default for Settings {
             otlp: otlp::Settings::default(),
             remote_write: remote_write::Settings::default(),
             influx: influx::Settings::default(),
+            syslog: syslog::Settings::default(),
             in_flight_bytes_max: 512 << 20,
         }
     }
@@ -66,4 +71,12 @@ impl Receiver {
             Self::Influx(settings) => Ok(influx::routes(entry, settings)),
         }
     }
+}
+
+/// Binds the addresses of all doors that are no HTTP.
+///
+/// # Errors
+/// If an address cannot be had or a setting makes no sense; the message names it.
+pub async fn listen(settings: &Settings) -> signalbox_model::Result<Vec<socket::Listening>> {
+    syslog::listen(&settings.syslog).await
 }

@@ -21,6 +21,8 @@ names! {
     RECEIVE_ROWS_TOTAL = "signalbox_receive_rows_total", "Samples, log records and spans acknowledged, by protocol and signal.";
     RECEIVE_REJECTED_ROWS_TOTAL = "signalbox_receive_rejected_rows_total", "Samples, log records and spans refused, by protocol and reason.";
     RECEIVE_DROPPED_FIELDS_TOTAL = "signalbox_receive_dropped_fields_total", "Fields of points that were taken without them, by protocol and reason: text, for which metrics have no place.";
+    RECEIVE_CONNECTIONS = "signalbox_receive_connections", "Open connections that are no HTTP, by listener.";
+    RECEIVE_DROPPED_DATAGRAMS_TOTAL = "signalbox_receive_dropped_datagrams_total", "Datagrams dropped because they arrived faster than they were written, by protocol.";
     SCRAPE_SCRAPES_TOTAL = "signalbox_scrape_scrapes_total", "Scrapes by outcome: up, down, or unwritten when the store did not take them.";
     SCRAPE_SAMPLES_TOTAL = "signalbox_scrape_samples_total", "Scraped samples that relabelling left.";
     SCRAPE_DUPLICATE_SAMPLES_TOTAL = "signalbox_scrape_duplicate_samples_total", "Scraped samples left out for another one of the same page, series and time.";

@@ -74,6 +74,25 @@ fn influx_query() {
 }
 
 #[test]
+fn syslog() {
+    let messages = [
+        "<34>1 2003-10-11T22:14:15.003Z host su 12 ID47 [ex@1 a=\"b\\\"c\"][empty] \u{feff}'su root' failed",
+        "<34>Oct 11 22:14:15.5 UTC 2023 host su[12]: failed\nnext",
+        "<13>2003-10-11T22:14:15.003+02:00 host app: text",
+        "no priority",
+    ];
+    let counted: String = messages.iter().map(|message| format!("{} {message}", message.len())).collect();
+    run(
+        &[
+            [b"\x03", counted.as_bytes()].concat(),
+            [b"\xff", messages.join("\n").repeat(3).as_bytes()].concat(),
+            [b"\x00", messages.join("\0").as_bytes()].concat(),
+        ],
+        bodies::syslog,
+    );
+}
+
+#[test]
 fn decompress() {
     let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
     // What expands to more than the limit, in every encoding that can.

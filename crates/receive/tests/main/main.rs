@@ -20,6 +20,8 @@ mod random;
 mod remote_write;
 mod requirements;
 mod rows;
+mod socket;
 mod support;
+mod syslog;
 mod through_the_store;
 mod trace_links;
