@@ -1,4 +1,4 @@
-//! Deletions: series over a range of time that are asked for no more.
+//! Deletions: series over a range of time, or single rows of logs and spans, that are asked for no more.
 //!
 //! A segment is immutable, so a deletion first hides rows and later has them left out: it names the segments that held the
 //! rows when it was made, readers skip what it covers in these, and the next merge of such a segment does not write the rows
@@ -9,19 +9,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use signalbox_model::{MatchOp, Matcher, Tenant, TimeRange};
+use signalbox_model::{MatchOp, Matcher, Table, Tenant, TimeRange};
 
 use crate::format::SegmentId;
+use crate::row_numbers::RowNumbers;
 
-/// Series of one tenant that are deleted over a range of time.
+/// What is deleted of one tenant over a range of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deletion {
     /// Ascending; that of a deletion which is forgotten may come again.
     pub number: u64,
     /// Owner.
     pub tenant: Tenant,
-    /// Series that match all of these.
-    pub matchers: Vec<Matcher>,
+    /// What.
+    pub what: Deleted,
     /// Rows with times in here, both ends included.
     pub range: TimeRange,
     /// When it was asked for, nanoseconds since the Unix epoch.
@@ -30,10 +31,43 @@ pub struct Deletion {
     pub segments: Vec<SegmentId>,
 }
 
+/// What a deletion hides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deleted {
+    /// Series of metrics that match all of these.
+    Series(Vec<Matcher>),
+    /// Rows of a table of rows.
+    Rows {
+        /// Logs or spans.
+        table: Table,
+        /// Arrival numbers of the rows.
+        numbers: RowNumbers,
+        /// What was asked for, in the words of whoever asked.
+        reason: String,
+    },
+}
+
 impl Deletion {
+    /// The matchers of deleted series.
+    pub(crate) fn matchers(&self) -> Option<&[Matcher]> {
+        match &self.what {
+            Deleted::Series(matchers) => Some(matchers),
+            Deleted::Rows { .. } => None,
+        }
+    }
+
+    /// The numbers of deleted rows.
+    pub(crate) fn numbers(&self) -> Option<&RowNumbers> {
+        match &self.what {
+            Deleted::Series(_) => None,
+            Deleted::Rows { numbers, .. } => Some(numbers),
+        }
+    }
+
     /// The matchers as JSON: `[["name", "op", "value"], …]`.
     pub(crate) fn matchers_json(&self) -> String {
-        let matchers: Vec<[&str; 3]> = self.matchers.iter().map(|matcher| [matcher.name.as_str(), matcher.op.as_str(), &matcher.value]).collect();
+        let matchers: Vec<[&str; 3]> =
+            self.matchers().unwrap_or_default().iter().map(|matcher| [matcher.name.as_str(), matcher.op.as_str(), &matcher.value]).collect();
         serde_json::to_string(&matchers).expect("text always has a JSON form")
     }
 
@@ -105,6 +139,11 @@ impl Deletions {
         numbers.iter().for_each(|number| drop(known.by_number.remove(number)));
     }
 
+    /// Those of a tenant, oldest first.
+    pub(crate) fn of_tenant(&self, tenant: &Tenant) -> Vec<Arc<Deletion>> {
+        self.known.read().by_number.values().filter(|deletion| deletion.tenant == *tenant).cloned().collect()
+    }
+
     /// How many the catalog has.
     pub(crate) fn len(&self) -> usize {
         self.known.read().by_number.len()
@@ -137,8 +176,14 @@ mod tests {
             Matcher::new("x.y", MatchOp::NotRegex, "").unwrap(),
             Matcher::new("z", MatchOp::NotEqual, "ü").unwrap(),
         ];
-        let deletion =
-            Deletion { number: 1, tenant: Tenant::default(), matchers: matchers.clone(), range: TimeRange::ALL, created_at_ns: 0, segments: Vec::new() };
+        let deletion = Deletion {
+            number: 1,
+            tenant: Tenant::default(),
+            what: Deleted::Series(matchers.clone()),
+            range: TimeRange::ALL,
+            created_at_ns: 0,
+            segments: Vec::new(),
+        };
         assert_eq!(Deletion::matchers_from_json(&deletion.matchers_json()).unwrap(), matchers);
         for bad in ["", "[", "[[\"a\",\"=\"]]", "[[\"a\",\"~\",\"b\"]]", "[[\"a\",\"=~\",\"(\"]]", "{}", "[[1,\"=\",\"b\"]]"] {
             assert_eq!(Deletion::matchers_from_json(bad), None, "{bad}");
@@ -151,7 +196,7 @@ mod tests {
         let id = |number| SegmentId { epoch: 1, number };
         let deletion = |number, segments: &[u32]| {
             let segments = segments.iter().map(|number| id(*number)).collect();
-            Arc::new(Deletion { number, tenant: Tenant::default(), matchers: Vec::new(), range: TimeRange::ALL, created_at_ns: 0, segments })
+            Arc::new(Deletion { number, tenant: Tenant::default(), what: Deleted::Series(Vec::new()), range: TimeRange::ALL, created_at_ns: 0, segments })
         };
         deletions.note(&deletion(1, &[1, 2]));
         deletions.note(&deletion(2, &[2]));

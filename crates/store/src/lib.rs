@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod deletion;
 pub mod disk;
 pub mod format;
+pub mod row_numbers;
 pub mod scan;
 pub mod settings;
 pub mod snapshot;

@@ -12,9 +12,10 @@ use signalbox_model::{Error, Matcher, Result, Table, Tenant, TimeRange};
 
 use crate::backup::Frozen;
 use crate::catalog::{Catalog, CatalogChange, CatalogState};
-use crate::deletion::Deletion;
+use crate::deletion::{Deleted, Deletion};
 use crate::format::{Segment, SegmentId};
 use crate::limits::DELETIONS_MAX;
+use crate::row_numbers::RowNumbers;
 use crate::segments::{SegmentHandle, Shelf};
 use crate::tenants::Tenants;
 use crate::write::flush::Cut;
@@ -147,6 +148,33 @@ impl Publisher {
         self.hide_in(&mut unsettled, (tenant, &[matchers.to_vec()]), TimeRange::ALL, segments, i64::MIN).await
     }
 
+    /// Hides rows of a tenant in all segments of their table that it has now. Rows in the head stay: flush before.
+    ///
+    /// # Errors
+    /// As [`Publisher::delete`].
+    pub(crate) async fn delete_rows(&self, tenant: &Tenant, table: Table, numbers: RowNumbers, reason: &str, created_at_ns: i64) -> Result<()> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        let Some(store) = self.tenants.find(tenant) else { return Ok(()) };
+        let segments: Vec<SegmentId> = store.segments(table).iter().map(|segment| segment.record().id).collect();
+        if segments.is_empty() || numbers.is_empty() {
+            return Ok(());
+        }
+        self.check_waiting(1)?;
+        let number = self.shelf.deletions.next_number();
+        let what = Deleted::Rows { table, numbers, reason: reason.to_owned() };
+        let deletion = Arc::new(Deletion { number, tenant: tenant.clone(), what, range: TimeRange::ALL, created_at_ns, segments });
+        self.commit(&mut unsettled, Change { deletions: vec![deletion], ..Change::default() }).await
+    }
+
+    fn check_waiting(&self, more: usize) -> Result<()> {
+        let waiting = self.shelf.deletions.len();
+        if waiting + more > DELETIONS_MAX {
+            return Err(Error::limit(format!("cannot delete: {waiting} deletions wait to be purged, want at most {DELETIONS_MAX}; clean tombstones first")));
+        }
+        Ok(())
+    }
+
     async fn hide_in(
         &self,
         unsettled: &mut Option<Change>,
@@ -158,14 +186,9 @@ impl Publisher {
         if segments.is_empty() {
             return Ok(0);
         }
-        let waiting = self.shelf.deletions.len();
-        if waiting + sets.len() > DELETIONS_MAX {
-            return Err(Error::limit(format!(
-                "cannot delete series: {waiting} deletions wait to be purged, want at most {DELETIONS_MAX}; clean tombstones first"
-            )));
-        }
+        self.check_waiting(sets.len())?;
         let deletion = |(number, matchers): (u64, &Vec<Matcher>)| {
-            Arc::new(Deletion { number, tenant: tenant.clone(), matchers: matchers.clone(), range, created_at_ns, segments: segments.clone() })
+            Arc::new(Deletion { number, tenant: tenant.clone(), what: Deleted::Series(matchers.clone()), range, created_at_ns, segments: segments.clone() })
         };
         let deletions = (self.shelf.deletions.next_number()..).zip(sets).map(deletion).collect();
         self.commit(unsettled, Change { deletions, ..Change::default() }).await?;

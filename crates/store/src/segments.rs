@@ -33,7 +33,11 @@ impl Shelf {
                 let deletions = self.deletions.of(record.id);
                 SegmentHandle::Metrics(if deletions.is_empty() { segment } else { segment.without(deletions) })
             }
-            Table::Logs | Table::Spans => SegmentHandle::Rows(RowSegment::open(&self.disk, &self.dir, record, &self.cache)),
+            Table::Logs | Table::Spans => {
+                let segment = RowSegment::open(&self.disk, &self.dir, record, &self.cache);
+                let deletions = self.deletions.of(record.id);
+                SegmentHandle::Rows(if deletions.is_empty() { segment } else { segment.without(deletions) })
+            }
         }
     }
 
@@ -67,7 +71,7 @@ impl SegmentHandle {
     pub(crate) fn deletions(&self) -> usize {
         match self {
             Self::Metrics(segment) => segment.deletions().len(),
-            Self::Rows(_) => 0,
+            Self::Rows(segment) => segment.deletions().len(),
         }
     }
 
@@ -75,7 +79,7 @@ impl SegmentHandle {
     pub(crate) fn deleted_at_ns(&self) -> Option<i64> {
         match self {
             Self::Metrics(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
-            Self::Rows(_) => None,
+            Self::Rows(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
         }
     }
 
@@ -97,7 +101,7 @@ impl SegmentHandle {
     pub(crate) fn has_deleted_rows(&self) -> Result<bool> {
         match self {
             Self::Metrics(segment) => segment.has_deleted_rows(),
-            Self::Rows(_) => Ok(false),
+            Self::Rows(segment) => segment.has_deleted_rows(),
         }
     }
 
@@ -135,7 +139,7 @@ impl SegmentHandle {
     pub(crate) fn is_last(&self) -> bool {
         match self {
             Self::Metrics(segment) => segment.is_last(),
-            Self::Rows(segment) => Arc::strong_count(segment) == 1,
+            Self::Rows(segment) => segment.is_last(),
         }
     }
 }

@@ -8,20 +8,21 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
-use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Tenant, TimeRange};
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Table, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
 
 use crate::backup::{self, Companion};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
-use crate::deletion::{Deletions, selector};
+use crate::deletion::{Deletion, Deletions, selector};
 use crate::disk::{RealDisk, RootLock};
-use crate::format::Segment;
+use crate::format::{Segment, rows};
 use crate::layout;
 use crate::limits::FLUSH_RETRY_INTERVAL;
 use crate::maintain::worker::Desk;
 use crate::maintain::{Maintainer, gauges};
 use crate::publish::Publisher;
 use crate::read::metrics::cache::PageCache;
+use crate::row_numbers::RowNumbers;
 use crate::segment_records::SegmentRecords;
 use crate::segments::Shelf;
 use crate::settings::Settings;
@@ -185,6 +186,34 @@ impl Store {
         let (start_ms, end_ms) = (range.start_ms(), range.end_ms());
         tracing::info!(%tenant, ?selectors, start_ms, end_ms, segments, "deleted series {} of tenant {tenant}", selectors.join(", "));
         Ok(())
+    }
+
+    /// Deletes rows of logs or spans by their arrival numbers (the column `sequence`): none of them is in any later snapshot,
+    /// whatever happens to the process. `reason` is kept with the deletion until its rows have left the disk, which they do
+    /// with the next merge of their segments, within about a day; [`Store::purge`] does it at once.
+    ///
+    /// # Errors
+    /// As [`Store::delete_series`]; `Internal` for a table of metrics.
+    pub async fn delete_rows(&self, tenant: &Tenant, table: Table, numbers: RowNumbers, reason: &str) -> Result<()> {
+        if self.inner.is_closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("cannot delete rows: the store is closing"));
+        }
+        rows::schema_of(table)?;
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        // Rows in memory have to be in a segment, or a replay of the WAL would bring them back.
+        self.flush().await?;
+        let rows = numbers.len();
+        self.inner.publisher.delete_rows(tenant, table, numbers, reason, self.inner.maintainer.clock.now_ns()).await?;
+        registry().counter(names::STORE_DELETIONS_TOTAL, &[]).add(1);
+        tracing::info!(%tenant, table = table.as_str(), rows, reason, "deleted {rows} rows of {} of tenant {tenant}: {reason}", table.as_str());
+        Ok(())
+    }
+
+    /// The deletions of a tenant whose rows have not all left the disk, oldest first.
+    pub fn deletions(&self, tenant: &Tenant) -> Vec<Arc<Deletion>> {
+        self.inner.maintainer.shelf.deletions.of_tenant(tenant)
     }
 
     /// Has everything that is deleted leave the disk: segments that hold rows of it are written anew. Files go when no

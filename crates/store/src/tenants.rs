@@ -124,7 +124,7 @@ impl TenantStore {
         gone
     }
 
-    /// Has the segments of metrics leave out what is deleted of them now, at one instant.
+    /// Has the segments leave out what is deleted of them now, at one instant.
     pub(crate) fn hide(&self, deletions: &Deletions) {
         let mut published = self.published.write();
         let hidden = |segment: &Arc<MetricSegment>| {
@@ -132,6 +132,12 @@ impl TenantStore {
             if deleted.len() == segment.deletions().len() { Arc::clone(segment) } else { segment.without(deleted) }
         };
         published.metrics = published.metrics.iter().map(hidden).collect();
+        let hidden = |segment: &Arc<RowSegment>| {
+            let deleted = deletions.of(segment.record().id);
+            if deleted.len() == segment.deletions().len() { Arc::clone(segment) } else { segment.without(deleted) }
+        };
+        published.logs = published.logs.iter().map(hidden).collect();
+        published.spans = published.spans.iter().map(hidden).collect();
     }
 }
 

@@ -9,11 +9,12 @@ use sqlx::{Connection, Row};
 use tokio::sync::Mutex;
 
 use super::{Catalog, CatalogChange, CatalogState};
-use crate::deletion::Deletion;
+use crate::deletion::{Deleted, Deletion};
 use crate::format::{FrameRange, Segment, SegmentId};
+use crate::row_numbers::RowNumbers;
 
 /// Version of the tables below; a database of a higher version is refused, of a lower one migrated.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The tables of version 1.
 const TABLES_1: &str = "
@@ -65,6 +66,14 @@ CREATE TABLE deletions (
 PRAGMA user_version = 2;
 ";
 
+/// What version 3 adds: deletions of rows, which have no matchers.
+const TABLES_3: &str = "
+ALTER TABLE deletions ADD COLUMN table_name TEXT;
+ALTER TABLE deletions ADD COLUMN row_numbers BLOB;
+ALTER TABLE deletions ADD COLUMN reason TEXT;
+PRAGMA user_version = 3;
+";
+
 /// The catalog in an SQLite database.
 #[derive(Debug)]
 pub struct SqliteCatalog {
@@ -88,8 +97,9 @@ impl SqliteCatalog {
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| sql_error("open", error))?;
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(|error| sql_error("read", error))?;
         let missing: &[&'static str] = match version {
-            0 => &[TABLES_1, TABLES_2],
-            1 => &[TABLES_2],
+            0 => &[TABLES_1, TABLES_2, TABLES_3],
+            1 => &[TABLES_2, TABLES_3],
+            2 => &[TABLES_3],
             VERSION => &[],
             newer => return Err(Error::invalid(format!("cannot use the catalog of version {newer}: this program knows version {VERSION}"))),
         };
@@ -231,7 +241,11 @@ async fn apply(connection: &mut SqliteConnection, change: &CatalogChange) -> sql
     }
     for deletion in &change.deletions {
         let segments: Vec<String> = deletion.segments.iter().map(ToString::to_string).collect();
-        sqlx::query("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?, ?, ?, ?)")
+        let rows = match &deletion.what {
+            Deleted::Series(_) => None,
+            Deleted::Rows { table, numbers, reason } => Some((table.as_str(), numbers.encode(), reason)),
+        };
+        sqlx::query("INSERT OR REPLACE INTO deletions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(deletion.number.cast_signed())
             .bind(deletion.tenant.as_str())
             .bind(deletion.matchers_json())
@@ -239,6 +253,9 @@ async fn apply(connection: &mut SqliteConnection, change: &CatalogChange) -> sql
             .bind(deletion.range.end_ns)
             .bind(deletion.created_at_ns)
             .bind(segments.join(","))
+            .bind(rows.as_ref().map(|(table, _, _)| *table))
+            .bind(rows.as_ref().map(|(_, numbers, _)| numbers))
+            .bind(rows.as_ref().map(|(_, _, reason)| *reason))
             .execute(&mut *connection)
             .await?;
     }
@@ -270,10 +287,18 @@ async fn read(connection: &mut SqliteConnection) -> Result<CatalogState> {
 }
 
 fn deletion(row: &SqliteRow) -> Option<Deletion> {
+    let what = match row.get::<Option<&str>, _>("table_name") {
+        None => Deleted::Series(Deletion::matchers_from_json(row.get("matchers"))?),
+        Some(table) => Deleted::Rows {
+            table: Table::from_word(table)?,
+            numbers: RowNumbers::decode(row.get::<Option<&[u8]>, _>("row_numbers")?).ok()?,
+            reason: row.get::<Option<String>, _>("reason")?,
+        },
+    };
     Some(Deletion {
         number: row.get::<i64, _>("number").cast_unsigned(),
         tenant: Tenant::new(row.get("tenant")).ok()?,
-        matchers: Deletion::matchers_from_json(row.get("matchers"))?,
+        what,
         range: TimeRange::from_ns(row.get("start_ns"), row.get("end_ns")),
         created_at_ns: row.get("created_at_ns"),
         segments: items(row, "segments").iter().map(|id| SegmentId::parse(id)).collect::<Option<_>>()?,

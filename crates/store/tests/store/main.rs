@@ -6,6 +6,7 @@ mod concurrent;
 mod crash;
 mod damage;
 mod delete;
+mod delete_rows;
 mod durable;
 mod faults;
 mod ledger;

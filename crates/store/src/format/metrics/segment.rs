@@ -115,7 +115,8 @@ impl MetricSegment {
         let load = || {
             let mut mask = Mask::default();
             for deletion in self.deletions.iter() {
-                mask.add(select(&deletion.matchers, index, &mut |matcher| judge(matcher, index).into()), deletion.range);
+                let Some(matchers) = deletion.matchers() else { continue };
+                mask.add(select(matchers, index, &mut |matcher| judge(matcher, index).into()), deletion.range);
             }
             let bytes = mask.bytes();
             Ok((mask, bytes))

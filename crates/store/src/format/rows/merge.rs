@@ -30,6 +30,11 @@ pub(crate) fn merge(inputs: &[Arc<RowSegment>], target: &mut Target<'_>) -> Resu
     }
     let mut writer = RowsWriter::create(table, target)?;
     match weave(sources, &order, &mut |rows| writer.push(rows)) {
+        // Everything may have been deleted.
+        Ok(()) if writer.is_empty() => {
+            writer.abandon();
+            Ok(None)
+        }
         Ok(()) => writer.finish().map(Some),
         Err(error) => {
             writer.abandon();

@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::UInt64Type;
+use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
+use parquet::schema::types::SchemaDescriptor;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Result, TraceId, schema};
 
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
 use super::{GRANULE_ROWS, TraceFilter, TraceIndex, columns, schema_of};
+use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment};
 use crate::read::metrics::cache::{Key, PageCache};
 use crate::read::rows::reader::{NotedFile, RowReader};
@@ -27,7 +32,9 @@ pub(crate) struct RowSegment {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     cache: Arc<PageCache>,
-    damaged: AtomicBool,
+    /// Shared by all handles on the file.
+    damaged: Arc<AtomicBool>,
+    deletions: Arc<[Arc<Deletion>]>,
 }
 
 /// The open file of a segment of rows.
@@ -42,7 +49,42 @@ impl RowSegment {
     /// A segment of the catalog. Cheap: the file is opened when it is first read, and verified as it is read.
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, record: &Segment, cache: &Arc<PageCache>) -> Arc<Self> {
         let (disk, cache) = (Arc::clone(disk), Arc::clone(cache));
-        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: AtomicBool::new(false) })
+        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: Arc::default(), deletions: Arc::default() })
+    }
+
+    /// The same segment with what is deleted of it.
+    pub(crate) fn without(&self, deletions: Arc<[Arc<Deletion>]>) -> Arc<Self> {
+        let (disk, cache, damaged) = (Arc::clone(&self.disk), Arc::clone(&self.cache), Arc::clone(&self.damaged));
+        Arc::new(Self { record: self.record.clone(), disk, dir: self.dir.clone(), cache, damaged, deletions })
+    }
+
+    /// What is deleted of it as this handle sees it, oldest first.
+    pub(crate) fn deletions(&self) -> &[Arc<Deletion>] {
+        &self.deletions
+    }
+
+    /// Whether no other handle reads the file.
+    pub(crate) fn is_last(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && Arc::strong_count(&self.damaged) == 1
+    }
+
+    /// Whether it holds rows that are deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn has_deleted_rows(&self) -> Result<bool> {
+        if self.deletions.is_empty() {
+            return Ok(false);
+        }
+        let column = schema::index(&*schema_of(self.record.table)?, schema::SEQUENCE);
+        for rows in self.without(Arc::default()).read_all(Some(vec![column]))? {
+            let rows = rows?;
+            let numbers = rows.column(0).as_primitive_opt::<UInt64Type>().ok_or_else(|| Error::internal("arrival numbers are of another type"))?;
+            if numbers.values().iter().any(|number| is_deleted(&self.deletions, *number)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The record of the catalog.
@@ -98,12 +140,12 @@ impl RowSegment {
     /// Reads all rows in their order, of some columns or of all.
     pub(crate) fn read_all(self: &Arc<Self>, projection: Option<Vec<usize>>) -> Result<Batches> {
         let all = 0..self.record.rows;
-        self.read(std::slice::from_ref(&all), projection.as_deref(), None)
+        self.read(std::slice::from_ref(&all), projection.as_deref(), Vec::new())
     }
 
     /// Reads ranges of rows, ascending, of some columns (by index in the schema, ascending) or of all; of these the rows that
-    /// a filter keeps.
-    pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], projection: Option<&[usize]>, filter: Option<RowFilter>) -> Result<Batches> {
+    /// are not deleted and that all predicates keep.
+    pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], projection: Option<&[usize]>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
         let opened = self.opened()?;
         let (groups, selection) = opened.select(rows);
         let parquet = opened.segment.metadata.parquet_schema();
@@ -118,12 +160,25 @@ impl RowSegment {
             .with_row_selection(selection)
             .with_projection(projection)
             .with_batch_size(BATCH_ROWS);
-        if let Some(filter) = filter {
-            builder = builder.with_row_filter(filter);
+        let predicates: Vec<_> = self.mask(parquet).into_iter().chain(predicates).collect();
+        if !predicates.is_empty() {
+            builder = builder.with_row_filter(RowFilter::new(predicates));
         }
         let mut reader = RowReader::new(Arc::clone(self), failure);
         let batches = builder.build().map_err(|error| reader.error(&error))?;
         Ok(reader.over(batches))
+    }
+
+    /// Keeps what is not deleted; `None` if nothing is.
+    fn mask(&self, parquet: &SchemaDescriptor) -> Option<Box<dyn ArrowPredicate>> {
+        let column = columns::column_of(parquet, schema::SEQUENCE).filter(|_| !self.deletions.is_empty())?;
+        let deletions = Arc::clone(&self.deletions);
+        let keep = move |rows: RecordBatch| {
+            let numbers =
+                rows.column(0).as_primitive_opt::<UInt64Type>().ok_or_else(|| ArrowError::SchemaError("arrival numbers are of another type".into()))?;
+            Ok(numbers.values().iter().map(|number| Some(!is_deleted(&deletions, *number))).collect())
+        };
+        Some(Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(parquet, [column]), keep)))
     }
 
     /// Marks the segment if the error says that it is damaged.
@@ -171,6 +226,10 @@ impl RowSegment {
     fn key(&self) -> u64 {
         u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
     }
+}
+
+fn is_deleted(deletions: &[Arc<Deletion>], number: u64) -> bool {
+    deletions.iter().filter_map(|deletion| deletion.numbers()).any(|numbers| numbers.contains(number))
 }
 
 impl OpenRows {

@@ -38,6 +38,11 @@ impl RowsWriter {
         self.file.write(rows)
     }
 
+    /// Whether no row was appended.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bounds.0 > self.bounds.1
+    }
+
     /// Completes the segment, which must have rows.
     pub(super) fn finish(mut self) -> Result<Segment> {
         match self.embed() {

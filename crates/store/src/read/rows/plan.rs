@@ -10,7 +10,7 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{TimestampNanosecondType, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
@@ -79,8 +79,8 @@ fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest) -
 }
 
 fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest) -> Result<Batches> {
-    let filter = row_filter(segment.opened()?.as_ref(), request);
-    segment.read(&rows, request.projection.as_deref(), filter)
+    let predicates = predicates(segment.opened()?.as_ref(), request);
+    segment.read(&rows, request.projection.as_deref(), predicates)
 }
 
 /// The pages that may have rows of the request, in the order of the file.
@@ -137,21 +137,21 @@ fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, services: 
 }
 
 /// Reads the other columns only where trace and service fit.
-fn row_filter(opened: &OpenRows, request: &ScanRequest) -> Option<RowFilter> {
+fn predicates(opened: &OpenRows, request: &ScanRequest) -> Vec<Box<dyn ArrowPredicate>> {
     let parquet = opened.segment.metadata.parquet_schema();
     let mask = |name: &str| column_of(parquet, name).map(|column| ProjectionMask::leaves(parquet, [column]));
     if let (Some(chosen), Some(time), Some(sequence)) = (request.chosen.clone(), column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SEQUENCE)) {
         let is_wanted = move |rows: RecordBatch| is_chosen(&rows, &chosen).ok_or_else(other_type);
-        return Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(parquet, [time, sequence]), is_wanted))]));
+        return vec![Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(parquet, [time, sequence]), is_wanted))];
     }
     if let (Some(trace), Some(mask)) = (request.trace_id, mask(schema::TRACE_ID)) {
         let is_wanted = move |rows: RecordBatch| {
             let traces = rows.column(0).as_fixed_size_binary_opt().ok_or_else(other_type)?;
             Ok((0..traces.len()).map(|row| Some(traces.is_valid(row) && traces.value(row) == trace.as_bytes())).collect())
         };
-        return Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]));
+        return vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))];
     }
-    let mask = mask(schema::SERVICE).filter(|_| !request.services.is_empty())?;
+    let Some(mask) = mask(schema::SERVICE).filter(|_| !request.services.is_empty()) else { return Vec::new() };
     let services = request.services.clone();
     let is_wanted = move |rows: RecordBatch| {
         let column = rows.column(0).as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
@@ -159,7 +159,7 @@ fn row_filter(opened: &OpenRows, request: &ScanRequest) -> Option<RowFilter> {
         let wanted: Vec<bool> = texts.iter().map(|text| services.iter().any(|service| Some(service.as_str()) == text)).collect();
         Ok::<BooleanArray, ArrowError>(column.keys().values().iter().map(|key| wanted.get(*key as usize).copied()).collect())
     };
-    Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]))
+    vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]
 }
 
 /// Which rows were chosen; `None` if the columns of time and arrival are others.
