@@ -12,6 +12,7 @@ pub mod cardinality;
 pub mod catalog;
 pub mod deletion;
 pub mod disk;
+pub mod follow;
 pub mod format;
 pub mod row_numbers;
 pub mod scan;

@@ -15,6 +15,7 @@ use crate::backup::{self, Companion};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use crate::deletion::{Deletion, Deletions, selector};
 use crate::disk::{RealDisk, RootLock};
+use crate::follow::Follower;
 use crate::format::{Segment, rows};
 use crate::layout;
 use crate::limits::FLUSH_RETRY_INTERVAL;
@@ -145,6 +146,16 @@ impl Store {
     /// What is stored of a tenant, head and segments at one instant. Cheap.
     pub fn snapshot(&self, tenant: &Tenant) -> Snapshot {
         self.inner.tenants.find(tenant).unwrap_or_else(|| Arc::new(TenantStore::default())).snapshot()
+    }
+
+    /// Follows the rows of logs or spans that are appended to a tenant from now on.
+    ///
+    /// # Errors
+    /// `Internal` for a table of metrics.
+    pub fn follow(&self, tenant: &Tenant, table: Table) -> Result<Follower> {
+        rows::schema_of(table)?;
+        let store = self.inner.tenants.enter(tenant);
+        Ok(if table == Table::Logs { store.logs.follow() } else { store.spans.follow() })
     }
 
     /// Flushes everything that is in the head now into published segments.

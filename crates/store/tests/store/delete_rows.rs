@@ -24,7 +24,7 @@ fn trace(number: u64) -> TraceId {
     TraceId::from_slice(&u128::from(number + 1).to_be_bytes()).unwrap()
 }
 
-fn append(store: &Store, bodies: &[&str]) {
+pub(crate) fn append(store: &Store, bodies: &[&str]) {
     let mut builder = LogBuilder::default();
     for (number, body) in (0..).zip(bodies) {
         builder.set_resource("{}", if number % 2 == 0 { "api" } else { "web" });
@@ -62,7 +62,7 @@ fn delete(store: &Store, bodies: &[&str]) {
     block_on(store.delete_rows(&Tenant::default(), Table::Logs, RowNumbers::of(numbers), "a test")).unwrap();
 }
 
-fn open(dir: &Path) -> Store {
+pub(crate) fn open(dir: &Path) -> Store {
     block_on(Store::open(Settings::small(), dir, Arc::new(RealDisk::new(dir)), Arc::new(ManualClock::at_ms(1_000_000)))).unwrap()
 }
 

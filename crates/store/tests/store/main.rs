@@ -9,6 +9,7 @@ mod delete;
 mod delete_rows;
 mod durable;
 mod faults;
+mod follow;
 mod ledger;
 mod maintain;
 mod rollup;

@@ -14,7 +14,9 @@ use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
 use parking_lot::RwLock;
 use signalbox_model::{Error, Result, Table, schema};
+use tokio::sync::broadcast;
 
+use crate::follow::{Follower, WAITING_MAX};
 use chunk::Chunk;
 use pile::Pile;
 
@@ -23,6 +25,8 @@ use pile::Pile;
 pub(crate) struct RowHead {
     table: Table,
     cut: RwLock<Cut>,
+    /// Who follows.
+    followers: broadcast::Sender<RecordBatch>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +58,7 @@ impl RowHead {
     /// For another table: the caller knows which it asks for.
     pub(crate) fn new(table: Table) -> Self {
         assert!(matches!(table, Table::Logs | Table::Spans), "heads of rows are those of logs and spans");
-        Self { table, cut: RwLock::default() }
+        Self { table, cut: RwLock::default(), followers: broadcast::Sender::new(WAITING_MAX) }
     }
 
     /// Appends rows with the schema of the table, numbered (see [`numbered`]). They are visible when this returns.
@@ -69,7 +73,18 @@ impl RowHead {
         if !Arc::ptr_eq(&want, rows.schema_ref()) && want.fields() != rows.schema_ref().fields() {
             return Err(Error::internal(format!("cannot append rows to {}: their schema is another one", self.table.as_str())));
         }
-        self.cut.write().active.push(rows)
+        let followed = (self.followers.receiver_count() > 0).then(|| rows.clone());
+        self.cut.write().active.push(rows)?;
+        if let Some(rows) = followed {
+            // The last follower may have gone meanwhile.
+            let _nobody = self.followers.send(rows);
+        }
+        Ok(())
+    }
+
+    /// Tells of all rows appended from now on.
+    pub(crate) fn follow(&self) -> Follower {
+        Follower(self.followers.subscribe())
     }
 
     /// Cuts the head: everything appended so far is in what this returns, everything later is not. `None` when there is
