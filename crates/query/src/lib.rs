@@ -14,6 +14,7 @@ pub mod cardinality;
 pub mod logql;
 pub mod promql;
 pub mod rows;
+pub mod search;
 pub mod settings;
 pub mod sql;
 pub mod traceql;

@@ -10,6 +10,7 @@ mod promql;
 mod promql_bounds;
 mod promql_placements;
 mod promql_rollups;
+mod search;
 mod sql;
 mod traces;
 mod world;

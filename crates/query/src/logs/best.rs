@@ -3,7 +3,7 @@
 use super::{Direction, First};
 
 /// Order of a record in the answer, lower comes first. Of two records of one time the later arrival is the newer.
-pub(super) fn rank(timestamp_ns: i64, sequence: u64, direction: Direction) -> (i128, i128) {
+pub(crate) fn rank(timestamp_ns: i64, sequence: u64, direction: Direction) -> (i128, i128) {
     match direction {
         Direction::Forward => (i128::from(timestamp_ns), i128::from(sequence)),
         Direction::Backward => (-i128::from(timestamp_ns), -i128::from(sequence)),
@@ -11,7 +11,8 @@ pub(super) fn rank(timestamp_ns: i64, sequence: u64, direction: Direction) -> (i
 }
 
 /// Time and arrival of the first records so far; holds about twice as many as are wanted, at most.
-pub(super) struct Best {
+#[derive(Debug)]
+pub(crate) struct Best {
     limit: usize,
     direction: Direction,
     rows: Vec<(i64, u64)>,
@@ -20,16 +21,16 @@ pub(super) struct Best {
 }
 
 impl Best {
-    pub(super) fn new(first: &First) -> Self {
+    pub(crate) fn new(first: &First) -> Self {
         Self { limit: first.limit, direction: first.direction, rows: Vec::new(), worst: None }
     }
 
     /// Whether no record of this time or later in order can be wanted.
-    pub(super) fn is_settled(&self, time_rank: i128) -> bool {
+    pub(crate) fn is_settled(&self, time_rank: i128) -> bool {
         self.worst.is_some_and(|worst| time_rank > worst.0)
     }
 
-    pub(super) fn take(&mut self, rows: impl Iterator<Item = (i64, u64)>) {
+    pub(crate) fn take(&mut self, rows: impl Iterator<Item = (i64, u64)>) {
         let direction = self.direction;
         for (timestamp_ns, sequence) in rows {
             if self.worst.is_some_and(|worst| rank(timestamp_ns, sequence, direction) >= worst) {
@@ -43,7 +44,7 @@ impl Best {
         }
     }
 
-    pub(super) fn sort_out(&mut self) {
+    pub(crate) fn sort_out(&mut self) {
         let direction = self.direction;
         self.rows.sort_unstable_by_key(|(timestamp_ns, sequence)| rank(*timestamp_ns, *sequence, direction));
         self.rows.truncate(self.limit);
@@ -53,7 +54,7 @@ impl Best {
     }
 
     /// The first records, in order.
-    pub(super) fn finish(mut self) -> Vec<(i64, u64)> {
+    pub(crate) fn finish(mut self) -> Vec<(i64, u64)> {
         self.sort_out();
         self.rows
     }

@@ -25,7 +25,7 @@ pub(crate) fn find(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &Firs
     let mut found = Found::default();
     let narrow = ScanRequest { projection: Some(projection(filter, &[schema::SEQUENCE])), ..scan.clone() };
     let chosen = choose(snapshot, filter, first, &narrow, &mut found, leash)?;
-    found.records = read(snapshot, chosen, first, scan, leash)?;
+    found.records = read_chosen(snapshot, chosen, first, scan, leash)?;
     Ok(found)
 }
 
@@ -54,7 +54,7 @@ fn choose(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &First, scan: 
 }
 
 /// All columns of chosen rows, in the order of the answer.
-fn read(snapshot: &Snapshot, chosen: Vec<(i64, u64)>, first: &First, scan: ScanRequest, leash: &Leash) -> Result<Vec<LogRecord>> {
+pub(crate) fn read_chosen(snapshot: &Snapshot, chosen: Vec<(i64, u64)>, first: &First, scan: ScanRequest, leash: &Leash) -> Result<Vec<LogRecord>> {
     let count = chosen.len();
     let chosen = Chosen::new(chosen);
     let Some(range) = chosen.range() else { return Ok(Vec::new()) };
@@ -89,7 +89,7 @@ fn weight(record: &LogRecord) -> usize {
 }
 
 /// The best time that a record of the part can have.
-fn best_rank(part: &ScanPart, direction: Direction) -> i128 {
+pub(crate) fn best_rank(part: &ScanPart, direction: Direction) -> i128 {
     match direction {
         Direction::Forward => i128::from(part.range.start_ns),
         Direction::Backward => -i128::from(part.range.end_ns),

@@ -14,7 +14,8 @@ mod find;
 mod names;
 mod visit;
 
-pub(crate) use find::find;
+pub(crate) use best::{Best, rank};
+pub(crate) use find::{best_rank, find, read_chosen};
 pub(crate) use names::LEVEL_LABELS;
 pub use names::{SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
 pub(crate) use visit::visit;

@@ -115,6 +115,14 @@ impl<'a> AttributeColumns<'a> {
         Some(AttributeValue::from_text(letter, self.values.value(entries.start + at)))
     }
 
+    /// Name, text and letter of the type of each attribute of a row, in order.
+    pub(crate) fn typed(&self, row: usize) -> impl Iterator<Item = (&'a str, &'a str, char)> + use<'a> {
+        let (keys, values) = (self.keys, self.values);
+        let letters = if self.types.is_valid(row) { self.types.value(row).as_bytes() } else { &[] };
+        let letter = move |at: usize| letters.get(at).map_or('s', |letter| char::from(*letter));
+        self.entries(row).enumerate().map(move |(at, entry)| (keys.value(entry), values.value(entry), letter(at)))
+    }
+
     /// All attributes of a row, in order.
     pub(crate) fn all(&self, row: usize) -> Attributes {
         let entries = self.entries(row).map(|entry| (self.keys.value(entry), self.values.value(entry)));
