@@ -18,6 +18,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("InfluxDB's line protocol", "receive", "influx_lines", "tests/main/brief.rs", "influx_lines"),
     ("statements of InfluxQL", "receive", "influx_query", "tests/main/brief.rs", "influx_query"),
     ("syslog", "receive", "syslog", "tests/main/brief.rs", "syslog"),
+    ("rules of transform and what they work on", "receive", "transform", "tests/main/brief.rs", "transform"),
+    ("texts that may name a trace", "receive", "trace_link", "tests/main/brief.rs", "trace_link"),
     ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
     ("pages of targets, text", "scrape", "exposition_text", "tests/exposition/brief.rs", "exposition_text"),
     ("pages of targets, OpenMetrics", "scrape", "exposition_open_metrics", "tests/exposition/brief.rs", "exposition_open_metrics"),

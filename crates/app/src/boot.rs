@@ -15,6 +15,7 @@ use signalbox_model::{Clock, Result, Tenant};
 use signalbox_query::Engine;
 use signalbox_query::admin::Companion;
 use signalbox_receive::socket::Listening;
+use signalbox_receive::transform::Transform;
 use signalbox_receive::{Budget, Entry, Receiver, otlp};
 use signalbox_scrape::Scraping;
 use signalbox_store::Store;
@@ -126,7 +127,9 @@ impl Bound {
 
         // Floor 3: the doors.
         let board = AlertBoard::default();
-        let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget: Budget::new(config.receive.in_flight_bytes_max) };
+        let transform = Transform::new(&config.receive.transform, "receive.transform")?;
+        let budget = Budget::new(config.receive.in_flight_bytes_max);
+        let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget, transform };
         let settings = &config.receive;
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;

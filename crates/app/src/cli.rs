@@ -148,6 +148,7 @@ fn check_config(file: &std::path::Path) -> Result<()> {
     let config = Config::load(file, config::environment)?;
     config.alert.check()?;
     config.notify.channels()?;
+    signalbox_receive::transform::Transform::new(&config.receive.transform, "receive.transform")?;
     signalbox_alert::rule_file::load_all(&config.alert.rule_files)?;
     for warning in config.warnings() {
         say(&format!("{}: {warning}", file.display()))?;

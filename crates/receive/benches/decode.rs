@@ -17,7 +17,7 @@ use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::{Context, Decoded};
 
 fn context(known: &dyn KnownSeries) -> Context<'_> {
-    Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
+    Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None }
 }
 
 fn otlp(signal: Signal, bytes: &[u8], known: &dyn KnownSeries) -> Decoded {

@@ -30,7 +30,7 @@ fn main() {
         _ => requests::remote_write_v2(),
     };
     let known: &dyn KnownSeries = if how == "new" { &NoKnownSeries } else { &requests::AllKnown };
-    let context = Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32 };
+    let context = Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None };
     for _ in 0..rounds.parse::<u32>().unwrap() {
         match (what.as_str(), how.as_str()) {
             (_, "nothing") => {}

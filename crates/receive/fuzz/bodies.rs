@@ -3,17 +3,17 @@
 use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{ErrorKind, Result, Signal, TimeRange};
 use signalbox_receive::compression::{Encoding, decompress as plain};
-use signalbox_receive::influx;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::socket::Conversation;
 use signalbox_receive::syslog;
 use signalbox_receive::{Budget, Context};
+use signalbox_receive::{influx, logs, transform};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
 fn context() -> Context<'static> {
-    Context { now_ns: 1_700_000_000_000_000_000, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
+    Context { now_ns: 1_700_000_000_000_000_000, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None }
 }
 
 /// Understood, or refused as wrong: any other error would make the client send the same bytes again.
@@ -121,4 +121,26 @@ pub(crate) fn decompress(bytes: &[u8]) {
     if let Ok(plain) = plain(encoding, compressed.to_vec().into(), PLAIN_BYTES_MAX, &mut share) {
         assert!(plain.len() <= PLAIN_BYTES_MAX);
     }
+}
+
+/// A rule of transform, a line of zeros, a text that it works on.
+pub(crate) fn transform(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (steps, body) = text.split_once('\0').unwrap_or((&text, "a=1 {\"b\": \"c@d.example\"} 4111111111111111 [2024-05-06T07:08:09Z] ::1"));
+    let Some(steps) = transform::steps_of_text(steps) else { return };
+    let Ok(transform) = transform::Transform::of_steps(&steps, "x") else { return };
+    let Some(pipeline) = transform.pipeline("fuzz") else { return };
+    let is_dropping = steps.iter().any(|step| step.drop.is_some());
+    let mut record = logs::Record { body: Some(body.into()), ..logs::Record::default() };
+    let verdict = pipeline.apply(&mut record, 1_700_000_000_000_000_000);
+    assert!(verdict == transform::Verdict::Keep || is_dropping);
+}
+
+/// A text that may name a trace.
+pub(crate) fn trace_link(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let link = logs::TraceLink::default().or_in_text(&text);
+    assert!(link.trace_id.is_some() || link.span_id.is_none());
+    let mut link = logs::TraceLink::default();
+    link.see_attribute(&text[..text.floor_char_boundary(12)], &text);
 }

@@ -6,6 +6,8 @@ use signalbox_ingest::Sink;
 pub use signalbox_ingest::budget::{Budget, RETRY_AFTER, Share};
 use signalbox_model::{Batch, Clock, KnownSeries, Rejected, TimeRange};
 
+use crate::transform::{Pipeline, Transform};
+
 /// What a decoder may know besides the bytes.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -18,6 +20,8 @@ pub struct Context<'a> {
     pub accepted_time: TimeRange,
     /// Deepest nesting of attribute values; a row with deeper ones is rejected.
     pub attribute_depth_max: usize,
+    /// What is done to log records before they become rows; `None`: nothing.
+    pub transform: Option<&'a Pipeline>,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -69,4 +73,6 @@ pub struct Entry {
     pub clock: Arc<dyn Clock>,
     /// Memory that request bodies may take at one time, over all doors.
     pub budget: Budget,
+    /// What is done to log records before they become rows.
+    pub transform: Transform,
 }

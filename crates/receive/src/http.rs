@@ -16,6 +16,7 @@ use signalbox_telemetry::{names, registry};
 
 use crate::compression::{Encoding, decompress, too_large};
 use crate::door::{Context, Decoded, Entry, RETRY_AFTER, Share};
+use crate::transform::Pipeline;
 
 /// Bodies larger than this are decompressed and decoded on a thread of their own, so that a large request does not delay
 /// the small ones that share its runtime thread. Below, a handover costs more than the work.
@@ -211,12 +212,13 @@ where
     D: FnOnce(&[u8], &Context<'_>) -> Result<Decoded> + Send + 'static,
 {
     let bytes = raw.body.len();
-    let result = take_uncounted(entry, limits, raw, decode).await;
+    let pipeline = entry.transform.pipeline(protocol.0);
+    let result = take_uncounted(entry, limits, raw, pipeline, decode).await;
     count(protocol, bytes, &result);
     result
 }
 
-async fn take_uncounted<D>(entry: &Entry, limits: &BodyLimits, raw: Raw, decode: D) -> Result<Outcome, Refusal>
+async fn take_uncounted<D>(entry: &Entry, limits: &BodyLimits, raw: Raw, pipeline: Option<Pipeline>, decode: D) -> Result<Outcome, Refusal>
 where
     D: FnOnce(&[u8], &Context<'_>) -> Result<Decoded> + Send + 'static,
 {
@@ -227,7 +229,7 @@ where
     let is_small = body.len() <= INLINE_BYTES_MAX;
     let work = move || {
         let plain = decompress(encoding, body, bytes_max, &mut share)?;
-        let decoded = decode(&plain, &Context { now_ns, known: &*known, accepted_time, attribute_depth_max })?;
+        let decoded = decode(&plain, &Context { now_ns, known: &*known, accepted_time, attribute_depth_max, transform: pipeline.as_ref() })?;
         Ok::<_, Error>((decoded, share))
     };
     let (decoded, share) = if is_small {

@@ -13,6 +13,7 @@ pub mod remote_write;
 mod series;
 pub mod socket;
 pub mod syslog;
+pub mod transform;
 pub mod wire;
 
 pub use door::{Budget, Context, Decoded, Entry};
@@ -31,6 +32,9 @@ pub struct Settings {
     pub influx: influx::Settings,
     /// Syslog.
     pub syslog: syslog::Settings,
+    /// What is done to log records between their decoder and the store, of all doors: rules, each with a condition
+    /// (`match`) and steps. The keys of rules and steps are in the documentation of `transform`.
+    pub transform: Vec<transform::Rule>,
     /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
     /// with a time to retry. Raise it on machines with memory to spare and many senders.
     pub in_flight_bytes_max: usize,
@@ -43,6 +47,7 @@ impl Default for Settings {
             remote_write: remote_write::Settings::default(),
             influx: influx::Settings::default(),
             syslog: syslog::Settings::default(),
+            transform: Vec::new(),
             in_flight_bytes_max: 512 << 20,
         }
     }

@@ -10,6 +10,7 @@ use signalbox_model::{Batch, Rejected};
 use super::record::{Origin, Record};
 use super::trace_link::TraceLink;
 use crate::door::{Context, Decoded, Rejections};
+use crate::transform::Verdict;
 
 /// Attributes of a resource that name the service, the first that is there.
 const SERVICE: &str = "service.name";
@@ -33,14 +34,28 @@ impl<'c> Assembler<'c> {
         Self { context: *context, builder: LogBuilder::default(), rejections: Rejections::default(), origins: HashMap::new(), current: None }
     }
 
-    /// Appends a record.
-    pub fn push(&mut self, record: Record<'_>) {
+    /// Appends a record, after what the rules of the door do to it.
+    pub fn push(&mut self, mut record: Record<'_>) {
+        if let Some(pipeline) = self.context.transform
+            && pipeline.apply(&mut record, self.context.now_ns) == Verdict::Drop
+        {
+            return;
+        }
+        self.append(&record);
+    }
+
+    fn append(&mut self, record: &Record<'_>) {
         let depth_max = self.context.attribute_depth_max;
         if record.attributes.iter().any(|(_, value)| !fits_depth(value, depth_max)) {
             self.rejections.add(1, "too_deep", || format!("an attribute is nested deeper than {depth_max}"));
             return;
         }
-        self.enter(&record.origin);
+        let is_own = self.context.transform.is_some() && Arc::strong_count(&record.origin) == 1;
+        if is_own {
+            self.enter_once(&record.origin)
+        } else {
+            self.enter(&record.origin)
+        }
         let mut link = TraceLink { trace_id: record.trace_id, span_id: record.span_id };
         let is_linked = link.trace_id.is_some();
         for (key, value) in &record.attributes {
@@ -97,16 +112,23 @@ impl<'c> Assembler<'c> {
         if self.current == Some(key) {
             return;
         }
-        let (_, json, service) = self.origins.entry(key).or_insert_with(|| {
-            let service = origin.text(SERVICE).or_else(|| origin.text(SERVICE_LABEL)).unwrap_or_default();
-            (Arc::clone(origin), json_of(origin), service.to_owned())
-        });
+        let (_, json, service) = self.origins.entry(key).or_insert_with(|| (Arc::clone(origin), json_of(origin), service_of(origin).to_owned()));
         self.builder.set_resource(json, service);
         self.current = Some(key);
     }
+
+    /// An origin that a rule made for one record: it is not kept.
+    fn enter_once(&mut self, origin: &Origin) {
+        self.builder.set_resource(&json_of(origin), service_of(origin));
+        self.current = None;
+    }
 }
 
-fn json_of(origin: &Origin) -> String {
+fn service_of(origin: &Origin) -> &str {
+    origin.text(SERVICE).or_else(|| origin.text(SERVICE_LABEL)).unwrap_or_default()
+}
+
+pub(crate) fn json_of(origin: &Origin) -> String {
     let mut out = String::from("{");
     for (position, (name, value)) in origin.attributes.iter().enumerate() {
         if position > 0 {

@@ -9,5 +9,6 @@ pub mod timestamp;
 mod trace_link;
 
 pub use assemble::Assembler;
+pub(crate) use assemble::json_of;
 pub use record::{Attributes, Origin, Record};
 pub use trace_link::TraceLink;

@@ -4,6 +4,7 @@ use signalbox_model::builder::{LogBuilder, LogRow};
 use signalbox_model::{Batch, Result, SpanId, TraceId};
 
 use super::attributes::{AnyValue, Attribute, Envelope, any_value, attribute};
+use super::transforming::Transforming;
 use crate::door::{Context, Decoded, Rejections};
 use crate::logs::TraceLink;
 use crate::wire::{Reader, WireError};
@@ -31,11 +32,21 @@ struct LogDecoder<'c, 'a> {
     attributes: Vec<Attribute<'a>>,
     scratch: String,
     body: String,
+    /// What rules need to know of the resource at hand; `None` when there are no rules.
+    transforming: Option<Transforming>,
 }
 
 impl<'c, 'a> LogDecoder<'c, 'a> {
     fn new(context: &'c Context<'c>) -> Self {
-        Self { context, builder: LogBuilder::default(), rejections: Rejections::default(), attributes: Vec::new(), scratch: String::new(), body: String::new() }
+        Self {
+            context,
+            builder: LogBuilder::default(),
+            rejections: Rejections::default(),
+            attributes: Vec::new(),
+            scratch: String::new(),
+            body: String::new(),
+            transforming: None,
+        }
     }
 
     fn finish(self) -> Decoded {
@@ -47,6 +58,9 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
         let resource = Envelope::read(message)?.resource(self.context.attribute_depth_max)?;
         resource.write_json(&mut self.scratch)?;
         self.builder.set_resource(&self.scratch, &resource.text_of("service.name")?);
+        if self.context.transform.is_some() {
+            self.transforming = Some(Transforming::new(&resource, &self.scratch)?);
+        }
         let mut reader = Reader::new(message);
         while let Some(field) = reader.next_field()? {
             if field.number == 2 {
@@ -104,6 +118,9 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
         }
         row.observed_timestamp_ns = (observed != 0).then_some(observed);
         row.timestamp_ns = [time, observed].into_iter().find(|instant| *instant != 0).unwrap_or(self.context.now_ns);
+        if let (Some(pipeline), Some(transforming)) = (self.context.transform, &mut self.transforming) {
+            return transforming.run(pipeline, self.context, &mut self.builder, &row, &self.attributes, body);
+        }
         if row.trace_id.is_none() {
             self.link(&mut row, body);
         }

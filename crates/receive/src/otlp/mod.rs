@@ -35,6 +35,7 @@ pub mod metrics;
 pub mod names;
 mod reply;
 pub mod traces;
+mod transforming;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use signalbox_model::{Error, ErrorKind, Result, Tenant};
 use super::quiet::Quiet;
 use crate::door::{Context, Decoded, Entry, RETRY_AFTER};
 use crate::http::{self, Outcome, Protocol, Refusal};
+use crate::transform::Pipeline;
 
 /// Deepest nesting of attribute values, as HTTP doors have it by default.
 const ATTRIBUTE_DEPTH_MAX: usize = 32;
@@ -19,6 +20,7 @@ pub(super) struct Delivery {
     pub(super) entry: Entry,
     pub(super) protocol: Protocol,
     tenant: Tenant,
+    pipeline: Option<Pipeline>,
     refused: Quiet,
     rejected: Quiet,
     bad: Quiet,
@@ -26,7 +28,8 @@ pub(super) struct Delivery {
 
 impl Delivery {
     pub(super) fn new(entry: Entry, protocol: Protocol) -> Self {
-        Self { entry, protocol, tenant: Tenant::default(), refused: Quiet::default(), rejected: Quiet::default(), bad: Quiet::default() }
+        let pipeline = entry.transform.pipeline(protocol.0);
+        Self { entry, protocol, pipeline, tenant: Tenant::default(), refused: Quiet::default(), rejected: Quiet::default(), bad: Quiet::default() }
     }
 
     /// Decodes now.
@@ -34,7 +37,7 @@ impl Delivery {
         let entry = &self.entry;
         let (known, now_ns) = (entry.sink.known_series(&self.tenant), entry.clock.now_ns());
         let accepted_time = entry.sink.accepted_time(now_ns);
-        decode(&Context { now_ns, known: &*known, accepted_time, attribute_depth_max: ATTRIBUTE_DEPTH_MAX })
+        decode(&Context { now_ns, known: &*known, accepted_time, attribute_depth_max: ATTRIBUTE_DEPTH_MAX, transform: self.pipeline.as_ref() })
     }
 
     /// Writes until it is durable, however long the sink refuses.

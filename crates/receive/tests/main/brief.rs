@@ -93,6 +93,19 @@ fn syslog() {
 }
 
 #[test]
+fn transform() {
+    let all = "[{json: {}}, {logfmt: {source: a}}, {regex: {pattern: '(?P<a>\\w+)'}}, {redact: {detect: [email, credit_card, ipv6]}}]\0{\"a\":\"b=c\",\"d\":\"e@f.example ::1\"}";
+    let more = "[{timestamp: {from: a, formats: ['%Y']}}, {severity: {}}, {rename: {a: body}}, {truncate: {body_bytes_max: 3}}, {keep: ['a*']}]\0a";
+    run(&[all.as_bytes().to_vec(), more.as_bytes().to_vec()], bodies::transform);
+}
+
+#[test]
+fn trace_link() {
+    let text = "X-B3-TraceId: 4bf92f3577b34da6a3ce929d0e0e4736 traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 \"trace\":{\"id\":\"1\"} span_id=00f067aa0ba902b7";
+    run(&[text.as_bytes().to_vec()], bodies::trace_link);
+}
+
+#[test]
 fn decompress() {
     let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
     // What expands to more than the limit, in every encoding that can.

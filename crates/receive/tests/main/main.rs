@@ -25,3 +25,4 @@ mod support;
 mod syslog;
 mod through_the_store;
 mod trace_links;
+mod transform;

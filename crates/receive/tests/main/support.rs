@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use signalbox_ingest::{Accepted, Sink, Written};
 use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{Batch, Clock, Error, ErrorKind, KnownSeries, Rejected, Result, Tenant, TimeRange};
+use signalbox_receive::transform::Transform;
 use signalbox_receive::{Budget, Context, Entry};
 use tower::ServiceExt as _;
 
@@ -72,11 +73,11 @@ impl Sink for Memory {
 }
 
 pub(crate) fn entry(sink: &Arc<Memory>) -> Entry {
-    Entry { sink: sink.clone(), clock: Arc::new(StoppedClock), budget: Budget::new(256 << 20) }
+    Entry { sink: sink.clone(), clock: Arc::new(StoppedClock), budget: Budget::new(256 << 20), transform: Transform::default() }
 }
 
 pub(crate) fn context() -> Context<'static> {
-    Context { now_ns: NOW_NS, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32 }
+    Context { now_ns: NOW_NS, known: &NoKnownSeries, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None }
 }
 
 pub(crate) struct Answer {

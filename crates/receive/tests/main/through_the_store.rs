@@ -12,6 +12,7 @@ use signalbox_proto::{remote_write_v1 as v1, remote_write_v2 as v2};
 use signalbox_receive::influx;
 use signalbox_receive::otlp::{self, Format, Translation};
 use signalbox_receive::remote_write::{self, Version};
+use signalbox_receive::transform::Transform;
 use signalbox_receive::{Budget, Context, Entry};
 use signalbox_store::Store;
 
@@ -31,7 +32,7 @@ async fn house(settings: signalbox_ingest::Settings) -> House {
     let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
     let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, Arc::new(StoppedClock)).await.unwrap();
     let ingester = Ingester::new(store.clone(), settings, Arc::new(StoppedClock));
-    let entry = Entry { sink: Arc::new(ingester.clone()), clock: Arc::new(StoppedClock), budget: Budget::new(64 << 20) };
+    let entry = Entry { sink: Arc::new(ingester.clone()), clock: Arc::new(StoppedClock), budget: Budget::new(64 << 20), transform: Transform::default() };
     let router = otlp::routes(entry.clone(), otlp::Settings::default())
         .unwrap()
         .merge(remote_write::routes(entry.clone(), remote_write::Settings::default()))
@@ -61,7 +62,7 @@ impl House {
     /// How many series of a request are known, and how many are announced with their labels.
     fn known_and_new(&self, decode: impl FnOnce(&Context<'_>) -> Vec<Batch>) -> (usize, usize) {
         let known = self.ingester.known_series(&Tenant::default());
-        let context = Context { now_ns: NOW_NS, known: &*known, accepted_time: TimeRange::ALL, attribute_depth_max: 32 };
+        let context = Context { now_ns: NOW_NS, known: &*known, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None };
         let batches = decode(&context);
         let Some(Batch::Metrics(batch)) = batches.first() else { panic!("a batch of metrics") };
         let known = batch.series.iter().filter(|entry| matches!(entry, SeriesEntry::Known(_))).count();
