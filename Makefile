@@ -7,13 +7,13 @@ export SIGNALBOX_CACHE
 export CARGO_TARGET_DIR ?= $(SIGNALBOX_CACHE)/target
 ARGS ?=
 
-.PHONY: run test build web bench help
+.PHONY: run test build web bench bench-logs bench-build help
 
 help:
 	@echo 'make run    build the web UI and the server, start it with the embedded store (ARGS="--http-listen 0.0.0.0:4400" to add flags)'
 	@echo 'make test   install what the tests need, run all of them'
 	@echo 'make build  build without starting'
-	@echo 'make bench  compare with other systems, see tests/bench/README.md (VM_BIN=... PROMETHEUS_BIN=...)'
+	@echo 'make bench, make bench-logs  compare with other systems, see tests/bench/README.md (VM_BIN=... VL_BIN=... LOKI_BIN=...)'
 
 run: build
 	@echo '== starting: open http://127.0.0.1:4400 (Ctrl-C stops; `make run ARGS=--demo` adds demo data)'
@@ -31,10 +31,16 @@ web:
 test:
 	@tests/all
 
-bench: web
+bench-build: web
 	@tests/need cargo
 	@echo '== building with optimisations (first time: about 15 minutes on 2 cores)'
 	@cargo build --release --workspace --locked --bins
 	@cargo build --release --locked -p signalbox-demo --example load
+
+bench: bench-build
 	@SIGNALBOX_BIN=$(or $(SIGNALBOX_BIN),$(CARGO_TARGET_DIR)/release/signalbox) \
 		python3 tests/bench/metrics.py --load $(CARGO_TARGET_DIR)/release/examples/load $(ARGS)
+
+bench-logs: bench-build
+	@SIGNALBOX_BIN=$(or $(SIGNALBOX_BIN),$(CARGO_TARGET_DIR)/release/signalbox) \
+		python3 tests/bench/logs.py --load $(CARGO_TARGET_DIR)/release/examples/load $(ARGS)

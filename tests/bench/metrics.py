@@ -1,18 +1,13 @@
 """Metrics side by side: see README.md. Prints one line of JSON a figure, and at the end a table of medians and ratios."""
 
-import argparse
-import collections
 import json
-import os
-import pathlib
 import signal
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-from peers import PEERS, Signalbox
+import side_by_side
+from peers import PEERS
 
 START = 1_795_392_000
 STEP = 15
@@ -36,15 +31,12 @@ GOALS = {
 }
 
 
-class Bench:
-    def __init__(self, arguments):
-        self.arguments = arguments
-        self.figures = collections.defaultdict(lambda: collections.defaultdict(list))
-        self.end = START + STEP * (arguments.steps - 1)
+class Metrics(side_by_side.Bench):
+    GOALS = GOALS
 
-    def note(self, peer, figure, value):
-        self.figures[figure][peer.NAME].append(value)
-        print(json.dumps({"peer": peer.NAME, "figure": figure, "value": round(value, 4), "load": round(os.getloadavg()[0], 1)}), flush=True)
+    def __init__(self, arguments):
+        super().__init__(arguments)
+        self.end = START + STEP * (arguments.steps - 1)
 
     def load(self, server, steps, **options):
         extra = [word for name, value in options.items() for word in (f"--{name}", str(value))]
@@ -70,12 +62,10 @@ class Bench:
         server.stop()
 
     def ask(self, server, path, parameters):
-        cpu, wall = server.cpu_fine(), time.perf_counter()
-        status, answer = server.get(path, parameters)
-        wall, cpu = time.perf_counter() - wall, server.cpu_fine() - cpu
-        if status != 200 or b'"success"' not in answer[:200]:
-            raise SystemExit(f"{server.NAME}: {path} {parameters}: {status} {answer[:300]!r}")
-        return cpu * 1e3, wall * 1e3
+        cpu, wall, answer = self.timed(server, path, parameters)
+        if b'"success"' not in answer[:200]:
+            raise SystemExit(f"{server.NAME}: {path} {parameters}: {answer[:300]!r}")
+        return cpu, wall
 
     def range_of(self, query, end=None, start=None):
         return {"query": query, "start": start or START + 300, "end": end or self.end, "step": 60}
@@ -138,41 +128,6 @@ class Bench:
         self.note(server, "10x churn, CPU against none", cost[10][0] / cost[1][0])
         self.note(server, "10x churn, wall against none", cost[10][1] / cost[1][1])
 
-    def table(self):
-        peers = [peer.NAME for peer in self.arguments.peers]
-        print("\n| figure |", " | ".join(peers), "| ratio | goal |")
-        print("|---|" + "---:|" * (len(peers) + 2))
-        for figure, values in self.figures.items():
-            medians = [statistics.median(values[peer]) if values.get(peer) else None for peer in peers]
-            cells = ["" if median is None else f"{median:.3f}" for median in medians]
-            ratio = f"{medians[0] / medians[1]:.2f}" if len(medians) > 1 and medians[0] is not None and medians[1] else ""
-            print("|", figure, "|", " | ".join(cells), "|", ratio, "|", GOALS.get(figure, ""), "|")
-
-    def run(self):
-        wanted = self.arguments.only.split(",")
-        for number in range(self.arguments.rounds):
-            order = self.arguments.peers if number % 2 == 0 else self.arguments.peers[::-1]
-            for phase in wanted:
-                for peer in order:
-                    getattr(self, phase)(peer(pathlib.Path(self.arguments.scratch) / peer.NAME))
-        self.table()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--load", required=True, help="the generator: target/release/examples/load")
-    parser.add_argument("--steps", type=int, default=2400)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="ingest,queries,narrow,recovery,churn", help="phases, separated by commas")
-    parser.add_argument("--scratch", default=None, help="where data goes; a temporary folder if not given")
-    arguments = parser.parse_args()
-    arguments.peers = [peer for peer in PEERS if peer.binary()]
-    if Signalbox not in arguments.peers:
-        sys.exit("SIGNALBOX_BIN is not set")
-    with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as scratch:
-        arguments.scratch = arguments.scratch or scratch
-        Bench(arguments).run()
-
 
 if __name__ == "__main__":
-    main()
+    side_by_side.main(Metrics, PEERS, ["ingest", "queries", "narrow", "recovery", "churn"], __doc__, steps=2400)

@@ -186,3 +186,64 @@ class Prometheus(Server):
 
 
 PEERS = [Signalbox, VictoriaMetrics, Prometheus]
+
+
+class SignalboxLogs(Signalbox):
+    WRITE, WRITE_JSON = "/v1/logs", "/insert/jsonline"
+
+
+class VictoriaLogs(Server):
+    NAME, VARIABLE, READY = "victoria-logs", "VL_BIN", "/health"
+    WRITE, WRITE_JSON = "/insert/opentelemetry/v1/logs", "/insert/jsonline"
+
+    def command(self):
+        return [self.binary(), f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=100y",
+                "-futureRetention=100y"]
+
+    def kind(self, path):
+        # Blooms lie beside the values.
+        return "index" if "indexdb" in path.parts or path.name.startswith("bloom") or "bloom" in path.name else "data"
+
+    def merge(self):
+        self.get("/internal/force_flush")
+        self.get("/internal/force_merge")
+
+
+class Loki(Server):
+    NAME, VARIABLE, READY, WRITE = "loki", "LOKI_BIN", "/ready", "/otlp/v1/logs"
+    WRITE_JSON = None
+    CONFIG = """
+auth_enabled: false
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc},
+  log_level: warn, grpc_server_max_recv_msg_size: 104857600, grpc_server_max_send_msg_size: 104857600,
+  http_server_read_timeout: 10m, http_server_write_timeout: 10m}}
+common:
+  instance_addr: 127.0.0.1
+  path_prefix: {folder}
+  storage: {{filesystem: {{chunks_directory: {folder}/chunks, rules_directory: {folder}/rules}}}}
+  replication_factor: 1
+  ring: {{kvstore: {{store: inmemory}}, instance_interface_names: [lo]}}
+analytics: {{reporting_enabled: false}}
+schema_config:
+  configs: [{{from: 2020-10-24, store: tsdb, object_store: filesystem, schema: v13, index: {{prefix: index_, period: 24h}}}}]
+query_range: {{cache_results: false, results_cache: {{cache: {{embedded_cache: {{enabled: false}}}}}}}}
+limits_config: {{reject_old_samples: false, ingestion_rate_mb: 10000, ingestion_burst_size_mb: 10000, per_stream_rate_limit: 10GB,
+  per_stream_rate_limit_burst: 10GB, max_query_length: 0, query_timeout: 10m, max_query_parallelism: 32, allow_structured_metadata: true,
+  volume_enabled: true, max_entries_limit_per_query: 100000, max_global_streams_per_user: 0, discover_log_levels: false, max_line_size: 0}}
+querier: {{max_concurrent: 4}}
+ingester: {{wal: {{enabled: true, dir: {folder}/wal}}}}
+"""
+
+    def command(self):
+        config = self.folder.resolve() / "loki.yml"
+        config.write_text(self.CONFIG.format(port=self.port, grpc=free_port(), folder=self.folder.resolve()))
+        return [self.binary(), f"-config.file={config}", "-target=all"]
+
+    def kind(self, path):
+        return "index" if "tsdb-shipper-active" in path.parts or "index" in path.parts else "other" if path.parts[0] == "wal" else "data"
+
+    def merge(self):
+        self.get("/flush", method="POST")
+
+
+LOG_PEERS = [SignalboxLogs, VictoriaLogs, Loki]

@@ -1,18 +1,27 @@
 //! Sends a data set for measuring, as fast as the server takes it, and says what it sent as one line of JSON:
 //!
-//! `cargo run --release -p signalbox-demo --example load -- --url http://127.0.0.1:4400/api/v1/write --steps 2400`
+//! `cargo run --release -p signalbox-demo --example load -- --url http://127.0.0.1:4400/api/v1/write --steps 2400`, or
+//! `… --set L1 --url http://127.0.0.1:4400/v1/logs --records 5000000`; `--format json` makes lines of JSON of the records.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_demo::load::logs::{self, Logs};
 use signalbox_demo::load::metrics::{Metrics, STEP_SECONDS, Variant};
 use tokio::sync::mpsc;
 
 /// Where and what.
 struct Arguments {
     url: String,
+    /// Whether records (L1) are sent instead of samples (M1).
+    is_logs: bool,
+    /// Whether records are lines of JSON instead of OTLP.
+    is_json: bool,
+    records: u64,
+    /// Seconds that the records cover.
+    range: u64,
     steps: u64,
     /// Instant of the first step, in seconds since the Unix epoch.
     start: u64,
@@ -35,13 +44,30 @@ const RETRIES_MAX: u64 = 600;
 const PAUSE: Duration = Duration::from_millis(100);
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments = Arguments { url: String::new(), steps: 2400, start: 1_795_392_000, skip: 0, batch: 5000, connections: 2, variant: Variant::default() };
+    let mut arguments = Arguments {
+        url: String::new(),
+        is_logs: false,
+        is_json: false,
+        records: 5_000_000,
+        range: 7200,
+        steps: 2400,
+        start: 1_795_392_000,
+        skip: 0,
+        batch: 5000,
+        connections: 2,
+        variant: Variant::default(),
+    };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let value = given.next().ok_or(format!("{name} wants a value"))?;
         let number = || value.parse::<u64>().map_err(|error| format!("{name} {value}: {error}"));
-        match name.as_str() {
-            "--url" => arguments.url = value.clone(),
+        let name = name.as_str();
+        match name {
+            "--url" => arguments.url.clone_from(&value),
+            "--set" => arguments.is_logs = one_of(name, &value, ["M1", "L1"])? == 1,
+            "--format" => arguments.is_json = one_of(name, &value, ["otlp", "json"])? == 1,
+            "--records" => arguments.records = number()?.max(1),
+            "--range" => arguments.range = number()?,
             "--steps" => arguments.steps = number()?,
             "--start" => arguments.start = number()?,
             "--skip" => arguments.skip = number()?,
@@ -50,22 +76,53 @@ fn arguments() -> Result<Arguments, String> {
             "--seed" => arguments.variant.seed = number()?,
             "--clusters" => arguments.variant.clusters = number()?.max(1),
             "--churn" => arguments.variant.churn = number()?.min(20),
-            _ => return Err(format!("{name} is not known: --url --steps --start --skip --batch --connections --seed --clusters --churn")),
+            _ => {
+                return Err(format!(
+                    "{name} is not known: --url --set --format --records --range --steps --start --skip --batch --connections --seed --clusters --churn"
+                ));
+            }
         }
     }
-    if arguments.url.is_empty() { Err("--url is missing: where remote write is taken".to_owned()) } else { Ok(arguments) }
+    if arguments.url.is_empty() { Err("--url is missing: where the data set goes".to_owned()) } else { Ok(arguments) }
+}
+
+/// Which of two words it is.
+fn one_of(name: &str, value: &str, words: [&str; 2]) -> Result<usize, String> {
+    words.iter().position(|word| *word == value).ok_or_else(|| format!("{name} {value}: want {} or {}", words[0], words[1]))
+}
+
+/// How requests are sent.
+#[derive(Clone, Copy)]
+enum Wire {
+    RemoteWrite,
+    Protobuf,
+    Json,
+}
+
+impl Wire {
+    fn headers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::RemoteWrite => &[("content-type", "application/x-protobuf"), ("content-encoding", "snappy"), ("x-prometheus-remote-write-version", "0.1.0")],
+            Self::Protobuf => &[("content-type", "application/x-protobuf")],
+            Self::Json => &[("content-type", "application/json")],
+        }
+    }
 }
 
 /// One connection: what it is given goes out in that order.
-async fn connection(client: reqwest::Client, url: Arc<str>, mut requests: mpsc::Receiver<Vec<u8>>) -> Result<Done, String> {
+async fn connection(client: reqwest::Client, url: Arc<str>, wire: Wire, mut requests: mpsc::Receiver<Vec<u8>>) -> Result<Done, String> {
     let mut done = Done::default();
     let mut encoder = snap::raw::Encoder::new();
     while let Some(request) = requests.recv().await {
-        let body = bytes::Bytes::from(encoder.compress_vec(&request).map_err(|error| error.to_string())?);
+        let body = match wire {
+            Wire::RemoteWrite => encoder.compress_vec(&request).map_err(|error| error.to_string())?,
+            Wire::Protobuf | Wire::Json => request,
+        };
+        let body = bytes::Bytes::from(body);
         done.wire_bytes += body.len() as u64;
         loop {
-            let post = client.post(&*url).header("content-type", "application/x-protobuf").header("content-encoding", "snappy");
-            let answer = post.header("x-prometheus-remote-write-version", "0.1.0").body(body.clone()).send().await;
+            let post = wire.headers().iter().fold(client.post(&*url), |post, (name, value)| post.header(*name, *value));
+            let answer = post.body(body.clone()).send().await;
             let why = match answer {
                 Ok(answer) if answer.status().is_success() => break,
                 Ok(answer) if answer.status().is_client_error() && answer.status() != 429 => {
@@ -85,17 +142,7 @@ async fn connection(client: reqwest::Client, url: Arc<str>, mut requests: mpsc::
     Ok(done)
 }
 
-async fn send(arguments: &Arguments) -> Result<(u64, usize, Done), String> {
-    // The client wants one even where no TLS is spoken. Nobody else has installed another.
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is there already")?;
-    let client = reqwest::Client::builder().build().map_err(|error| error.to_string())?;
-    let url = Arc::<str>::from(arguments.url.as_str());
-    let (mut ways, mut connections) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.connections {
-        let (way, requests) = mpsc::channel(2);
-        ways.push(way);
-        connections.push(tokio::spawn(connection(client.clone(), Arc::clone(&url), requests)));
-    }
+async fn send_samples(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> String {
     let mut metrics = Metrics::new(arguments.variant.clone());
     let (count, mut samples) = (metrics.len(), 0);
     'steps: for _ in 0..arguments.skip + arguments.steps {
@@ -113,13 +160,52 @@ async fn send(arguments: &Arguments) -> Result<(u64, usize, Done), String> {
             }
         }
     }
+    format!("\"samples\":{samples},\"series\":{count}")
+}
+
+async fn send_records(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> String {
+    let set = Logs::new(arguments.variant.seed, arguments.records, arguments.start, arguments.range);
+    let needle = set.needle();
+    for (number, first) in (0..set.len()).step_by(arguments.batch).enumerate() {
+        let records: Vec<logs::Record> = (first..set.len().min(first + arguments.batch as u64)).map(|number| set.record(number)).collect();
+        let request = if arguments.is_json {
+            let mut lines = String::with_capacity(records.len() * 600);
+            records.iter().for_each(|record| logs::json(&mut lines, record));
+            lines.into_bytes()
+        } else {
+            logs::otlp(&records)
+        };
+        if ways[number % ways.len()].send(request).await.is_err() {
+            break;
+        }
+    }
+    format!("\"records\":{},\"needle\":\"{needle}\"", set.len())
+}
+
+async fn send(arguments: &Arguments) -> Result<(String, Done), String> {
+    // The client wants one even where no TLS is spoken. Nobody else has installed another.
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is there already")?;
+    let client = reqwest::Client::builder().build().map_err(|error| error.to_string())?;
+    let url = Arc::<str>::from(arguments.url.as_str());
+    let wire = match (arguments.is_logs, arguments.is_json) {
+        (false, _) => Wire::RemoteWrite,
+        (true, false) => Wire::Protobuf,
+        (true, true) => Wire::Json,
+    };
+    let (mut ways, mut connections) = (Vec::new(), Vec::new());
+    for _ in 0..arguments.connections {
+        let (way, requests) = mpsc::channel(2);
+        ways.push(way);
+        connections.push(tokio::spawn(connection(client.clone(), Arc::clone(&url), wire, requests)));
+    }
+    let sent = if arguments.is_logs { send_records(arguments, &ways).await } else { send_samples(arguments, &ways).await };
     drop(ways);
     let mut all = Done::default();
     for connection in connections {
         let done = connection.await.map_err(|error| error.to_string())??;
         all = Done { requests: all.requests + done.requests, retries: all.retries + done.retries, wire_bytes: all.wire_bytes + done.wire_bytes };
     }
-    Ok((samples, count, all))
+    Ok((sent, all))
 }
 
 #[tokio::main]
@@ -129,8 +215,8 @@ async fn main() -> ExitCode {
         Err(why) => Err(why),
     };
     match sent {
-        Ok((samples, series, Done { requests, retries, wire_bytes })) => {
-            println!("{{\"samples\":{samples},\"series\":{series},\"requests\":{requests},\"retries\":{retries},\"wire_bytes\":{wire_bytes}}}");
+        Ok((sent, Done { requests, retries, wire_bytes })) => {
+            println!("{{{sent},\"requests\":{requests},\"retries\":{retries},\"wire_bytes\":{wire_bytes}}}");
             ExitCode::SUCCESS
         }
         Err(why) => {

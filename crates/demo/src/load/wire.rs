@@ -29,6 +29,15 @@ pub(super) fn number(to: &mut Vec<u8>, field: u32, value: u64) {
 }
 
 pub(super) fn double(to: &mut Vec<u8>, field: u32, value: f64) {
+    fixed64(to, field, value.to_bits());
+}
+
+pub(super) fn fixed64(to: &mut Vec<u8>, field: u32, value: u64) {
     tag(to, field, 1);
+    to.extend_from_slice(&value.to_le_bytes());
+}
+
+pub(super) fn fixed32(to: &mut Vec<u8>, field: u32, value: u32) {
+    tag(to, field, 5);
     to.extend_from_slice(&value.to_le_bytes());
 }
