@@ -45,6 +45,7 @@ names! {
     STORE_HEAD_BYTES = "signalbox_store_head_bytes", "Bytes behind the rows in the head: of metrics those in the WAL, of logs and spans those in memory.";
     STORE_SEGMENTS = "signalbox_store_segments", "Segments by table.";
     STORE_SEGMENT_BYTES = "signalbox_store_segment_bytes", "Bytes of segments by table.";
+    STORE_TEXT_ROWS_TOTAL = "signalbox_store_text_rows_total", "Rows on pages that searches for text read, or skipped because the index of text says that nothing fits.";
     STORE_FLUSHES_TOTAL = "signalbox_store_flushes_total", "Flushes of the head by outcome.";
     STORE_COMPACTIONS_TOTAL = "signalbox_store_compactions_total", "Compactions by outcome.";
     STORE_DELETIONS_TOTAL = "signalbox_store_deletions_total", "Selectors whose series were deleted.";

@@ -89,6 +89,18 @@ impl OpenSegment {
         self.file.read(*offset, *len).map(Some)
     }
 
+    /// Bytes of an embedded blob, verified; `None` if the segment has none of that name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if they fail their checksum or lie outside.
+    pub(crate) fn blob_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<Option<Bytes>> {
+        let Some((offset, len)) = self.blobs.get(name) else { return Ok(None) };
+        if range.start > range.end || range.end > *len {
+            return Err(Error::corrupt(format!("cannot read {name} of segment {}: bytes {} to {} are outside", self.file.url, range.start, range.end)));
+        }
+        self.file.read(offset + range.start, range.end - range.start).map(Some)
+    }
+
     /// The largest value of an unsigned column of 64 bits, if the statistics say it.
     pub(crate) fn max_of(&self, column: &str) -> Option<u64> {
         let is_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts() == [column];

@@ -13,7 +13,7 @@ pub(crate) mod writer;
 
 pub use metrics::{check_series_index, seal_series_index};
 pub use record::{FrameRange, Segment, SegmentId};
-pub use rows::{check_trace_filter, check_trace_index};
+pub use rows::{check_text_index, check_trace_filter, check_trace_index};
 
 pub(crate) use file::{OpenSegment, Window};
 pub(crate) use writer::SegmentWriter;

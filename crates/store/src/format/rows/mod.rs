@@ -1,13 +1,15 @@
 //! Segments of logs and spans, one table a file.
 //!
-//! The Parquet columns are those of `model::schema`; two embedded blobs say which traces a file holds and where (see
-//! `FORMAT.md`). They can be rebuilt from the columns.
+//! The Parquet columns are those of `model::schema`; embedded blobs say which traces a file holds and where, and on which pages
+//! what text may be (see `FORMAT.md`). They can be rebuilt from the columns.
 
 mod columns;
 pub(crate) mod gather;
 mod merge;
 mod order;
 mod segment;
+mod segment_text;
+mod text;
 mod traces;
 mod write;
 mod writer;
@@ -20,6 +22,8 @@ pub(crate) use super::metrics::Target;
 pub(crate) use columns::column_of;
 pub(crate) use merge::merge;
 pub(crate) use segment::{OpenRows, RowSegment};
+pub(crate) use text::Part;
+pub use text::check_text_index;
 pub(crate) use traces::{GRANULE_ROWS, TraceFilter, TraceIndex};
 pub use traces::{check_trace_filter, check_trace_index};
 pub(crate) use write::write;

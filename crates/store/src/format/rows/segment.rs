@@ -23,7 +23,7 @@ use crate::read::rows::reader::{NotedFile, RowReader};
 use crate::scan::Batches;
 
 /// Rows of a batch that a reader hands out.
-const BATCH_ROWS: usize = columns::PAGE_ROWS;
+pub(super) const BATCH_ROWS: usize = columns::PAGE_ROWS;
 
 /// A segment of logs or spans, shared by all readers. Footers and indexes of traces lie in the cache of the store.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct RowSegment {
     record: Segment,
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    cache: Arc<PageCache>,
+    pub(super) cache: Arc<PageCache>,
     /// Shared by all handles on the file.
     damaged: Arc<AtomicBool>,
     deletions: Arc<[Arc<Deletion>]>,
@@ -223,7 +223,7 @@ impl RowSegment {
         }
     }
 
-    fn key(&self) -> u64 {
+    pub(super) fn key(&self) -> u64 {
         u64::from(self.record.id.epoch) << 32 | u64::from(self.record.id.number)
     }
 }

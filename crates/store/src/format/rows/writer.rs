@@ -4,6 +4,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
 use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
+use super::text::{self, TextBuilder};
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
 use super::{Target, columns, schema_of};
 use crate::format::{Segment, SegmentWriter};
@@ -13,6 +14,8 @@ use crate::format::{Segment, SegmentWriter};
 pub(super) struct RowsWriter {
     file: SegmentWriter,
     traces: TracesBuilder,
+    /// Of tables whose text is searched.
+    text: Option<TextBuilder>,
     bounds: (i64, i64),
 }
 
@@ -23,7 +26,8 @@ impl RowsWriter {
         let properties = columns::properties(table, &schema, super::zstd_level(segment.level));
         let properties = properties.map_err(|error| Error::internal("cannot set up the columns of a segment").with_source(error))?;
         let file = SegmentWriter::create(target.disk, target.dir, segment, schema, properties)?;
-        Ok(Self { file, traces: TracesBuilder::default(), bounds: (i64::MAX, i64::MIN) })
+        let text = (table == Table::Logs).then(TextBuilder::default);
+        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN) })
     }
 
     /// Appends rows, in their order.
@@ -35,6 +39,9 @@ impl RowsWriter {
         }
         let traces = rows.column_by_name(schema::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt());
         self.traces.push(traces.ok_or_else(other_schema)?)?;
+        if let Some(text) = &mut self.text {
+            text.push(rows)?;
+        }
         self.file.write(rows)
     }
 
@@ -57,7 +64,14 @@ impl RowsWriter {
     fn embed(&mut self) -> Result<()> {
         let (filter, index) = std::mem::take(&mut self.traces).finish();
         self.file.embed(FILTER_BLOB, &filter.encode())?;
-        self.file.embed(INDEX_BLOB, &index.encode())
+        self.file.embed(INDEX_BLOB, &index.encode())?;
+        if let Some(text) = self.text.take() {
+            let encoded = text.finish();
+            self.file.embed(text::PRINTS_BLOB, &encoded.prints)?;
+            self.file.embed(text::GRAMS_BLOB, &encoded.grams)?;
+            self.file.embed(text::INDEX_BLOB, &encoded.index)?;
+        }
+        Ok(())
     }
 
     /// Gives up and removes the file.

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use signalbox_model::{Matcher, Result};
 
+use crate::format::rows::Part;
+
 /// What is cached of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
@@ -27,6 +29,10 @@ pub(crate) enum Key {
     TraceFilter { segment: u64 },
     /// The index of its traces.
     TraceIndex { segment: u64 },
+    /// The index of its text.
+    Text { segment: u64 },
+    /// A part of that index which else is read piece by piece.
+    TextPart { segment: u64, part: Part },
     /// A unit of decoded rows of a row group.
     Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
     /// The series that a matcher keeps or drops.

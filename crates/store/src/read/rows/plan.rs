@@ -15,6 +15,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
 use signalbox_model::{Result, TimeRange, TraceId, schema};
+use signalbox_telemetry::{names, registry};
 
 use crate::format::rows::{OpenRows, RowSegment, column_of};
 use crate::scan::{Batches, Chosen, ScanPart, ScanRequest};
@@ -31,7 +32,7 @@ struct Piece {
 /// The parts of a segment that has to be searched.
 pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mut Vec<ScanPart>) -> Result<()> {
     let opened = segment.opened()?;
-    let mut pieces = pieces(&opened, request);
+    let mut pieces = pieces(segment, &opened, request)?;
     pieces.sort_by_key(|piece| (piece.range.end_ns, piece.rows.start));
     let mut rest = pieces.as_slice();
     while !rest.is_empty() {
@@ -52,7 +53,7 @@ pub(super) fn late_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> Sca
     let (record, segment, request) = (segment.record(), Arc::clone(segment), request.clone());
     ScanPart::new(record.range, record.rows, move || {
         let opened = segment.opened()?;
-        let rows = pieces(&opened, &request).into_iter().map(|piece| piece.rows).collect();
+        let rows = pieces(&segment, &opened, &request)?.into_iter().map(|piece| piece.rows).collect();
         read(&segment, rows, &request)
     })
 }
@@ -83,8 +84,31 @@ fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest)
     segment.read(&rows, request.projection.as_deref(), predicates)
 }
 
-/// The pages that may have rows of the request, in the order of the file.
-fn pieces(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
+/// The pages that may have rows of the request, in the order of the file. The index of text is asked only if others leave any.
+fn pieces(segment: &RowSegment, opened: &OpenRows, request: &ScanRequest) -> Result<Vec<Piece>> {
+    let pieces = pages(opened, request);
+    if pieces.is_empty() || request.text.is_empty() {
+        return Ok(pieces);
+    }
+    let Some(wanted) = segment.rows_of_text(&request.text)? else { return Ok(pieces) };
+    let count = |rows: &mut dyn Iterator<Item = &Range<u64>>| rows.map(|range| range.end - range.start).sum::<u64>();
+    let before = count(&mut pieces.iter().map(|piece| &piece.rows));
+    let pieces: Vec<Piece> = pieces.into_iter().flat_map(|piece| common(piece, &wanted)).collect();
+    let after = count(&mut pieces.iter().map(|piece| &piece.rows));
+    registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "read")]).add(after);
+    registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "skipped")]).add(before - after);
+    Ok(pieces)
+}
+
+/// What of a piece lies in ranges of rows, which are ascending.
+fn common(piece: Piece, wanted: &[Range<u64>]) -> impl Iterator<Item = Piece> {
+    let first = wanted.partition_point(|range| range.end <= piece.rows.start);
+    let inside = wanted[first..].iter().take_while(move |range| range.start < piece.rows.end);
+    inside.map(move |range| Piece { rows: range.start.max(piece.rows.start)..range.end.min(piece.rows.end), range: piece.range })
+}
+
+/// The pages that may have rows of the time and the services of the request.
+fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
     let metadata = opened.segment.metadata.metadata();
     let parquet = metadata.file_metadata().schema_descr();
     let (Some(time), Some(service)) = (column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SERVICE)) else { return Vec::new() };

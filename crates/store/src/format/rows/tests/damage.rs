@@ -1,6 +1,6 @@
 //! Damage is found and said; it never shows as other rows, nor as a panic.
 
-use signalbox_model::ErrorKind;
+use signalbox_model::{ErrorKind, Phrase};
 use signalbox_testkit::{Call, Fault, Outcome};
 
 use super::random::trace;
@@ -19,6 +19,7 @@ fn a_flipped_bit_gives_the_same_rows_or_corrupt() {
             ScanRequest::all(TimeRange::ALL),
             ScanRequest { trace_id: Some(trace(3)), ..ScanRequest::all(TimeRange::ALL) },
             ScanRequest { services: vec!["s2".into()], projection: Some(vec![0, 3]), ..ScanRequest::all(TimeRange::ALL) },
+            super::text::request(Phrase::anywhere("order 1")),
         ];
         let read = |world: &World, request: &ScanRequest| world.scan(request).map(|batches| batches.iter().flat_map(texts).collect::<Vec<_>>());
         let want: Vec<Vec<String>> = requests.iter().map(|request| read(&world, request).unwrap()).collect();

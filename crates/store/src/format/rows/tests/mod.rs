@@ -4,6 +4,7 @@
 mod damage;
 mod narrow;
 mod random;
+mod text;
 mod whole;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,211 @@
+//! Makes the index of text of rows as they are written, in one pass over their bytes.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, UInt32Type};
+use bytes::Bytes;
+use signalbox_model::text::{self, Marks, Word};
+use signalbox_model::{Error, Result, schema};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::dictionary::Dictionary;
+use super::grams::GramsBuilder;
+use super::index::{Summary, TextIndex};
+use super::kind::{self, LENGTH_MAX, Letters, UUID_HEAD, UUID_TAIL};
+use super::prints::PrintsBuilder;
+use super::table::{Seen, WordTable};
+use crate::format::rows::columns;
+
+/// The blobs of a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Encoded {
+    pub(crate) index: Bytes,
+    pub(crate) prints: Bytes,
+    pub(crate) grams: Bytes,
+}
+
+/// Whether a column of the table is text that people search.
+pub(crate) fn is_text(column: &str) -> bool {
+    [schema::logs::BODY, schema::logs::EVENT_NAME, schema::ATTRIBUTES].contains(&column)
+}
+
+/// Collects the text of rows.
+#[derive(Debug, Default)]
+pub(crate) struct TextBuilder {
+    rows_on_page: usize,
+    /// Values of attributes that were on the page.
+    values: Seen,
+    page: Page,
+    summaries: Vec<Summary>,
+}
+
+/// The page that is being written, and what is kept of those before it.
+#[derive(Debug, Default)]
+struct Page {
+    summary: Summary,
+    words: WordTable,
+    prints: PrintsBuilder,
+    grams: GramsBuilder,
+    identifiers: Seen,
+    folded: Vec<u8>,
+}
+
+impl TextBuilder {
+    /// Appends the next rows. Columns are found by their names; others are passed over.
+    ///
+    /// # Errors
+    /// `Internal` if a column has a type in which no text was expected.
+    pub(crate) fn push(&mut self, rows: &RecordBatch) -> Result<()> {
+        let mut from = 0;
+        while from < rows.num_rows() {
+            let to = rows.num_rows().min(from + columns::PAGE_ROWS - self.rows_on_page);
+            for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+                if is_text(field.name()) {
+                    self.column(column, from..to)?;
+                }
+            }
+            self.rows_on_page += to - from;
+            if self.rows_on_page == columns::PAGE_ROWS {
+                self.end_page();
+            }
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// The index of all that was appended.
+    pub(crate) fn finish(mut self) -> Encoded {
+        if self.rows_on_page > 0 {
+            self.end_page();
+        }
+        let (prints, print_bytes) = self.page.prints.finish();
+        let (filters, grams) = self.page.grams.finish();
+        let mut index = TextIndex::encode_start(columns::PAGE_ROWS as u64, &self.summaries, &filters, &prints);
+        Dictionary::encode(&self.page.words, self.summaries.len() as u32, &mut index);
+        Encoded { index: index.into(), prints: print_bytes.into(), grams: grams.into() }
+    }
+
+    fn end_page(&mut self) {
+        let page = &mut self.page;
+        page.words.end_page();
+        page.prints.end_page();
+        page.grams.end_page(self.rows_on_page);
+        page.identifiers.clear();
+        self.values.clear();
+        self.summaries.push(std::mem::take(&mut page.summary));
+        self.rows_on_page = 0;
+    }
+
+    fn column(&mut self, column: &ArrayRef, rows: Range<usize>) -> Result<()> {
+        let other_type = || Error::internal(format!("cannot index text in a column of {}", column.data_type()));
+        match column.data_type() {
+            DataType::Utf8 => {
+                let texts = column.as_string::<i32>();
+                for row in rows.filter(|row| texts.is_valid(*row)) {
+                    self.page.text(texts.value(row));
+                }
+            }
+            DataType::Dictionary(_, _) => {
+                let column = column.as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
+                let texts = column.values().as_string_opt::<i32>().ok_or_else(other_type)?;
+                let mut is_used = vec![false; texts.len()];
+                for row in rows.filter(|row| column.is_valid(*row)) {
+                    is_used[column.keys().value(row) as usize] = true;
+                }
+                (0..texts.len()).filter(|number| is_used[*number]).for_each(|number| self.page.text(texts.value(number)));
+            }
+            DataType::Map(_, _) => {
+                let map = column.as_map();
+                let (values, offsets) = (map.values().as_string_opt::<i32>().ok_or_else(other_type)?, map.value_offsets());
+                self.values(values, offsets[rows.start] as usize..offsets[rows.end] as usize);
+            }
+            _ => return Err(other_type()),
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, values: &StringArray, entries: Range<usize>) {
+        for entry in entries.filter(|entry| values.is_valid(*entry)) {
+            let value = values.value(entry);
+            if !self.values.note(value.as_bytes()) {
+                self.page.text(value);
+            }
+        }
+    }
+}
+
+impl Page {
+    fn text(&mut self, text: &str) {
+        let (bytes, mut words) = (text.as_bytes(), text::words(text));
+        // The last three words, as long as a point alone joins them.
+        let (mut chain, mut joined) = ([Word { start: 0, end: 0, marks: Marks::NONE }; 3], 0);
+        while let Some(word) = words.next() {
+            let is_joined = joined > 0 && bytes[chain[2].end] == b'.' && chain[2].end + 1 == word.start;
+            if is_joined && joined >= 3 {
+                self.quad(bytes, &chain, &word);
+            }
+            joined = if is_joined { joined + 1 } else { 1 };
+            chain = [chain[1], chain[2], word];
+            let own = &bytes[word.start..word.end];
+            if own.len() == UUID_HEAD && kind::begins_with_uuid(&bytes[word.start..]) && self.uuid(text, word.start) {
+                let tail = Word { start: word.start + UUID_TAIL, end: word.start + kind::UUID_BYTES, ..word };
+                words.skip_to(tail.end);
+                (chain[2], joined) = (tail, 1);
+            } else if kind::is_identifier(own, word.marks) || !self.words.push(own) {
+                self.identifier(own, word.marks);
+            }
+        }
+    }
+
+    /// An identifier that may stand anywhere: by its fingerprint, its length, its grams.
+    fn identifier(&mut self, word: &[u8], marks: Marks) {
+        if self.identifiers.note(word) {
+            return;
+        }
+        kind::fold(word, &mut self.folded);
+        self.prints.push((xxh3_64(&self.folded) >> 32) as u32);
+        self.parts(marks);
+    }
+
+    /// Notes what pieces the folded identifier has.
+    fn parts(&mut self, marks: Marks) {
+        let longest = &mut self.summary.longest[kind::kind_of(marks)];
+        *longest = (*longest).max(self.folded.len().min(LENGTH_MAX) as u8);
+        self.summary.letters.add(Letters::of(&self.folded));
+        self.grams.push(&self.folded);
+    }
+
+    /// A UUID if it ends as one; what stands there is a word of eight digits at least.
+    fn uuid(&mut self, text: &str, start: usize) -> bool {
+        let (head, tail) = (start..start + UUID_HEAD, start + UUID_TAIL..start + kind::UUID_BYTES);
+        let is_end = text.get(tail.start..).and_then(|rest| text::words(rest).next()).is_some_and(|word| word.end == tail.len());
+        if !is_end {
+            return false;
+        }
+        self.summary.has_uuids = true;
+        let (bytes, marks) = (text.as_bytes(), Marks::DIGIT.with(Marks::HEX));
+        if !self.identifiers.note(&bytes[start..tail.end]) {
+            kind::fold(&bytes[head], &mut self.folded);
+            self.parts(marks);
+            self.identifier(&bytes[tail], marks);
+        }
+        true
+    }
+
+    /// Four words joined by points: an IPv4 address, or what may be taken for a part of one.
+    fn quad(&mut self, bytes: &[u8], chain: &[Word; 3], last: &Word) {
+        let of = |word: &Word| &bytes[word.start..word.end];
+        if !kind::is_short_number(of(&chain[1])) || !kind::is_short_number(of(&chain[2])) {
+            return;
+        }
+        if kind::is_octet(of(&chain[0])) && kind::is_octet(of(last)) {
+            let quad = &bytes[chain[0].start..last.end];
+            if !self.identifiers.note(quad) {
+                self.prints.push((xxh3_64(quad) >> 32) as u32);
+            }
+        } else if bytes[chain[0].end - 1].is_ascii_digit() && bytes[last.start].is_ascii_digit() {
+            self.summary.has_odd_quads = true;
+        }
+    }
+}
