@@ -22,6 +22,7 @@ use crate::rows::LogRecord;
 
 mod labels;
 mod lines;
+pub mod pipeline;
 mod select;
 mod vector;
 
