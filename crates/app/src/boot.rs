@@ -134,6 +134,7 @@ impl Bound {
         let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
         let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let influx_routes = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
+        let gelf_routes = Receiver::Gelf(settings.gelf.clone()).routes(entry.clone())?;
         let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
         let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
         let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
@@ -163,7 +164,7 @@ impl Bound {
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
         http.open(
             front
-                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()))
+                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()).merge(gelf_routes))
                 .merge(front.before(Side::Read, api_routes))
                 .merge(
                     front.before(

@@ -83,6 +83,12 @@ pub struct Flags {
     /// Address of OTLP/HTTP [default: 127.0.0.1:4318].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub otlp_http_listen: Option<String>,
+    /// Address of GELF over UDP and TCP, empty for none [default: 127.0.0.1:12201].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub gelf_listen: Option<String>,
+    /// Address of Fluent forward over TCP, empty for none [default: 127.0.0.1:24224].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub forward_listen: Option<String>,
     /// Address of syslog over TCP and UDP, empty for none [default: 127.0.0.1:1514].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub syslog_listen: Option<String>,

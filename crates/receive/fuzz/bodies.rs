@@ -3,12 +3,13 @@
 use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{ErrorKind, Result, Signal, TimeRange};
 use signalbox_receive::compression::{Encoding, decompress as plain};
+use signalbox_receive::logs::Assembler;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
-use signalbox_receive::socket::Conversation;
+use signalbox_receive::socket::{Conversation, Datagrams};
 use signalbox_receive::syslog;
 use signalbox_receive::{Budget, Context};
-use signalbox_receive::{influx, logs, transform};
+use signalbox_receive::{forward, gelf, influx, logs, transform};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
@@ -111,6 +112,30 @@ fn converse<C: Conversation>(bytes: &[u8], make: impl Fn() -> C) {
 pub(crate) fn syslog(bytes: &[u8]) {
     let settings = syslog::Settings { message_bytes_max: 300, ..syslog::Settings::default() };
     converse(bytes, || syslog::Lines::new(&settings, std::net::Ipv4Addr::LOCALHOST.into()));
+}
+
+/// Fluent forward.
+pub(crate) fn forward(bytes: &[u8]) {
+    let settings = forward::Settings { message_bytes_max: PLAIN_BYTES_MAX, ..forward::Settings::default() };
+    converse(bytes, || forward::Messages::new(&settings, Budget::new(64 << 20)));
+}
+
+/// GELF on a connection.
+pub(crate) fn gelf_stream(bytes: &[u8]) {
+    converse(bytes, || gelf::Texts::new(300));
+    understood_or_refused(gelf::decode(bytes, &context()));
+}
+
+/// GELF in datagrams, each after its length in one byte.
+pub(crate) fn gelf_datagrams(bytes: &[u8]) {
+    let context = context();
+    let (mut packets, mut assembler, mut rest) = (gelf::Packets::new(1000, Budget::new(16 << 20)), Assembler::new(&context), bytes);
+    while let Some((length, after)) = rest.split_first() {
+        let (datagram, later) = after.split_at(usize::from(*length).min(after.len()));
+        packets.take(datagram, std::net::Ipv4Addr::LOCALHOST.into(), &context, &mut assembler);
+        rest = later;
+    }
+    assembler.finish();
 }
 
 /// Compressed bytes; the first says how. The limit holds.

@@ -5,6 +5,8 @@
 
 pub mod compression;
 pub mod door;
+pub mod forward;
+pub mod gelf;
 pub mod http;
 pub mod influx;
 pub mod logs;
@@ -30,6 +32,10 @@ pub struct Settings {
     pub remote_write: remote_write::Settings,
     /// InfluxDB's line protocol.
     pub influx: influx::Settings,
+    /// Fluent forward.
+    pub forward: forward::Settings,
+    /// GELF.
+    pub gelf: gelf::Settings,
     /// Syslog.
     pub syslog: syslog::Settings,
     /// What is done to log records between their decoder and the store, of all doors: rules, each with a condition
@@ -46,6 +52,8 @@ impl Default for Settings {
             otlp: otlp::Settings::default(),
             remote_write: remote_write::Settings::default(),
             influx: influx::Settings::default(),
+            forward: forward::Settings::default(),
+            gelf: gelf::Settings::default(),
             syslog: syslog::Settings::default(),
             transform: Vec::new(),
             in_flight_bytes_max: 512 << 20,
@@ -62,6 +70,8 @@ pub enum Receiver {
     RemoteWrite(remote_write::Settings),
     /// InfluxDB's line protocol.
     Influx(influx::Settings),
+    /// GELF over HTTP.
+    Gelf(gelf::Settings),
 }
 
 impl Receiver {
@@ -74,6 +84,7 @@ impl Receiver {
             Self::Otlp(settings) => otlp::routes(entry, settings),
             Self::RemoteWrite(settings) => Ok(remote_write::routes(entry, settings)),
             Self::Influx(settings) => Ok(influx::routes(entry, settings)),
+            Self::Gelf(settings) => Ok(gelf::routes(entry, settings)),
         }
     }
 }
@@ -83,5 +94,8 @@ impl Receiver {
 /// # Errors
 /// If an address cannot be had or a setting makes no sense; the message names it.
 pub async fn listen(settings: &Settings) -> signalbox_model::Result<Vec<socket::Listening>> {
-    syslog::listen(&settings.syslog).await
+    let mut listening = forward::listen(&settings.forward).await?;
+    listening.extend(gelf::listen(&settings.gelf).await?);
+    listening.extend(syslog::listen(&settings.syslog).await?);
+    Ok(listening)
 }

@@ -81,7 +81,10 @@ impl Config {
         if !config.scrape.config_file.as_os_str().is_empty() {
             config.scrape.config_file = folder.join(&config.scrape.config_file);
         }
-        config.receive.syslog.tls.resolve(folder);
+        let receive = &mut config.receive;
+        for tls in [&mut receive.syslog.tls, &mut receive.gelf.tls, &mut receive.forward.tls] {
+            tls.resolve(folder);
+        }
         for rule_files in &mut config.alert.rule_files {
             *rule_files = folder.join(&*rule_files).display().to_string();
         }
@@ -138,7 +141,7 @@ impl Config {
 
     /// Flags win over the file.
     pub fn apply(&mut self, flags: &Flags) {
-        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen, syslog_listen, prometheus_config } = flags.clone();
+        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen, syslog_listen, gelf_listen, forward_listen, prometheus_config } = flags.clone();
         let otlp = &mut self.receive.otlp;
         data_dir.into_iter().for_each(|dir| self.data_dir = dir);
         prometheus_config.into_iter().for_each(|file| self.scrape.config_file = file);
@@ -146,6 +149,8 @@ impl Config {
         otlp_grpc_listen.into_iter().for_each(|address| otlp.grpc_listen = address);
         otlp_http_listen.into_iter().for_each(|address| otlp.http_listen = address);
         syslog_listen.into_iter().for_each(|address| self.receive.syslog.listen = address);
+        gelf_listen.into_iter().for_each(|address| self.receive.gelf.listen = address);
+        forward_listen.into_iter().for_each(|address| self.receive.forward.listen = address);
     }
 }
 

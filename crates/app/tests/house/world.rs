@@ -21,7 +21,7 @@ pub(crate) fn config(dir: &std::path::Path) -> Config {
     let mut config = Config { data_dir: dir.join("data"), ..Config::default() };
     let free = || "127.0.0.1:0".to_owned();
     (config.http.listen, config.receive.otlp.grpc_listen, config.receive.otlp.http_listen) = (free(), free(), free());
-    config.receive.syslog.listen = free();
+    (config.receive.syslog.listen, config.receive.gelf.listen, config.receive.forward.listen) = (free(), free(), free());
     config.telemetry.self_watch = false;
     config
 }

@@ -3,6 +3,7 @@
 //! A protocol reads its bytes into [`Record`]s and hands them to an [`Assembler`]; it never touches columns.
 
 mod assemble;
+mod origins;
 mod record;
 pub mod severity;
 pub mod timestamp;
@@ -10,5 +11,6 @@ mod trace_link;
 
 pub use assemble::Assembler;
 pub(crate) use assemble::json_of;
+pub use origins::Origins;
 pub use record::{Attributes, Origin, Record};
 pub use trace_link::TraceLink;

@@ -25,7 +25,7 @@ pub(crate) use datagram::Socket;
 pub use listen::Listening;
 pub(crate) use listen::{bind, bind_both};
 pub(crate) use stream::Streams;
-pub use stream::{Conversation, Turn};
+pub use stream::{Conversation, Next, Turn};
 pub use tls::Tls;
 
 /// Limits of a door that is no HTTP.

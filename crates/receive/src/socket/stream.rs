@@ -60,8 +60,8 @@ pub struct Turn {
     pub is_resent: bool,
     /// Why the connection cannot go on.
     pub end: Option<Error>,
-    /// Memory is used up: the same input is to be read again a little later.
-    pub is_starved: bool,
+    /// What is to be done before the next turn.
+    pub next: Next,
     /// Memory behind the rows.
     pub share: Option<Share>,
 }
@@ -74,6 +74,18 @@ pub(crate) struct Streams {
     pub(crate) protocol: Protocol,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<TlsAcceptor>,
+}
+
+/// What a conversation waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Next {
+    /// More bytes.
+    #[default]
+    Bytes,
+    /// Nothing: these were enough for one write, and more are complete.
+    Turn,
+    /// Memory, of which none is left now.
+    Memory,
 }
 
 impl Streams {
@@ -199,8 +211,8 @@ impl Connection {
             loop {
                 let turn;
                 (turn, conversation, buffer) = self.decode(conversation, buffer, bytes == 0).await?;
-                let Turn { decoded, reply, is_resent, end, is_starved, share } = turn;
-                let is_idle = is_starved && decoded.batches.is_empty() && decoded.rejected.is_empty();
+                let Turn { decoded, reply, is_resent, end, next, share } = turn;
+                let is_idle = next == Next::Memory && decoded.batches.is_empty() && decoded.rejected.is_empty();
                 if is_resent && !is_idle {
                     if self.delivery.offer(&decoded, bytes).await.is_err() {
                         return Ok(());
@@ -215,10 +227,11 @@ impl Connection {
                 if let Some(error) = end {
                     return Err(error);
                 }
-                if !is_starved {
-                    break;
+                match next {
+                    Next::Bytes => break,
+                    Next::Turn => {}
+                    Next::Memory => tokio::time::sleep(MEMORY_PAUSE).await,
                 }
-                tokio::time::sleep(MEMORY_PAUSE).await;
             }
             if bytes == 0 {
                 // How a client ends its connection is its own affair.

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use hashbrown::HashMap;
 use jiff::tz::TimeZone;
 use signalbox_model::attributes::AttributeValue;
 
@@ -12,23 +10,20 @@ use super::framing::Frame;
 use super::message::{FACILITIES, Fault, Message};
 use crate::door::Context;
 use crate::logs::severity::{of_syslog, syslog_word};
-use crate::logs::{Assembler, Attributes, Origin, Record};
+use crate::logs::{Assembler, Attributes, Origins, Record};
 
-/// Origins that are remembered; senders make up more only by inventing names.
-const ORIGINS_MAX: usize = 4096;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Makes records, and remembers who sent.
 #[derive(Debug)]
 pub(super) struct Records {
     zone: TimeZone,
-    origins: HashMap<String, Arc<Origin>>,
-    key: String,
+    origins: Origins,
 }
 
 impl Records {
     pub(super) fn new(zone: TimeZone) -> Self {
-        Self { zone, origins: HashMap::new(), key: String::new() }
+        Self { zone, origins: Origins::default() }
     }
 
     /// Reads a message and hands it on.
@@ -74,8 +69,12 @@ impl Records {
             attributes.push(("log.repaired".into(), AttributeValue::Bool(true)));
         }
         let body = message.text.map(|text| text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
+        let service = message.appname.unwrap_or_default();
         assembler.push(Record {
-            origin: self.origin(&message, peer),
+            origin: match message.hostname {
+                Some(hostname) => self.origins.of(hostname, service),
+                None => self.origins.of(&peer.to_string(), service),
+            },
             timestamp_ns,
             severity_number: of_syslog(message.severity),
             severity_text: syslog_word(message.severity).into(),
@@ -83,31 +82,5 @@ impl Records {
             attributes,
             ..Record::default()
         });
-    }
-
-    fn origin(&mut self, message: &Message<'_>, peer: IpAddr) -> Arc<Origin> {
-        let (hostname, appname) = (message.hostname.unwrap_or_default(), message.appname.unwrap_or_default());
-        self.key.clear();
-        self.key.push_str(hostname);
-        if hostname.is_empty() {
-            self.key.push_str(&peer.to_string());
-        }
-        let host_bytes = self.key.len();
-        self.key.push(' ');
-        self.key.push_str(appname);
-        if let Some(origin) = self.origins.get(self.key.as_str()) {
-            return Arc::clone(origin);
-        }
-        if self.origins.len() >= ORIGINS_MAX {
-            self.origins.clear();
-        }
-        let mut origin = Origin::default();
-        origin.set("host.name", self.key.get(..host_bytes).unwrap_or_default());
-        if !appname.is_empty() {
-            origin.set("service.name", appname);
-        }
-        let origin = Arc::new(origin);
-        self.origins.insert(self.key.clone(), Arc::clone(&origin));
-        origin
     }
 }

@@ -106,6 +106,43 @@ fn trace_link() {
 }
 
 #[test]
+fn forward() {
+    let event = serde_json::json!([{"time": [1_700_000_000, 7]}, {"log": "x", "level": 30, "deep": [{"a": null}, 1.5, -3]}]);
+    let plain = [crate::forward::packed(&event), crate::forward::packed(&event)].concat();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&plain).unwrap();
+    let bytes = |bytes: &[u8]| serde_json::json!({"bin": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)});
+    let messages = [
+        serde_json::json!(["t", 1_700_000_000, {"message": "m"}, {"chunk": "c"}]),
+        serde_json::json!(["t", [event, event], {"chunk": "c", "size": 2}]),
+        serde_json::json!(["t", bytes(&plain)]),
+        serde_json::json!(["t", bytes(&gzip.finish().unwrap()), {"compressed": "gzip", "chunk": "c"}]),
+        serde_json::json!(null),
+    ];
+    let all: Vec<u8> = messages.iter().flat_map(crate::forward::packed).collect();
+    run(&[[b"\x07", all.as_slice()].concat(), [b"\xff", all.as_slice()].concat()], bodies::forward);
+}
+
+#[test]
+fn gelf_stream() {
+    let message = r#"{"version":"1.1","host":"h","short_message":"m","timestamp":1385053862.3072,"level":3,"_a":{"b":[1,null]},"_trace_id":"0af7651916cd43dd8448eb211c80319c"}"#;
+    let stream = [message, "{}", message, "x"].join("\0");
+    run(&[[b"\x05", stream.as_bytes()].concat(), [b"\xff", stream.repeat(2).as_bytes()].concat(), message.into()], bodies::gelf_stream);
+}
+
+#[test]
+fn gelf_datagrams() {
+    let message = br#"{"host":"h","short_message":"m","level":"err"}"#;
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    zlib.write_all(message).unwrap();
+    let compressed = zlib.finish().unwrap();
+    let piece = |number: u8, payload: &[u8]| [b"\x1e\x0f12345678".as_slice(), &[number, 2], payload].concat();
+    let packets = [message.to_vec(), compressed.clone(), piece(0, &compressed[..9]), piece(1, &compressed[9..])];
+    let all: Vec<u8> = packets.iter().flat_map(|packet| [&[packet.len() as u8], packet.as_slice()].concat()).collect();
+    run(&[all], bodies::gelf_datagrams);
+}
+
+#[test]
 fn decompress() {
     let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
     // What expands to more than the limit, in every encoding that can.

@@ -8,6 +8,8 @@
 
 mod brief;
 mod differential;
+mod forward;
+mod gelf;
 mod golden;
 mod hostile;
 mod influx;
