@@ -29,10 +29,11 @@ def test_duckdb_reads_what_sql_answers(servers):
     table = lambda name: f"read_parquet('{folder}/{name}/*.parquet')"
     server.start()
 
-    ours = server.sql("SELECT CAST(timestamp AS BIGINT) AS at, service, severity_number AS severity, body, attributes['i'] AS i, attributes['ünicode'] AS u FROM logs ORDER BY at, body")
-    theirs = duck.sql(f"SELECT epoch_ns(timestamp), service, severity_number, body, attributes['i'], attributes['ünicode'] FROM {table('logs')} ORDER BY 1, 4").fetchall()
+    ours = server.sql("SELECT CAST(timestamp AS BIGINT) AS at, service, severity_number AS severity, body, pattern, attributes['i'] AS i, attributes['ünicode'] AS u FROM logs ORDER BY at, body")
+    theirs = duck.sql(f"""SELECT epoch_ns(timestamp), service, severity_number, body, pattern, "attributes.i", "attributes.ünicode" FROM {table('logs')} ORDER BY 1, 4""").fetchall()
     assert len(theirs) == 600
-    assert [(int(row["at"]), row["service"], row["severity"], row["body"], row["i"], row["u"]) for row in ours] == theirs
+    assert [(int(row["at"]), row["service"], row["severity"], row["body"], row["pattern"], row["i"], row["u"]) for row in ours] == theirs
+    assert {row[4] for row in theirs} == {"line <_> <_> grün"}
 
     ours = server.sql("SELECT CAST(timestamp AS BIGINT) AS at, duration_ns, hex(trace_id) AS trace, hex(span_id) AS span, name, kind, resource FROM spans ORDER BY at, span")
     theirs = duck.sql(f"SELECT epoch_ns(timestamp), duration_ns, lower(hex(trace_id)), lower(hex(span_id)), name, kind, resource FROM {table('spans')} ORDER BY 1, 4").fetchall()
@@ -79,7 +80,8 @@ def test_views_make_every_table_readable_and_leave_out_what_is_purged(servers):
         assert histograms == [("duck_latency", id, 3.0, 5.0, 1.0, 2.0) for id in "ab"]
         exemplars = rows("SELECT name, value, trace_id, span_id, exemplar_labels ->> '$.user' FROM exemplars($data)")
         assert exemplars == [("duck_calls_total", 0.25, "07" * 16, "08" * 8, "ada")]
-        assert rows("SELECT count(*), min(body), any_value(attributes['ünicode']) FROM logs($data)") == [(600, "line 0 0 grün", "ß")]
+        assert rows("SELECT count(*), min(body), any_value(attributes['ünicode']), count(DISTINCT attributes['i']), any_value(pattern) FROM logs($data)") == [(600, "line 0 0 grün", "ß", 200, "line <_> <_> grün")]
+        assert rows("""SELECT attributes['i'], "attributes.i", attribute_keys FROM logs($data) WHERE body = 'line 1 17 grün'""") == [("17", "17", '["si","sünicode"]')]
         assert rows("SELECT count(*), count(DISTINCT trace_id), min(trace_id) FROM spans($data)") == [(450, 3, "01" * 16)]
 
     # What is deleted is in the files until it is purged.

@@ -6,13 +6,21 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, TextFilter, TimeRange, TraceId};
 
+use crate::format::rows::Wanted;
+
 /// What to read. Everything here only narrows what is read: a part may still return rows outside, the caller filters.
 #[derive(Debug, Clone)]
 pub struct ScanRequest {
     /// Rows with a timestamp in this range.
     pub range: TimeRange,
-    /// Columns by index in the schema of the table, ascending; `None` reads all.
+    /// Columns by index in the schema of the table, ascending; that of logs is `schema::stored_logs`. `None` reads all that
+    /// came in: all but the pattern of logs.
     pub projection: Option<Vec<usize>>,
+    /// Only these attributes of rows, by key; empty means all. Each of them is also a column of its own, named `attributes.<key>`,
+    /// behind those of the projection and in this order: who needs nothing else of the attributes leaves the map out of the
+    /// projection, and reads only narrow columns. Such a column is, in each batch, an integer, a double or a bool where all
+    /// values of the part are of that type, else text, as a dictionary or plain; null in rows that lack the attribute.
+    pub attributes: Vec<String>,
     /// Only rows of this trace.
     pub trace_id: Option<TraceId>,
     /// Only rows of one of these services; empty means all.
@@ -57,7 +65,14 @@ impl Chosen {
 impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
-        Self { range, projection: None, trace_id: None, services: Vec::new(), text: TextFilter::default(), chosen: None }
+        Self { range, projection: None, attributes: Vec::new(), trace_id: None, services: Vec::new(), text: TextFilter::default(), chosen: None }
+    }
+}
+
+impl ScanRequest {
+    /// What to read of rows of logs and spans.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes }
     }
 }
 

@@ -37,17 +37,47 @@ CREATE OR REPLACE MACRO exemplars(data) AS TABLE
         exemplar_labels
     FROM read_parquet(data || '/segments/*/exemplars/*.parquet', filename = true);
 
--- One row a log record. `attributes` is a map of text, `resource` and `scope` are JSON objects.
+-- The attributes of a row: frequent ones are in columns of their own, the others in the map. Takes the map and these columns.
+CREATE OR REPLACE MACRO all_attributes(rest, columns) AS
+    map_concat(
+        map_from_entries([
+            {'key': own.key[12:], 'value': own.value}
+            FOR own IN map_entries(CAST(to_json(columns) AS MAP(VARCHAR, VARCHAR)))
+            IF starts_with(own.key, 'attributes.') AND own.value IS NOT NULL
+        ]),
+        rest
+    );
+
+-- One row a log record. `attributes` is a map of text with all attributes, `resource` and `scope` are JSON objects; `pattern` is
+-- the body with `<_>` for what varies. Attributes that are frequent in a file are columns `attributes.<key>` as well, typed by what
+-- the files have (text, where they differ), and null where a file has no such column: the map has all. The types of
+-- attributes are in `attribute_keys`: a letter before each key.
 CREATE OR REPLACE MACRO logs(data) AS TABLE
     SELECT
         regexp_extract(filename, 'segments/([^/]+)/logs/', 1) AS tenant,
-        * EXCLUDE (filename) REPLACE (lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id)
-    FROM read_parquet(data || '/segments/*/logs/*.parquet', filename = true);
+        * EXCLUDE (filename, attribute_types, promoted)
+        REPLACE (
+            lower(hex(trace_id)) AS trace_id,
+            lower(hex(span_id)) AS span_id,
+            all_attributes(attributes, promoted) AS attributes
+        )
+    FROM (
+        SELECT *, struct_pack(*COLUMNS('^attribute(s[.].*|_types)$')) AS promoted
+        FROM read_parquet(data || '/segments/*/logs/*.parquet', filename = true, union_by_name = true)
+    );
 
--- One row a span.
+-- One row a span. Attributes as those of logs.
 CREATE OR REPLACE MACRO spans(data) AS TABLE
     SELECT
         regexp_extract(filename, 'segments/([^/]+)/spans/', 1) AS tenant,
-        * EXCLUDE (filename)
-        REPLACE (lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, lower(hex(parent_span_id)) AS parent_span_id)
-    FROM read_parquet(data || '/segments/*/spans/*.parquet', filename = true);
+        * EXCLUDE (filename, attribute_types, promoted)
+        REPLACE (
+            lower(hex(trace_id)) AS trace_id,
+            lower(hex(span_id)) AS span_id,
+            lower(hex(parent_span_id)) AS parent_span_id,
+            all_attributes(attributes, promoted) AS attributes
+        )
+    FROM (
+        SELECT *, struct_pack(*COLUMNS('^attribute(s[.].*|_types)$')) AS promoted
+        FROM read_parquet(data || '/segments/*/spans/*.parquet', filename = true, union_by_name = true)
+    );

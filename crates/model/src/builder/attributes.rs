@@ -43,6 +43,14 @@ impl AttributesBuilder {
         self.is_typed |= letter != 's';
     }
 
+    /// As [`AttributesBuilder::append_text`], of an attribute whose text may be missing.
+    pub fn append_option(&mut self, key: &str, letter: char, text: Option<&str>) {
+        self.keys.append_value(key);
+        self.values.append_option(text);
+        self.row_types.push(letter);
+        self.is_typed |= letter != 's';
+    }
+
     /// Appends a string attribute.
     pub fn append_string(&mut self, key: &str, text: &str) {
         self.append_text(key, 's', text);

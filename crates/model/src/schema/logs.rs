@@ -1,8 +1,8 @@
 //! Columns of a log record. Every field of OpenTelemetry's log data model has its place.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::{ATTRIBUTE_TYPES, ATTRIBUTES, RESOURCE, SCOPE, SEQUENCE, SERVICE, SPAN_ID, TIMESTAMP, TRACE_ID, attribute_map, dictionary, nanoseconds, schema};
 
@@ -23,7 +23,11 @@ pub const FLAGS: &str = "flags";
 /// How many attributes the source dropped.
 pub const DROPPED_ATTRIBUTES_COUNT: &str = "dropped_attributes_count";
 
-/// The schema of `logs`.
+/// Pattern of the body, see [`crate::pattern`]: no column of what comes in, the store makes it. Null where there is no body, and
+/// where a segment has too many patterns.
+pub const PATTERN: &str = "pattern";
+
+/// The schema of `logs` as they come in.
 pub fn logs() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         schema(vec![
@@ -45,6 +49,15 @@ pub fn logs() -> SchemaRef {
             Field::new(ATTRIBUTE_TYPES, DataType::Utf8, true),
             Field::new(DROPPED_ATTRIBUTES_COUNT, DataType::UInt32, false),
         ])
+    });
+    SCHEMA.clone()
+}
+
+/// The schema of `logs` as the store gives them: that of [`logs`], and behind it [`PATTERN`].
+pub fn stored_logs() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let own = [Arc::new(Field::new(PATTERN, dictionary(), true))];
+        Arc::new(Schema::new(logs().fields().iter().cloned().chain(own).collect::<Vec<_>>()))
     });
     SCHEMA.clone()
 }

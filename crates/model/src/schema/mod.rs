@@ -11,7 +11,7 @@ pub mod logs;
 pub mod metrics;
 pub mod traces;
 
-pub use logs::logs;
+pub use logs::{PATTERN, logs, stored_logs};
 pub use metrics::{exemplars, histograms, samples};
 pub use traces::spans;
 
@@ -29,6 +29,11 @@ pub const SCOPE: &str = "scope";
 pub const ATTRIBUTES: &str = "attributes";
 /// Column of the types of the attributes, one letter an attribute in the order of the map; null when all are strings.
 pub const ATTRIBUTE_TYPES: &str = "attribute_types";
+/// Column at rest of the keys of the attributes of a row, in their order: a JSON array of texts, each the letter of the type and
+/// behind it the key. Null where a row has all its attributes in the map.
+pub const ATTRIBUTE_KEYS: &str = "attribute_keys";
+/// What names of columns of one attribute begin with: behind it stands the key.
+pub const ATTRIBUTE_PREFIX: &str = "attributes.";
 /// Column of the trace identifier.
 pub const TRACE_ID: &str = "trace_id";
 /// Column of the span identifier.

@@ -51,7 +51,7 @@ impl TableKind {
         });
         match self {
             Self::Metrics => METRICS.clone(),
-            Self::Logs => schema::logs(),
+            Self::Logs => schema::stored_logs(),
             Self::Spans => schema::spans(),
         }
     }
@@ -59,7 +59,7 @@ impl TableKind {
     fn stored_schema(self) -> SchemaRef {
         match self {
             Self::Metrics => schema::samples(),
-            Self::Logs => schema::logs(),
+            Self::Logs => schema::stored_logs(),
             Self::Spans => schema::spans(),
         }
     }

@@ -101,6 +101,11 @@ impl OpenSegment {
         self.file.read(offset + range.start, range.end - range.start).map(Some)
     }
 
+    /// An entry of the key-value metadata.
+    pub(crate) fn entry(&self, key: &str) -> Option<&str> {
+        entry(&self.metadata, key)
+    }
+
     /// The largest value of an unsigned column of 64 bits, if the statistics say it.
     pub(crate) fn max_of(&self, column: &str) -> Option<u64> {
         let is_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts() == [column];

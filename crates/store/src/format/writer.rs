@@ -130,6 +130,11 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Adds an entry to the key-value metadata.
+    pub(crate) fn annotate(&mut self, key: &str, value: String) {
+        self.file.append_key_value_metadata(KeyValue { key: key.into(), value: Some(value) });
+    }
+
     /// Completes the file and makes it and its name durable. `range` bounds the timestamps.
     ///
     /// # Errors

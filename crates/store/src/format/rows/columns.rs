@@ -8,6 +8,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 use signalbox_model::{Table, schema};
 
+use super::layout::{Kind, Layout};
+
 /// Rows of a page: what a reader decompresses of a column to get at one row. Pages of
 /// columns that are no lists or maps begin at the same rows.
 /// Tests reach several with few rows.
@@ -22,13 +24,16 @@ const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 /// The same for values of attributes, which may be as many as the rows: whoever reads one page reads the dictionary too.
 const VALUES_BYTES_MAX: usize = 1 << 20;
 
+/// The same for numbers that are attributes: states repeat, measurements do not.
+const FEW_BYTES_MAX: usize = 64 << 10;
+
 /// The first leaf of a column of the table, by its name.
 pub(crate) fn column_of(parquet: &SchemaDescriptor, name: &str) -> Option<usize> {
     parquet.columns().iter().position(|column| column.path().parts().first().is_some_and(|part| part == name))
 }
 
 /// The properties of a file of a table.
-pub(super) fn properties(table: Table, arrow: &SchemaRef, zstd_level: i32) -> Result<WriterProperties> {
+pub(super) fn properties(layout: &Layout, arrow: &SchemaRef, zstd_level: i32) -> Result<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(zstd_level)?))
         .set_statistics_enabled(EnabledStatistics::None)
@@ -39,10 +44,11 @@ pub(super) fn properties(table: Table, arrow: &SchemaRef, zstd_level: i32) -> Re
         .set_max_row_group_row_count(Some(GROUP_ROWS));
     for column in ArrowSchemaConverter::new().convert(arrow)?.columns() {
         let path = column.path().clone();
-        properties = match form_of(table, column) {
+        properties = match form_of(layout, column) {
             Form::Plain => properties.set_column_dictionary_enabled(path, false),
             Form::Encoded(encoding) => properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding),
             Form::Dictionary => properties,
+            Form::Few(encoding) => properties.set_column_dictionary_page_size_limit(path.clone(), FEW_BYTES_MAX).set_column_encoding(path, encoding),
             Form::Values => {
                 properties.set_column_dictionary_page_size_limit(path.clone(), VALUES_BYTES_MAX).set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
             }
@@ -50,6 +56,8 @@ pub(super) fn properties(table: Table, arrow: &SchemaRef, zstd_level: i32) -> Re
         let statistics = match column.path().parts() {
             [name] if [schema::TIMESTAMP, schema::SERVICE].contains(&name.as_str()) => EnabledStatistics::Page,
             [_] if matches!(column.physical_type(), Type::INT32 | Type::INT64) => EnabledStatistics::Chunk,
+            // How many rows have one.
+            [name] if name.starts_with(schema::ATTRIBUTE_PREFIX) => EnabledStatistics::Chunk,
             _ => EnabledStatistics::None,
         };
         properties = properties.set_column_statistics_enabled(column.path().clone(), statistics);
@@ -63,11 +71,24 @@ enum Form {
     Dictionary,
     /// A dictionary while it is small.
     Values,
+    /// A dictionary of few numbers, else an encoding.
+    Few(Encoding),
 }
 
-fn form_of(table: Table, column: &ColumnDescriptor) -> Form {
+fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
+    let table = layout.table;
     let parts = column.path().parts();
     let (root, leaf) = (parts.first().map_or("", String::as_str), parts.last().map_or("", String::as_str));
+    if let Some(key) = root.strip_prefix(schema::ATTRIBUTE_PREFIX) {
+        let kind = layout.promoted().iter().find(|own| own.key == key).map(|own| own.kind);
+        return match kind {
+            Some(Kind::Plain) => Form::Plain,
+            Some(Kind::Int) => Form::Few(Encoding::DELTA_BINARY_PACKED),
+            Some(Kind::Double) => Form::Few(Encoding::PLAIN),
+            Some(Kind::Bool) => Form::Plain,
+            Some(Kind::Text) | None => Form::Values,
+        };
+    }
     match column.physical_type() {
         // Times, sequences, durations.
         Type::INT64 => Form::Encoded(Encoding::DELTA_BINARY_PACKED),

@@ -3,13 +3,13 @@
 //! Like Arrow's `concat` and `interleave`, but the dictionaries of what comes out hold each text once and none that no row
 //! has: those of Arrow put all dictionaries one behind the other, which grows with every copy.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryArray, RecordBatch, StringBuilder, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, UInt32Type};
 use arrow::error::ArrowError;
-use signalbox_model::builder::DictionaryBuilder;
 use signalbox_model::{Error, Result};
 
 /// All rows of batches of one schema, one batch after the other.
@@ -72,14 +72,71 @@ fn dictionary(columns: &[&dyn Array], places: impl Iterator<Item = (usize, usize
     for column in columns {
         let column = column.as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
         let texts = column.values().as_string_opt::<i32>().ok_or_else(other_type)?;
-        sources.push((column.keys().values(), texts, vec![None; texts.len()]));
+        sources.push((column, texts, vec![None; texts.len()]));
     }
-    let mut builder = DictionaryBuilder::default();
+    let mut builder = NullableText::default();
     for (source, row) in places {
-        let (keys, texts, codes) = &mut sources[source];
-        let key = keys[row] as usize;
+        let (column, texts, codes) = &mut sources[source];
+        if column.is_null(row) {
+            builder.push(None);
+            continue;
+        }
+        let key = column.keys().value(row) as usize;
         let code = *codes[key].get_or_insert_with(|| builder.intern(texts.value(key)));
-        builder.push(code);
+        builder.keys.push(Some(code));
     }
-    Ok(builder.finish())
+    builder.build()
+}
+
+/// Builds a dictionary of text that may be null.
+#[derive(Debug, Default)]
+pub(crate) struct NullableText {
+    keys: Vec<Option<u32>>,
+    codes: HashMap<Box<str>, u32>,
+    texts: StringBuilder,
+}
+
+impl NullableText {
+    /// Rows so far.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn push(&mut self, text: Option<&str>) {
+        let code = text.map(|text| self.intern(text));
+        self.keys.push(code);
+    }
+
+    /// Appends a text that is in the dictionary already; false if it is not.
+    pub(crate) fn push_known(&mut self, text: &str) -> bool {
+        let code = self.codes.get(text).copied();
+        self.keys.extend(code.map(Some));
+        code.is_some()
+    }
+
+    pub(crate) fn push_nulls(&mut self, rows: usize) {
+        self.keys.resize(self.keys.len() + rows, None);
+    }
+
+    /// The column.
+    ///
+    /// # Errors
+    /// `Internal`, which would be a bug.
+    pub(crate) fn finish(self) -> Result<ArrayRef> {
+        self.build().map_err(|error| Error::internal("cannot build a dictionary").with_source(error))
+    }
+
+    fn intern(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.codes.get(text) {
+            return *code;
+        }
+        let code = self.codes.len() as u32;
+        self.codes.insert(text.into(), code);
+        self.texts.append_value(text);
+        code
+    }
+
+    fn build(mut self) -> std::result::Result<ArrayRef, ArrowError> {
+        Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(UInt32Array::from(self.keys), Arc::new(self.texts.finish()))?))
+    }
 }

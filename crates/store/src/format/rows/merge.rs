@@ -7,9 +7,10 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Result, Table, schema};
 
+use super::attributes::{Adapter, target_of};
 use super::order::{At, Key, Order, add_services};
 use super::writer::RowsWriter;
-use super::{RowSegment, Target, columns, gather, schema_of};
+use super::{RowSegment, Target, Wanted, columns, gather, schema_of};
 use crate::format::Segment;
 use crate::scan::Batches;
 
@@ -24,12 +25,8 @@ pub(crate) fn merge(inputs: &[Arc<RowSegment>], target: &mut Target<'_>) -> Resu
         return Err(Error::internal("cannot merge segments of several tables"));
     }
     let order = order_of(table, inputs)?;
-    let mut sources = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        sources.push(Source::new(input.read_all(None)?, &order)?);
-    }
-    let mut writer = RowsWriter::create(table, target)?;
-    match weave(sources, &order, &mut |rows| writer.push(rows)) {
+    let mut writer = RowsWriter::create(target_of(table, inputs)?, target)?;
+    match weave_all(inputs, &order, &mut writer) {
         // Everything may have been deleted.
         Ok(()) if writer.is_empty() => {
             writer.abandon();
@@ -43,21 +40,29 @@ pub(crate) fn merge(inputs: &[Arc<RowSegment>], target: &mut Target<'_>) -> Resu
     }
 }
 
+fn weave_all(inputs: &[Arc<RowSegment>], order: &Order, writer: &mut RowsWriter) -> Result<()> {
+    let mut sources = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        sources.push(Source::new(input, order, writer)?);
+    }
+    weave(sources, order, writer)
+}
+
 fn order_of(table: Table, inputs: &[Arc<RowSegment>]) -> Result<Order> {
     if table != Table::Logs {
         return Ok(Order::SortedSpans);
     }
     let (mut services, column) = (BTreeSet::new(), schema::index(&*schema_of(table)?, schema::SERVICE));
     for input in inputs {
-        for rows in input.read_all(Some(vec![column]))? {
+        for rows in input.read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[] })? {
             add_services(&rows?, &mut services)?;
         }
     }
     Ok(Order::of_services(services))
 }
 
-/// Hands the rows of all sources to `push`, in their order, a page at a time.
-fn weave(mut sources: Vec<Source>, order: &Order, push: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+/// Writes the rows of all sources in their order, a page at a time.
+fn weave(mut sources: Vec<Source>, order: &Order, writer: &mut RowsWriter) -> Result<()> {
     let mut pending = Pending::default();
     loop {
         // The two sources that come first: of the first one all rows up to the second can be taken.
@@ -84,15 +89,15 @@ fn weave(mut sources: Vec<Source>, order: &Order, push: &mut dyn FnMut(&RecordBa
             }
         }
         if pending.places.len() == columns::PAGE_ROWS {
-            pending.flush(push)?;
+            pending.flush(writer)?;
             sources.iter_mut().for_each(|source| source.pending = None);
         }
         let source = &mut sources[number];
         if source.at == source.keys.len() {
-            source.advance(order)?;
+            source.advance(order, writer)?;
         }
     }
-    pending.flush(push)
+    pending.flush(writer)
 }
 
 /// The rows that come next: places in batches.
@@ -111,19 +116,20 @@ impl Pending {
         })
     }
 
-    fn flush(&mut self, push: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+    fn flush(&mut self, writer: &mut RowsWriter) -> Result<()> {
         let (batches, places) = (mem::take(&mut self.batches), mem::take(&mut self.places));
         if places.is_empty() {
             return Ok(());
         }
         let batches: Vec<&RecordBatch> = batches.iter().collect();
-        push(&gather::gather(&batches, &places)?)
+        writer.push_at_rest(&gather::gather(&batches, &places)?)
     }
 }
 
 /// An input, at one of its rows.
 struct Source {
     rest: Batches,
+    adapter: Adapter,
     rows: RecordBatch,
     keys: Vec<Key>,
     at: usize,
@@ -133,19 +139,22 @@ struct Source {
 }
 
 impl Source {
-    fn new(rest: Batches, order: &Order) -> Result<Self> {
+    fn new(input: &Arc<RowSegment>, order: &Order, writer: &mut RowsWriter) -> Result<Self> {
+        let (rest, opened) = (input.read_all(Wanted::Rest)?, input.opened()?);
+        let adapter = Adapter::new(&opened.layout, &opened.in_map, writer.parts().0)?;
         let rows = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
-        let mut source = Self { rest, rows, keys: Vec::new(), at: 0, trace: None, pending: None };
-        source.advance(order)?;
+        let mut source = Self { rest, adapter, rows, keys: Vec::new(), at: 0, trace: None, pending: None };
+        source.advance(order, writer)?;
         Ok(source)
     }
 
     /// Goes to the next batch; at the end there are no keys.
-    fn advance(&mut self, order: &Order) -> Result<()> {
+    fn advance(&mut self, order: &Order, writer: &mut RowsWriter) -> Result<()> {
         (self.keys, self.at, self.pending) = (Vec::new(), 0, None);
         while self.keys.is_empty() {
             let Some(rows) = self.rest.next() else { return Ok(()) };
-            self.rows = rows?;
+            let (splitter, patterns) = writer.parts();
+            self.rows = self.adapter.adapt(&rows?, splitter, patterns)?;
             self.keys = order.keys(&self.rows, &mut self.trace)?;
         }
         Ok(())

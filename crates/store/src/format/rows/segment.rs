@@ -14,8 +14,9 @@ use parquet::schema::types::SchemaDescriptor;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Result, TraceId, schema};
 
+use super::attributes::IN_MAP_KEY;
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
-use super::{GRANULE_ROWS, TraceFilter, TraceIndex, columns, schema_of};
+use super::{GRANULE_ROWS, InMap, Layout, Reading, TraceFilter, TraceIndex, Wanted, columns, schema_of};
 use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment};
 use crate::read::metrics::cache::{Key, PageCache};
@@ -43,6 +44,10 @@ pub(crate) struct OpenRows {
     pub(crate) segment: OpenSegment,
     /// First row of each row group, and the number of rows of the file.
     pub(crate) starts: Vec<u64>,
+    /// Its columns.
+    pub(crate) layout: Layout,
+    /// The attributes that lie in its map.
+    pub(crate) in_map: InMap,
 }
 
 impl RowSegment {
@@ -77,7 +82,7 @@ impl RowSegment {
             return Ok(false);
         }
         let column = schema::index(&*schema_of(self.record.table)?, schema::SEQUENCE);
-        for rows in self.without(Arc::default()).read_all(Some(vec![column]))? {
+        for rows in self.without(Arc::default()).read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[] })? {
             let rows = rows?;
             let numbers = rows.column(0).as_primitive_opt::<UInt64Type>().ok_or_else(|| Error::internal("arrival numbers are of another type"))?;
             if numbers.values().iter().any(|number| is_deleted(&self.deletions, *number)) {
@@ -137,22 +142,19 @@ impl RowSegment {
         Ok(ranges)
     }
 
-    /// Reads all rows in their order, of some columns or of all.
-    pub(crate) fn read_all(self: &Arc<Self>, projection: Option<Vec<usize>>) -> Result<Batches> {
+    /// Reads all rows in their order.
+    pub(crate) fn read_all(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Batches> {
         let all = 0..self.record.rows;
-        self.read(std::slice::from_ref(&all), projection.as_deref(), Vec::new())
+        self.read(std::slice::from_ref(&all), wanted, Vec::new())
     }
 
-    /// Reads ranges of rows, ascending, of some columns (by index in the schema, ascending) or of all; of these the rows that
-    /// are not deleted and that all predicates keep.
-    pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], projection: Option<&[usize]>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
+    /// Reads ranges of rows, ascending; of these the rows that are not deleted and that all predicates keep.
+    pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], wanted: Wanted<'_>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
         let opened = self.opened()?;
         let (groups, selection) = opened.select(rows);
+        let mut reading = Reading::new(&opened.layout, &opened.in_map, wanted)?;
         let parquet = opened.segment.metadata.parquet_schema();
-        let projection = match projection {
-            Some(columns) => ProjectionMask::roots(parquet, columns.iter().copied()),
-            None => ProjectionMask::all(),
-        };
+        let projection = ProjectionMask::roots(parquet, reading.roots.iter().copied());
         let file = NotedFile::new(opened.segment.file.clone());
         let failure = file.failure();
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, opened.segment.metadata.clone())
@@ -166,7 +168,9 @@ impl RowSegment {
         }
         let mut reader = RowReader::new(Arc::clone(self), failure);
         let batches = builder.build().map_err(|error| reader.error(&error))?;
-        Ok(reader.over(batches))
+        let batches = reader.over(batches);
+        let segment = Arc::clone(self);
+        Ok(Box::new(batches.map(move |rows| rows.and_then(|rows| segment.note(reading.make(&rows))))))
     }
 
     /// Keeps what is not deleted; `None` if nothing is.
@@ -200,11 +204,10 @@ impl RowSegment {
         if rows != self.record.rows {
             return Err(corrupt(format!("it has {rows} rows, want {}", self.record.rows)));
         }
-        let (found, want) = (segment.metadata.schema(), schema_of(self.record.table)?);
-        if found.fields() != want.fields() {
-            return Err(corrupt(format!("its columns are not those of {}", self.record.table.as_str())));
-        }
-        Ok(OpenRows { segment, starts })
+        let layout = Layout::of(segment.metadata.schema(), self.record.table)?;
+        let layout = layout.ok_or_else(|| corrupt(format!("its columns are not those of {}", self.record.table.as_str())))?;
+        let in_map = InMap::of_json(segment.entry(IN_MAP_KEY));
+        Ok(OpenRows { segment, starts, layout, in_map })
     }
 
     /// An embedded blob; made again from the columns if it is damaged.

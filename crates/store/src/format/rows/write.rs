@@ -3,11 +3,16 @@
 use arrow::record_batch::RecordBatch;
 use signalbox_model::Result;
 
+use super::attributes::Census;
 use super::order::{Key, Order};
 use super::writer::RowsWriter;
-use super::{Target, columns, gather};
+use super::{Layout, Target, columns, gather};
 use crate::format::Segment;
 use crate::write::head::rows::Sealed;
+
+/// Rows at which the attributes that get columns are chosen: of all chunks together, and of each at least.
+const SAMPLE_ROWS: usize = 32 << 10;
+const SAMPLE_ROWS_MIN: usize = 256;
 
 /// Writes sealed rows as one segment, durable when this returns. On error no file is left behind but orphans.
 ///
@@ -22,7 +27,13 @@ pub(crate) fn write(sealed: &Sealed, target: &mut Target<'_>) -> Result<Segment>
     }
     drop(order);
     places.sort_unstable();
-    let mut writer = RowsWriter::create(sealed.table, target)?;
+    let mut census = Census::default();
+    let sample_rows = (SAMPLE_ROWS / batches.len().max(1)).max(SAMPLE_ROWS_MIN);
+    for rows in &batches {
+        census.add(&rows.slice(0, rows.num_rows().min(sample_rows)))?;
+    }
+    let mut writer = RowsWriter::create(Layout::new(sealed.table, census.choose()), target)?;
+    drop(census);
     for places in places.chunks(columns::PAGE_ROWS) {
         let pushed = gather_places(&batches, places).and_then(|rows| writer.push(&rows));
         if let Err(error) = pushed {

@@ -4,9 +4,11 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
 use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
+use super::attributes::{IN_MAP_KEY, Splitter};
+use super::patterns::Patterns;
 use super::text::{self, TextBuilder};
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
-use super::{Target, columns, schema_of};
+use super::{Layout, Target, columns};
 use crate::format::{Segment, SegmentWriter};
 
 /// A segment in the making.
@@ -17,21 +19,37 @@ pub(super) struct RowsWriter {
     /// Of tables whose text is searched.
     text: Option<TextBuilder>,
     bounds: (i64, i64),
+    splitter: Splitter,
+    patterns: Patterns,
 }
 
 impl RowsWriter {
-    pub(super) fn create(table: Table, target: &mut Target<'_>) -> Result<Self> {
-        let schema = schema_of(table)?;
-        let segment = (target.record)(table)?;
-        let properties = columns::properties(table, &schema, super::zstd_level(segment.level));
+    /// Starts a segment with a layout.
+    pub(super) fn create(layout: Layout, target: &mut Target<'_>) -> Result<Self> {
+        let schema = layout.schema()?;
+        let segment = (target.record)(layout.table)?;
+        let properties = columns::properties(&layout, &schema, super::zstd_level(segment.level));
         let properties = properties.map_err(|error| Error::internal("cannot set up the columns of a segment").with_source(error))?;
         let file = SegmentWriter::create(target.disk, target.dir, segment, schema, properties)?;
-        let text = (table == Table::Logs).then(TextBuilder::default);
-        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN) })
+        let text = (layout.table == Table::Logs).then(TextBuilder::default);
+        let splitter = Splitter::new(layout)?;
+        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN), splitter, patterns: Patterns::default() })
     }
 
-    /// Appends rows, in their order.
+    /// Appends rows as they came in, in their order.
     pub(super) fn push(&mut self, rows: &RecordBatch) -> Result<()> {
+        let pattern = if self.splitter.layout().has_pattern { Some(self.patterns.of_rows(rows)?) } else { None };
+        let rows = self.splitter.split(rows, pattern)?;
+        self.push_at_rest(&rows)
+    }
+
+    /// What brings rows at rest into the layout.
+    pub(super) fn parts(&mut self) -> (&mut Splitter, &mut Patterns) {
+        (&mut self.splitter, &mut self.patterns)
+    }
+
+    /// Appends rows in the layout, in their order.
+    pub(super) fn push_at_rest(&mut self, rows: &RecordBatch) -> Result<()> {
         let other_schema = || Error::internal("cannot write rows: their schema is another one");
         let times = rows.column_by_name(schema::TIMESTAMP).and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
         for time in times.ok_or_else(other_schema)?.values() {
@@ -70,6 +88,9 @@ impl RowsWriter {
             self.file.embed(text::PRINTS_BLOB, &encoded.prints)?;
             self.file.embed(text::GRAMS_BLOB, &encoded.grams)?;
             self.file.embed(text::INDEX_BLOB, &encoded.index)?;
+        }
+        if self.splitter.layout().promoted.is_some() {
+            self.file.annotate(IN_MAP_KEY, self.splitter.in_map().to_json());
         }
         Ok(())
     }

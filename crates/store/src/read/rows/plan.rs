@@ -81,7 +81,7 @@ fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest) -
 
 fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest) -> Result<Batches> {
     let predicates = predicates(segment.opened()?.as_ref(), request);
-    segment.read(&rows, request.projection.as_deref(), predicates)
+    segment.read(&rows, request.wanted(), predicates)
 }
 
 /// The pages that may have rows of the request, in the order of the file. The index of text is asked only if others leave any.

@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Result, Table};
 
 use super::plan;
-use crate::format::rows::RowSegment;
+use crate::format::rows::{InMap, Layout, Reading, RowSegment};
 use crate::scan::{Batches, ScanPart, ScanRequest};
 use crate::write::head::rows::RowHeadView;
 use crate::write::head::rows::chunk::Chunk;
@@ -33,7 +33,7 @@ impl RowView {
         let mut parts = Vec::new();
         if self.head.table == table {
             for chunk in self.head.chunks.iter() {
-                parts.extend(head_part(chunk, request)?);
+                parts.extend(head_part(table, chunk, request)?);
             }
         }
         let is_wanted = |segment: &&Arc<RowSegment>| segment.record().table == table && segment.record().range.overlaps(&request.range);
@@ -57,7 +57,7 @@ impl RowView {
     }
 }
 
-fn head_part(chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
+fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
     let failed = |error| Error::internal("cannot choose rows of the head").with_source(error);
     if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {
         return Ok(None);
@@ -65,10 +65,10 @@ fn head_part(chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPar
     if request.chosen.as_ref().is_some_and(|chosen| !chosen.overlaps(&chunk.range)) {
         return Ok(None);
     }
-    let project = |rows: &RecordBatch| match &request.projection {
-        Some(columns) => rows.project(columns).map_err(failed),
-        None => Ok(rows.clone()),
-    };
+    // Projected before rows are chosen, shaped when the part is read.
+    let layout = Layout { table, has_pattern: false, promoted: None };
+    let mut reading = Reading::new(&layout, &InMap::Unknown, request.wanted())?;
+    let project = |rows: &RecordBatch| rows.project(&reading.roots).map_err(failed);
     let rows = match (&request.chosen, &request.trace_id) {
         (Some(chosen), _) => {
             let wanted = plan::is_chosen(&chunk.rows, chosen).ok_or_else(|| Error::internal("cannot choose rows of the head: no times"))?;
@@ -83,5 +83,8 @@ fn head_part(chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPar
         }
         (None, None) => project(&chunk.rows)?,
     };
-    Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || Ok(Box::new(std::iter::once(Ok(rows))) as Batches))))
+    Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || {
+        let rows = reading.make(&rows);
+        Ok(Box::new(std::iter::once(rows)) as Batches)
+    })))
 }

@@ -66,11 +66,11 @@ fn a_cut_or_missing_file_is_corrupt() {
     }
     let mut lost = record.clone();
     lost.url = "segments/none.parquet".into();
-    assert_eq!(world.open(&lost).read_all(None).map(drop).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(world.open(&lost).read_all(Wanted::Rest).map(drop).unwrap_err().kind(), ErrorKind::Corrupt);
     let mut other = record;
     other.rows += 1;
     world.sim.put(&path, good);
-    assert_eq!(world.open(&other).read_all(None).map(drop).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(world.open(&other).read_all(Wanted::Rest).map(drop).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 /// The indexes of traces alone are made again from the columns.

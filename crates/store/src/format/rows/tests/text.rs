@@ -104,11 +104,12 @@ fn a_damaged_index_of_text_is_made_again() {
     let opened = OpenSegment::open(world.disk.as_ref(), Path::new("/data"), &record).unwrap();
     for blob in ["text_index", "text_prints", "text_grams"] {
         // The same rows, with something else where the blob was.
-        let rows = world.segments[0].read_all(None).unwrap();
-        let schema = schema_of(Table::Logs).unwrap();
+        let rows = world.segments[0].read_all(Wanted::Rest).unwrap();
+        let layout = world.segments[0].opened().unwrap().layout.clone();
+        let schema = layout.schema().unwrap();
         let mut other = record.clone();
         other.url = format!("segments/{blob}.parquet");
-        let properties = columns::properties(Table::Logs, &schema, 1).unwrap();
+        let properties = columns::properties(&layout, &schema, 1).unwrap();
         let mut writer = SegmentWriter::create(&world.disk, Path::new("/data"), other, schema, properties).unwrap();
         rows.for_each(|rows| writer.write(&rows.unwrap()).unwrap());
         for name in ["text_prints", "text_grams", "text_index"] {
@@ -136,9 +137,11 @@ fn a_segment_without_an_index_is_read_whole() {
     world.append(&mut random, 500);
     world.flush();
     let mut other = world.segments[0].record().clone();
-    let (rows, schema) = (world.segments[0].read_all(None).unwrap(), schema_of(Table::Logs).unwrap());
+    let layout = Layout { table: Table::Logs, has_pattern: false, promoted: None };
+    let rows = world.segments[0].read_all(Wanted::Rows { projection: None, attributes: &[] }).unwrap();
+    let schema = layout.schema().unwrap();
     other.url = "segments/old.parquet".into();
-    let properties = columns::properties(Table::Logs, &schema, 1).unwrap();
+    let properties = columns::properties(&layout, &schema, 1).unwrap();
     let mut writer = SegmentWriter::create(&world.disk, Path::new("/data"), other.clone(), schema, properties).unwrap();
     rows.for_each(|rows| writer.write(&rows.unwrap()).unwrap());
     let written = writer.finish(other.range).unwrap();

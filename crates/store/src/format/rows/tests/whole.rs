@@ -53,7 +53,7 @@ fn large_segments_come_out_whole() {
 
 fn order_of(world: &World, at: usize) -> Vec<(i64, u64, String, Vec<u8>)> {
     let mut keys = Vec::new();
-    for rows in world.segments[at].read_all(None).unwrap() {
+    for rows in world.segments[at].read_all(Wanted::Rest).unwrap() {
         let rows = rows.unwrap();
         let times = rows.column_by_name(schema::TIMESTAMP).unwrap().as_primitive::<TimestampNanosecondType>();
         let services = arrow::compute::cast(rows.column_by_name(schema::SERVICE).unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();

@@ -1,10 +1,12 @@
 //! Makes the index of text of rows as they are written, in one pass over their bytes.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, UInt32Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt32Type};
 use bytes::Bytes;
+use signalbox_model::attributes::double_text;
 use signalbox_model::text::{self, Marks, Word};
 use signalbox_model::{Error, Result, schema};
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,7 +29,7 @@ pub(crate) struct Encoded {
 
 /// Whether a column of the table is text that people search.
 pub(crate) fn is_text(column: &str) -> bool {
-    [schema::logs::BODY, schema::logs::EVENT_NAME, schema::ATTRIBUTES].contains(&column)
+    [schema::logs::BODY, schema::logs::EVENT_NAME, schema::ATTRIBUTES].contains(&column) || column.starts_with(schema::ATTRIBUTE_PREFIX)
 }
 
 /// Collects the text of rows.
@@ -61,7 +63,9 @@ impl TextBuilder {
         while from < rows.num_rows() {
             let to = rows.num_rows().min(from + columns::PAGE_ROWS - self.rows_on_page);
             for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
-                if is_text(field.name()) {
+                if field.name().starts_with(schema::ATTRIBUTE_PREFIX) {
+                    self.attribute(column, from..to)?;
+                } else if is_text(field.name()) {
                     self.column(column, from..to)?;
                 }
             }
@@ -125,12 +129,40 @@ impl TextBuilder {
         Ok(())
     }
 
+    /// A column of one attribute: its values as they are in the map.
+    fn attribute(&mut self, column: &ArrayRef, rows: Range<usize>) -> Result<()> {
+        match column.data_type() {
+            DataType::Utf8 => self.values(column.as_string(), rows),
+            DataType::Int64 => {
+                let (column, mut text) = (column.as_primitive::<Int64Type>(), String::new());
+                for row in rows.filter(|row| column.is_valid(*row)) {
+                    text.clear();
+                    write!(text, "{}", column.value(row)).expect("writing into a text cannot fail");
+                    self.value(&text);
+                }
+            }
+            DataType::Float64 => {
+                let column = column.as_primitive::<Float64Type>();
+                rows.filter(|row| column.is_valid(*row)).for_each(|row| self.value(&double_text(column.value(row))));
+            }
+            DataType::Boolean => {
+                let column = column.as_boolean();
+                rows.filter(|row| column.is_valid(*row)).for_each(|row| self.value(if column.value(row) { "true" } else { "false" }));
+            }
+            _ => self.column(column, rows)?,
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, text: &str) {
+        if !self.values.note(text.as_bytes()) {
+            self.page.text(text);
+        }
+    }
+
     fn values(&mut self, values: &StringArray, entries: Range<usize>) {
         for entry in entries.filter(|entry| values.is_valid(*entry)) {
-            let value = values.value(entry);
-            if !self.values.note(value.as_bytes()) {
-                self.page.text(value);
-            }
+            self.value(values.value(entry));
         }
     }
 }

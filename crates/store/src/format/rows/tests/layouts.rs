@@ -1,0 +1,143 @@
+//! Segments of the present and of earlier layouts side by side and merged; patterns and single attributes of all of them.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::Float64Type;
+use signalbox_model::attributes::double_text;
+use signalbox_model::pattern;
+
+use super::super::writer::RowsWriter;
+use super::*;
+
+impl World {
+    /// Flushes as a process without patterns and columns of attributes did.
+    fn flush_without(&mut self, has_pattern: bool) {
+        let Some(sealed) = self.head.seal() else { return };
+        let batches: Vec<&RecordBatch> = sealed.chunks.iter().map(|chunk| &chunk.rows).collect();
+        let rows = gather::concat(&batches).unwrap();
+        let layout = Layout { table: self.table, has_pattern, promoted: None };
+        let columns: Vec<ArrayRef> = rows.columns().iter().cloned().chain(has_pattern.then(|| patterns::Patterns::default().of_rows(&rows).unwrap())).collect();
+        let rows = RecordBatch::try_new(layout.schema().unwrap(), columns).unwrap();
+        let written = self.with_target(0, |_, target| {
+            let mut writer = RowsWriter::create(layout, target)?;
+            writer.push_at_rest(&rows)?;
+            writer.finish()
+        });
+        let opened = self.open(&written.unwrap());
+        self.segments.push(opened);
+        self.head.release(&sealed);
+    }
+
+    /// Single attributes are what the map says, and patterns what the bodies say.
+    fn check_columns(&self, what: &str) {
+        let base = schema_of(self.table).unwrap();
+        let mut projection = [schema::SEQUENCE, schema::ATTRIBUTES].map(|name| schema::index(&base, name)).to_vec();
+        if self.table == Table::Logs {
+            projection.extend([schema::index(&base, schema::logs::BODY), base.fields().len()]);
+        }
+        projection.sort_unstable();
+        let narrow: Vec<usize> = projection.iter().copied().filter(|column| *column != schema::index(&base, schema::ATTRIBUTES)).collect();
+        let all = self.scan(&ScanRequest { projection: Some(projection), ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+        let keys: Vec<String> = (0..13).map(|key| format!("key.{key}")).collect();
+        let few = self.scan(&ScanRequest { projection: Some(narrow), attributes: keys.clone(), ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+        let mut want = BTreeMap::new();
+        for rows in &all {
+            let map = rows.column_by_name(schema::ATTRIBUTES).unwrap().as_map();
+            for (row, sequence) in sequences(rows).into_iter().enumerate() {
+                let entries = map.value(row);
+                let (own, values) = (entries.column(0).as_string::<i32>().clone(), entries.column(1).as_string::<i32>().clone());
+                let value = |key: &String| (0..own.len()).find(|at| own.value(*at) == key).map(|at| values.value(at).to_owned());
+                want.insert(sequence, keys.iter().map(value).collect::<Vec<_>>());
+            }
+            if self.table == Table::Logs {
+                let bodies = rows.column_by_name(schema::logs::BODY).unwrap().as_string::<i32>();
+                let patterns = rows.column_by_name(schema::PATTERN).unwrap();
+                for row in 0..rows.num_rows() {
+                    let made = bodies.is_valid(row).then(|| format!("{:?}", pattern::of(bodies.value(row))));
+                    let found = text(patterns.as_ref(), row);
+                    // A segment has no more than sixteen here.
+                    assert!(made.as_ref() == Some(&found) || found == "null", "{what}: {found} of {made:?}");
+                    assert!(made.is_some() || found == "null", "{what}");
+                }
+            }
+        }
+        assert_eq!(want.len() as u64, self.sequence, "{what}");
+        for rows in &few {
+            for (row, sequence) in sequences(rows).into_iter().enumerate() {
+                let value = |key: &String| {
+                    let column = rows.column_by_name(&format!("attributes.{key}")).unwrap();
+                    column.is_valid(row).then(|| match column.data_type() {
+                        DataType::Boolean => column.as_boolean().value(row).to_string(),
+                        DataType::Float64 => double_text(column.as_primitive::<Float64Type>().value(row)),
+                        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+                        DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
+                        _ => {
+                            let column = column.as_dictionary::<UInt32Type>();
+                            column.values().as_string::<i32>().value(column.keys().value(row) as usize).to_owned()
+                        }
+                    })
+                };
+                assert_eq!(keys.iter().map(value).collect::<Vec<_>>(), want[&sequence], "{what}: row {sequence}");
+            }
+        }
+    }
+}
+
+#[test]
+fn segments_of_all_layouts_are_read_and_merged() {
+    for table in [Table::Logs, Table::Spans] {
+        let (mut world, mut random) = (World::new(table), Random(91));
+        world.append(&mut random, 300);
+        world.check_columns("head");
+        world.flush_without(false);
+        world.append(&mut random, 500);
+        world.flush();
+        assert!(!world.segments[1].opened().unwrap().layout.promoted().is_empty());
+        if table == Table::Logs {
+            world.append(&mut random, 200);
+            world.flush_without(true);
+        }
+        world.append(&mut random, 700);
+        world.flush();
+        world.append(&mut random, 100);
+        world.check("side by side");
+        world.check_columns("side by side");
+        world.merge(0, 2);
+        assert!(!world.segments[0].opened().unwrap().layout.promoted().is_empty());
+        world.check("old and new");
+        world.check_columns("old and new");
+        world.merge(0, 4);
+        world.flush();
+        world.merge(0, 2);
+        world.check("all");
+        world.check_columns("all");
+    }
+}
+
+#[test]
+fn a_segment_has_few_patterns() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(92));
+    world.append(&mut random, 3000);
+    world.flush();
+    let patterns = |world: &World| {
+        let projection = Some(vec![schema::logs().fields().len()]);
+        let rows = world.scan(&ScanRequest { projection, ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+        rows.iter().flat_map(texts).filter(|text| text != "null").collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!((10..=16).contains(&patterns(&world)), "{}", patterns(&world));
+    world.append(&mut random, 1000);
+    world.flush();
+    world.merge(0, 2);
+    assert!(patterns(&world) <= 16);
+    world.check("merged");
+}
+
+/// Lines of real programs: few patterns for many lines.
+#[test]
+fn real_logs_have_few_patterns() {
+    for (file, patterns_max) in [("agent-logfmt", 90), ("calico", 80), ("ingester-logfmt", 5), ("journald", 130), ("kafka", 20)] {
+        let Some(lines) = signalbox_testkit::conformance::read(&format!("_agpl/logs/loki-drain/{file}.txt")) else { continue };
+        let patterns: std::collections::BTreeSet<String> = lines.lines().map(pattern::of).collect();
+        assert!(patterns.len() <= patterns_max, "{file}: {} patterns", patterns.len());
+    }
+}
