@@ -40,6 +40,14 @@ pub(crate) async fn remote_read(router: &Router, bytes: &[u8]) -> StatusCode {
     status
 }
 
+/// A body of a search of Elasticsearch, alone and as the second line of several: answered or refused.
+pub(crate) async fn elastic(router: &Router, text: &str) -> StatusCode {
+    let several = Request::post("/elastic/_msearch").body(Body::from(format!("{{}}\n{text}\n")));
+    check(router, several.expect("a text makes a body"), text).await;
+    let request = Request::post("/elastic/logs-*/_search").body(Body::from(text.to_owned()));
+    check(router, request.expect("a text makes a body"), text).await
+}
+
 async fn check(router: &Router, request: Request<Body>, text: &str) -> StatusCode {
     let response = router.clone().oneshot(request).await.expect("a router always answers");
     let status = response.status();

@@ -34,6 +34,11 @@ impl Params {
         Self(text.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect())
     }
 
+    /// From names and values.
+    pub fn of(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     /// The first value of a parameter that is not the empty text.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(candidate, value)| candidate == name && !value.is_empty()).map(|(_, value)| value.as_str())

@@ -9,6 +9,7 @@ use signalbox_meta::AlertBoard;
 use signalbox_model::Result;
 use signalbox_query::Engine;
 
+pub mod elastic;
 pub mod http;
 pub mod jaeger;
 pub mod loki;
@@ -83,6 +84,7 @@ impl ApiState {
 /// All dialects under their prefixes.
 pub fn router(state: &ApiState) -> axum::Router {
     axum::Router::new()
+        .nest("/elastic", elastic::router(state.clone()))
         .nest("/loki", loki::router(state.clone()))
         .nest("/jaeger", jaeger::router(state.clone()))
         .nest("/tempo", tempo::router(state.clone()))

@@ -65,6 +65,12 @@ async fn parameters() {
         "api/v1/metadata?metric=up&limit=1&limit_per_metric=1",
         "api/v1/search/metric_names?search[]=reqs&fuzz_threshold=10&fuzz_alg=jarowinkler&sort_by=score&limit=3&batch_size=2&include_score=true",
         "api/v1/status/self_metrics?metric_name_pattern=process_.*",
+        "api/v1/logs/search?query=service:cart level:(error OR info) \"tea\"&start=1700000000&end=now&limit=3&direction=forward&fields=level,size&total=true",
+        "api/v1/logs/histogram?query=tea&interval=5s&by=level&start=1700000000&end=1700000060",
+        "api/v1/logs/facets?query=*&fields=service&more=3&values=2&start=1700000000&end=1700000060",
+        "elastic/logs-*/_search?q=level:error&sort=@timestamp:desc&size=3&_source_includes=mess*&track_total_hits=2&timeout=5s",
+        "elastic/logs-c*,-x/_field_caps?fields=*",
+        "elastic/_cat/indices/*?v=true&h=index,docs.count",
         "federate?match[]={__name__=~\"up|latency.*\"}",
         "loki/api/v1/query_range?query={service_name=\"cart\"} |= `tea`&start=1700000000000000000&end=1700000060&limit=10&direction=forward&since=1h",
         "loki/api/v1/label/service_name/values?start=1700000000&query={a=\"b\"}",
@@ -79,6 +85,48 @@ async fn parameters() {
     }
     for text in mutants(&seeds) {
         bodies::parameters(world.router(), &text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn elastic() {
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"",
+        "null",
+        "true",
+        "-1",
+        "1e400",
+        "9999999999999999999",
+        "\"a\"",
+        "\"now-1d/d\"",
+        "\"*\"",
+        "{}",
+        "[]",
+        "\\",
+        "\u{e9}",
+        "field",
+        "aggs",
+        "\"1ms\"",
+        "\"2024||/y\"",
+    ];
+    let world = World::head().await;
+    let seeds = [
+        r#"{"size":3,"query":{"bool":{"filter":[{"range":{"@timestamp":{"gte":"now-1h/d","lte":1700000060000,"format":"epoch_millis"}}},{"query_string":{"query":"tea OR level:(error warn)"}}],"must_not":{"term":{"size":{"value":7}}},"minimum_should_match":1,"should":[{"wildcard":{"k8s.pod.name":"c*"}},{"match":{"message":"a b"}}]}},"sort":[{"@timestamp":"desc"},"_doc"],"search_after":[1700000060000,5],"highlight":{"fields":{"*":{}}},"fields":["*"],"_source":{"includes":["m*"]}}"#,
+        r#"{"size":0,"track_total_hits":true,"aggs":{"a":{"date_histogram":{"field":"@timestamp","fixed_interval":"1h","time_zone":"+01:00","extended_bounds":{"min":1699999000000,"max":1700009000000}},"aggs":{"b":{"terms":{"field":"service.name","order":{"c[50]":"desc"},"missing":"x"},"aggs":{"c":{"percentiles":{"field":"size","percents":[50]}},"d":{"top_hits":{"size":1}}}}}},"e":{"range":{"field":"size","ranges":[{"from":1},{"to":5}]}},"f":{"histogram":{"field":"size","interval":4}}}}"#,
+    ];
+    for seed in seeds {
+        assert_eq!(bodies::elastic(world.router(), seed).await, StatusCode::OK, "{seed}");
+    }
+    let mut mutants = Vec::new();
+    mutate::texts(&seeds, PIECES, MUTANTS, |text| mutants.push(text.to_owned()));
+    for text in mutants {
+        bodies::elastic(world.router(), &text).await;
     }
 }
 

@@ -14,6 +14,7 @@ mod field;
 mod filter;
 mod highlight;
 mod narrow;
+mod record;
 mod run;
 mod translate;
 mod value;
@@ -25,7 +26,8 @@ pub use facets::{Facet, FacetRequest};
 pub use field::Field;
 pub use filter::{Bounds, Condition, Filter};
 pub use highlight::Highlighter;
-pub use run::{SearchAnswer, SearchRequest};
+pub use record::values_of;
+pub use run::{After, SearchAnswer, SearchRequest};
 pub use translate::{Meaning, between, translate};
 pub use value::Value;
 

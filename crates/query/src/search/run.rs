@@ -31,10 +31,10 @@ pub struct SearchRequest {
     pub limit: usize,
     /// Which come first.
     pub direction: Direction,
-    /// Only records after this one, by time in nanoseconds and arrival; counts and aggregations know nothing of it.
-    pub after: Option<(i64, u64)>,
-    /// Whether all that fit are counted.
-    pub counts: bool,
+    /// Only records after this one; counts and aggregations know nothing of it.
+    pub after: Option<After>,
+    /// How many of those that fit are counted, at least if there are so many; `None` counts none.
+    pub count_to: Option<u64>,
     /// Facets.
     pub facets: Option<FacetRequest>,
     /// Aggregations by name.
@@ -43,10 +43,32 @@ pub struct SearchRequest {
     pub timeout: Option<Duration>,
 }
 
+/// A place in the order of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// Time in nanoseconds.
+    pub time_ns: i64,
+    /// Order of arrival.
+    pub sequence: u64,
+    /// Bits of the order of arrival that are known.
+    pub mask: u64,
+}
+
+impl After {
+    /// The place of a record.
+    pub fn exactly(time_ns: i64, sequence: u64) -> Self {
+        Self { time_ns, sequence, mask: u64::MAX }
+    }
+
+    fn is_before(&self, (time_ns, sequence): (i64, u64), direction: Direction) -> bool {
+        rank(time_ns, sequence & self.mask, direction) > rank(self.time_ns, self.sequence & self.mask, direction)
+    }
+}
+
 impl SearchRequest {
     /// The newest records, nothing else.
     pub fn newest(filter: Filter, range: TimeRange, limit: usize) -> Self {
-        Self { filter, range, limit, direction: Direction::Backward, after: None, counts: false, facets: None, aggregations: Vec::new(), timeout: None }
+        Self { filter, range, limit, direction: Direction::Backward, after: None, count_to: None, facets: None, aggregations: Vec::new(), timeout: None }
     }
 }
 
@@ -55,7 +77,7 @@ impl SearchRequest {
 pub struct SearchAnswer {
     /// The first records, in order.
     pub records: Vec<LogRecord>,
-    /// How many fit, if they were counted.
+    /// How many fit, if they were counted; if as many as were to be counted, maybe more.
     pub total: Option<u64>,
     /// Facets, those that were named first.
     pub facets: Vec<Facet>,
@@ -111,7 +133,7 @@ impl<'a> Run<'a> {
         let first = First { range: request.range, limit: request.limit, direction: request.direction };
         let all = || ScanRequest::all(TimeRange::ALL);
         answer.records = read_chosen(snapshot, best.finish(), &first, all(), leash)?;
-        answer.total = request.counts.then_some(total);
+        answer.total = request.count_to.map(|_| total);
         answer.facets = facets.map(Facets::finish).unwrap_or_default();
         let mut collectors = collectors;
         let mut chosen = Vec::new();
@@ -127,9 +149,9 @@ impl<'a> Run<'a> {
         Ok(answer)
     }
 
-    /// Whether reading may stop as soon as the first records are known.
-    fn stops_early(&self) -> bool {
-        !self.request.counts && self.facets.is_none() && self.collectors.is_empty()
+    /// Whether nothing but the first records is missing, so that reading may stop as soon as they are known.
+    fn is_enough(&self) -> bool {
+        self.request.count_to.is_none_or(|count| self.total >= count) && self.facets.is_none() && self.collectors.is_empty()
     }
 
     fn read(&mut self, mut filter: Compiled) -> Result<()> {
@@ -143,10 +165,9 @@ impl<'a> Run<'a> {
         scan.projection = Some(self.projection(&filter));
         let mut parts = self.snapshot.scan(Table::Logs, &scan)?;
         parts.sort_by_key(|part| best_rank(part, request.direction));
-        let stops_early = self.stops_early();
-        let is_after = |row: (i64, u64)| request.after.is_none_or(|after| rank(row.0, row.1, request.direction) > rank(after.0, after.1, request.direction));
+        let is_after = |row: (i64, u64)| request.after.is_none_or(|after| after.is_before(row, request.direction));
         for part in parts {
-            if stops_early && (request.limit == 0 || self.best.is_settled(best_rank(&part, request.direction))) {
+            if self.is_enough() && (request.limit == 0 || self.best.is_settled(best_rank(&part, request.direction))) {
                 break;
             }
             for rows in part.read()? {
@@ -154,8 +175,8 @@ impl<'a> Run<'a> {
                 let rows = rows?;
                 let times: &TimestampNanosecondArray = column(&rows, schema::TIMESTAMP)?;
                 self.answer.rows_read += rows.num_rows() as u64;
-                let best = &self.best;
-                let is_wanted = |time_ns: i64| range.contains_ns(time_ns) && !(stops_early && best.is_settled(rank(time_ns, 0, request.direction).0));
+                let (best, is_enough) = (&self.best, self.is_enough());
+                let is_wanted = |time_ns: i64| range.contains_ns(time_ns) && !(is_enough && best.is_settled(rank(time_ns, 0, request.direction).0));
                 let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| is_wanted(times.value(*row))).collect();
                 self.answer.bytes_read += filter.retain(&rows, &mut candidates)?;
                 if candidates.is_empty() {

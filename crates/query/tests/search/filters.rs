@@ -138,7 +138,7 @@ async fn trees_made_by_chance_find_what_each_record_says() {
         let want: Vec<i64> = all.iter().filter(|record| naive::fits(&filter, record)).map(|record| record.timestamp_ns).collect();
         found += usize::from(!want.is_empty() && want.len() < all.len());
         let (place, world) = &worlds[round % worlds.len()];
-        let answer = search(world, SearchRequest { counts: true, ..SearchRequest::newest(filter.clone(), range, 1_000) }).await;
+        let answer = search(world, SearchRequest { count_to: Some(u64::MAX), ..SearchRequest::newest(filter.clone(), range, 1_000) }).await;
         let times: Vec<i64> = answer.records.iter().map(|record| record.timestamp_ns).collect();
         assert_eq!(times, want, "{place}, round {round}: {filter:?}");
         assert_eq!(answer.total, Some(want.len() as u64), "{place}, round {round}: {filter:?}");

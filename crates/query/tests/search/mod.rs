@@ -6,7 +6,7 @@ mod naive;
 
 use signalbox_lang::search::parse;
 use signalbox_model::TimeRange;
-use signalbox_query::search::{Direction, FacetRequest, Meaning, SearchAnswer, SearchRequest, translate};
+use signalbox_query::search::{After, Direction, FacetRequest, Meaning, SearchAnswer, SearchRequest, translate};
 
 use crate::world::{SECOND, T0, World, worlds};
 
@@ -76,10 +76,11 @@ async fn pages_through_everything_once() {
         for direction in [Direction::Backward, Direction::Forward] {
             let (mut after, mut all) = (None, Vec::new());
             loop {
-                let answer = search(&world, SearchRequest { direction, after, counts: all.len() == 7, ..request("service:cart", 7) }).await;
+                let answer =
+                    search(&world, SearchRequest { direction, after, count_to: (all.len() == 7).then_some(u64::MAX), ..request("service:cart", 7) }).await;
                 assert_eq!(answer.total, (all.len() == 7).then_some(100), "{place}");
                 let Some(last) = answer.records.last() else { break };
-                after = Some((last.timestamp_ns, last.sequence));
+                after = Some(After::exactly(last.timestamp_ns, last.sequence));
                 all.extend(seconds(&answer));
             }
             let mut want: Vec<i64> = (0..100).map(|number| number * 3).collect();
@@ -95,7 +96,7 @@ async fn pages_through_everything_once() {
 async fn counts_facets_and_stops_early_when_it_may() {
     for (place, world) in worlds().await {
         let facets = FacetRequest { fields: vec!["service".to_owned(), "level".to_owned(), "user".to_owned()], more: 2, values: 2 };
-        let answer = search(&world, SearchRequest { counts: true, facets: Some(facets), ..request("timeout", 1) }).await;
+        let answer = search(&world, SearchRequest { count_to: Some(u64::MAX), facets: Some(facets), ..request("timeout", 1) }).await;
         assert_eq!((answer.total, seconds(&answer)), (Some(60), vec![295]), "{place}");
         let shown: Vec<(String, u64, u64, Values)> = answer
             .facets
