@@ -31,7 +31,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, header};
 use axum::routing::post;
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr;
@@ -48,6 +48,9 @@ use crate::socket::{self, Conversation, Datagrams, Limits, Listening, Socket, St
 
 const PROTOCOL: Protocol = Protocol("gelf");
 const ENCODINGS: [Encoding; 4] = [Encoding::Identity, Encoding::Gzip, Encoding::Deflate, Encoding::Zstd];
+
+/// What graypy calls a body of zlib.
+const UNCLEAR_ENCODING: &str = "gzip,deflate";
 
 /// Settings of GELF.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,6 +115,16 @@ fn push(bytes: &[u8], origins: &mut Origins, context: &Context<'_>, assembler: &
     }
 }
 
+/// How a message is compressed, by its first bytes.
+fn sniffed(bytes: &[u8]) -> Encoding {
+    match bytes {
+        [0x1f, 0x8b, ..] => Encoding::Gzip,
+        // zlib's usual window; no JSON object begins with an x.
+        [b'x', ..] => Encoding::Deflate,
+        _ => Encoding::Identity,
+    }
+}
+
 fn not_gelf(error: &serde_json::Error) -> String {
     format!("cannot read message of GELF: {error}")
 }
@@ -132,12 +145,10 @@ impl Packets {
     }
 
     fn message(&mut self, bytes: &[u8], context: &Context<'_>, assembler: &mut Assembler<'_>) {
-        let encoding = match bytes {
-            [0x1f, 0x8b, ..] => Encoding::Gzip,
-            // zlib's usual window; no JSON object begins with an x.
-            [b'x', ..] => Encoding::Deflate,
-            _ => return push(bytes, &mut self.origins, context, assembler),
-        };
+        let encoding = sniffed(bytes);
+        if encoding == Encoding::Identity {
+            return push(bytes, &mut self.origins, context, assembler);
+        }
         match decompress(encoding, Bytes::copy_from_slice(bytes), self.bytes_max, &mut self.budget.share()) {
             Ok(plain) => push(&plain, &mut self.origins, context, assembler),
             Err(error) => assembler.reject(1, "invalid", || error.to_string()),
@@ -250,8 +261,10 @@ async fn write(State(door): State<Arc<Door>>, request: Request<Body>) -> Respons
 async fn take(door: &Door, request: Request<Body>) -> Result<Outcome, Refusal> {
     let (parts, body) = request.into_parts();
     let read = async {
-        let encoding = http::encoding(&parts.headers, &ENCODINGS, Encoding::Identity)?;
+        let is_unclear = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == UNCLEAR_ENCODING);
+        let declared = if is_unclear { Encoding::Identity } else { http::encoding(&parts.headers, &ENCODINGS, Encoding::Identity)? };
         let (body, share) = http::read_body(&door.entry, &parts.headers, body, &door.limits).await?;
+        let encoding = if is_unclear { sniffed(&body) } else { declared };
         Ok((encoding, body, share))
     };
     let (encoding, body, share) = read.await.inspect_err(|refusal| http::count_refusal(PROTOCOL, refusal))?;

@@ -15,7 +15,7 @@
 //! | process id | attribute `process.pid` if it is a number, else `syslog.procid` |
 //! | message id | attribute `syslog.msgid` |
 //! | structured data `[id name="value"]` | attribute `id.name`; `id` with the value true for an element without parameters |
-//! | text | body, without byte order mark |
+//! | text | body, without byte order mark and without a single space before it |
 //! | text or name that is not UTF-8 | repaired; attribute `log.repaired` |
 //! | a message beyond [`Settings::message_bytes_max`] or cut short | its beginning; attribute `log.truncated` |
 //! | a message that breaks the rules of its format | what could be read; attribute `syslog.malformed` says why |

@@ -68,7 +68,7 @@ impl Records {
         if matches!(text, Cow::Owned(_)) {
             attributes.push(("log.repaired".into(), AttributeValue::Bool(true)));
         }
-        let body = message.text.map(|text| text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
+        let body = message.text.map(|text| without_one_space(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)));
         let service = message.appname.unwrap_or_default();
         assembler.push(Record {
             origin: match message.hostname {
@@ -83,4 +83,9 @@ impl Records {
             ..Record::default()
         });
     }
+}
+
+/// rsyslog puts the space behind a tag before the text of RFC 5424; more than one are an indent.
+fn without_one_space(text: &str) -> &str {
+    text.strip_prefix(' ').filter(|rest| !rest.starts_with(' ')).unwrap_or(text)
 }

@@ -246,7 +246,8 @@ async fn over_http_messages_are_answered() {
     let answer = post(&router, "/gelf", &[], good).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (202, b"".as_slice()));
     assert_eq!(post(&router, "/gelf", &[("content-encoding", "gzip")], gzip(format!("{good}\n{good}").as_bytes())).await.status, 202);
-    assert_eq!(sink.rows(), 3);
+    assert_eq!(post(&router, "/gelf", &[("content-encoding", "gzip,deflate")], zlib(good.as_bytes())).await.status, 202);
+    assert_eq!(sink.rows(), 4);
     for (body, complaint) in [
         ("", ""),
         ("[1]", "cannot read message of GELF: invalid type: sequence, expected a JSON object at line 1 column 0"),

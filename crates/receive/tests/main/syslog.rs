@@ -276,6 +276,8 @@ fn nothing_is_refused() {
         ("<14>1 - h a - - [x y=\"1] x", &["syslog.malformed", "service=\"a\"", "body=\"[x y=\\\"1] x\""]),
         // Seven digits behind the point, as .NET writes them, harm nobody.
         ("<14>1 2023-11-14T22:13:20.1234567Z h a - - - x", &["timestamp=1700000000123456700 ", "body=\"x\""]),
+        ("<14>1 - h a - - -  one space", &["body=\"one space\""]),
+        ("<14>1 - h a - - -   an indent", &["body=\"  an indent\""]),
         ("plain text", &["severity_text=\"notice\"", "syslog.facility=\"user\"", "body=\"plain text\""]),
     ] {
         let row = row(text);
