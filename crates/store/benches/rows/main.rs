@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Batch, LogBatch, SpanBatch, Table, Tenant, TimeRange, schema};
+use signalbox_model::{Batch, LogBatch, Phrase, SpanBatch, Table, Tenant, TextFilter, TimeRange, schema};
 use signalbox_store::disk::RealDisk;
 use signalbox_store::{ScanRequest, Settings, Store};
 use signalbox_testkit::ManualClock;
@@ -97,11 +98,52 @@ fn report(store: &Store, table: Table, dir: &Path, rows: u64) {
             println!("  {what}, {round}: {found} rows in {time:.2?}, {:.0} ns/row", time.as_nanos() as f64 / found.max(1) as f64);
         }
     }
+    if table == Table::Logs {
+        report_text(store);
+    }
     let start = Instant::now();
     let mut parts = store.snapshot(&Tenant::default()).scan(table, &all).unwrap();
     parts.sort_by_key(|part| std::cmp::Reverse(part.range.end_ns));
     let newest: Vec<RecordBatch> = parts.into_iter().next().map(|part| part.read().unwrap().map(Result::unwrap).collect()).unwrap_or_default();
     println!("  newest part: {} rows in {:.2?}", newest.iter().map(RecordBatch::num_rows).sum::<usize>(), start.elapsed());
+}
+
+/// Looks for text: identifiers that some row has, words, and what is nowhere.
+fn report_text(store: &Store) {
+    let body = schema::index(&schema::logs(), schema::logs::BODY);
+    let read = |text: TextFilter| {
+        let request = ScanRequest { projection: Some(vec![body]), text, ..ScanRequest::all(TimeRange::ALL) };
+        let (start, mut bodies) = (Instant::now(), Vec::new());
+        for part in store.snapshot(&Tenant::default()).scan(Table::Logs, &request).unwrap() {
+            for rows in part.read().unwrap().map(Result::unwrap) {
+                bodies.extend(rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+            }
+        }
+        (bodies, start.elapsed())
+    };
+    let (bodies, _) = read(TextFilter::default());
+    let behind = |mark: &str| {
+        let of = |body: &String| body.split_once(mark)?.1.split([' ', ',']).next().map(str::to_owned);
+        bodies.iter().filter_map(of).nth(100).unwrap_or_default()
+    };
+    let phrases = [
+        ("a request", Phrase::anywhere(behind("completed id="))),
+        ("an address", Phrase::anywhere(behind("logged in from "))),
+        ("an order, its number alone", Phrase::anywhere(behind("ORD-"))),
+        ("an order, as a word", Phrase::whole(behind("ORD-"))),
+        ("a session", Phrase::anywhere(behind("session "))),
+        ("a word of some lines", Phrase::anywhere("deadlock")),
+        ("a word of all lines", Phrase::anywhere("a")),
+        ("a word that is nowhere", Phrase::anywhere("segfault")),
+        ("an identifier that is nowhere", Phrase::anywhere("550e8400-e29b-41d4-a716-446655440000")),
+    ];
+    for (what, phrase) in phrases {
+        for round in ["first", "again"] {
+            let (found, time) = read(TextFilter { clauses: vec![vec![phrase.clone()]] });
+            let fit = found.iter().filter(|body| body.contains(&phrase.text)).count();
+            println!("  text, {what}, {round}: {} rows read for {fit} in {time:.2?}", found.len());
+        }
+    }
 }
 
 /// Bytes and number of the Parquet files below a directory.

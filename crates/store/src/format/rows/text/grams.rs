@@ -21,22 +21,27 @@ const PAGE_BITS_MIN: usize = 1 << 10;
 /// Of the grams at least one in so many powers of two is kept.
 const SHIFT_MAX: u8 = 7;
 
-/// Calls `visit` with the hash of each gram of a word without case; `begins` if text before it does not belong to the word.
+/// Calls `visit` with the hash of each gram of a piece of a word without case; `begins` if the word begins with it.
 pub(super) fn visit(folded: &[u8], begins: bool, visit: &mut impl FnMut(u32)) {
+    visit_up_to(usize::MAX, folded, begins, visit);
+}
+
+/// The same, of grams of so many bytes at most.
+fn visit_up_to(size_max: usize, folded: &[u8], begins: bool, visit: &mut impl FnMut(u32)) {
     // Digits behind the last other byte, as of this byte and of the two before it.
     let (mut window, mut digits) = (0u64, [LONG; LONG - SHORT + 1]);
     for (at, byte) in folded.iter().enumerate() {
         window = (window << 8 | u64::from(*byte)) & 0xffff_ffff_ffff;
         let own = if matches!(byte, b'0'..=b'9' | b'a'..=b'f') { digits[0] + 1 } else { 0 };
         digits = [own, digits[0], digits[1]];
-        if at + 1 >= SHORT && own < SHORT {
+        if at + 1 >= SHORT && own < SHORT && SHORT <= size_max {
             visit(hash(window & 0xffff_ffff, SHORT));
         }
-        if at + 1 >= LONG && digits[LONG - SHORT] >= SHORT {
+        if at + 1 >= LONG && digits[LONG - SHORT] >= SHORT && LONG <= size_max {
             visit(hash(window, LONG));
         }
     }
-    if let Some(first) = folded.first_chunk::<FIRST>().filter(|_| begins) {
+    if let Some(first) = folded.first_chunk::<FIRST>().filter(|_| begins && FIRST <= size_max) {
         visit(hash(first.iter().fold(0, |window, byte| window << 8 | u64::from(*byte)), FIRST));
     }
 }
@@ -55,9 +60,9 @@ pub(super) struct GramsBuilder {
 }
 
 impl GramsBuilder {
-    /// Adds the grams of an identifier to the page.
+    /// Adds the grams of an identifier to the page: those that are shorter than it, for it is found whole without them.
     pub(super) fn push(&mut self, folded: &[u8]) {
-        visit(folded, true, &mut |hash| self.hashes.push(hash));
+        visit_up_to(folded.len().saturating_sub(1), folded, true, &mut |hash| self.hashes.push(hash));
     }
 
     /// Ends a page of so many rows.

@@ -8,8 +8,8 @@ const WORD_BYTES_MAX: usize = 48;
 const NUMBER_DIGITS_MAX: usize = 4;
 /// Hexadecimal numbers with as many digits are identifiers.
 const HEX_DIGITS_MIN: usize = 5;
-/// So many digits among letters make an identifier.
-const MIXED_DIGITS_MIN: usize = 4;
+/// So many digits among letters make an identifier: of durations and sizes with their units there are few.
+const MIXED_DIGITS_MIN: usize = 5;
 /// So many changes between letters and digits make one.
 const MIXED_CHANGES_MIN: usize = 4;
 
