@@ -1,5 +1,7 @@
 //! Messages of one connection.
 
+use std::borrow::Cow;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use signalbox_model::attributes::AttributeValue;
 use signalbox_model::{Error, ErrorKind};
@@ -155,6 +157,52 @@ struct Options<'a> {
     signal: Option<i64>,
 }
 
+/// A message before its events are read.
+struct Head<'a> {
+    tag: Cow<'a, str>,
+    /// Behind the tag.
+    body: Reader<'a>,
+    form: Form<'a>,
+    options: Options<'a>,
+}
+
+/// How events are written.
+enum Form<'a> {
+    /// A time and a record.
+    Single,
+    /// So many entries.
+    Entries(u32),
+    /// Entries in one text.
+    Packed(&'a [u8]),
+}
+
+/// Reads all but the events; `None` for a heartbeat.
+fn head(message: &[u8]) -> Result<Option<Head<'_>>, Fault> {
+    const WANTED: &str = "[tag, events] or [tag, time, record]";
+    let mut body = Reader::new(message);
+    let count = match body.item()? {
+        Item::Nil => return Ok(None),
+        Item::Array(count) => count,
+        _ => return Err(Fault::Unexpected(WANTED)),
+    };
+    let tag = String::from_utf8_lossy(body.text(WANTED)?);
+    let (mut behind, mut ahead) = (body, body);
+    let (form, parts) = match ahead.item()? {
+        Item::Array(entries) => (Form::Entries(entries), 2),
+        Item::Str(packed) | Item::Bin(packed) => (Form::Packed(packed), 2),
+        Item::Int(_) | Item::Float(_) | Item::Ext(..) | Item::Large(_) | Item::Nil => (Form::Single, 3),
+        Item::Bool(_) | Item::Map(_) => return Err(Fault::Unexpected(WANTED)),
+    };
+    if count != parts && count != parts + 1 {
+        return Err(Fault::Unexpected(WANTED));
+    }
+    for _ in 1..parts {
+        behind.skip()?;
+    }
+    let options = if count > parts { options(&mut behind)? } else { Options::default() };
+    Ok(Some(Head { tag, body, form, options }))
+}
+
 /// Takes one message.
 fn message_of(
     message: &[u8],
@@ -165,82 +213,65 @@ fn message_of(
     context: &Context<'_>,
     gathered: &mut Gathered<'_>,
 ) -> Result<Taken, Fault> {
-    const WANTED: &str = "[tag, events] or [tag, time, record]";
-    let mut reader = Reader::new(message);
-    let count = match reader.item()? {
-        // A heartbeat.
-        Item::Nil => return Ok(Taken::Done),
-        Item::Array(count) => count,
-        _ => return Err(Fault::Unexpected(WANTED)),
-    };
-    let tag = String::from_utf8_lossy(reader.text(WANTED)?);
+    let Some(Head { tag, body, form, options }) = head(message)? else { return Ok(Taken::Done) };
+    let before = gathered.assembler.len();
     let mut hand = Hand { mapping, origins, context, assembler: &mut gathered.assembler };
-    let mut body = reader;
-    let first = body.item()?;
-    let (is_single, options_at) = (matches!(first, Item::Int(_) | Item::Float(_) | Item::Ext(..) | Item::Large(_) | Item::Nil), count.saturating_sub(1));
-    let wanted = if is_single { 3..=4 } else { 2..=3 };
-    if !wanted.contains(&count) {
-        return Err(Fault::Unexpected(WANTED));
-    }
-    let mut behind = reader;
-    for _ in 1..*wanted.start() {
-        behind.skip()?;
-    }
-    let options = if options_at == *wanted.start() { options(&mut behind)? } else { Options::default() };
+    let encoding = match options.encoding {
+        None | Some(b"" | b"text") => Some(Encoding::Identity),
+        Some(name) => std::str::from_utf8(name).ok().and_then(Encoding::from_name).filter(|encoding| matches!(encoding, Encoding::Gzip | Encoding::Zstd)),
+    };
     let is_logs = options.signal.is_none_or(|signal| signal == SIGNAL_LOGS);
-    let mut is_whole = true;
-    match first {
-        _ if !is_logs => hand.assembler.reject(1, "unsupported", || "a message of Fluent Bit holds metrics or traces: send them as OTLP".to_owned()),
-        _ if is_single => {
-            let time = event::time(&mut reader)?;
-            event::event(&mut reader, time, AttributeValue::Empty, &tag, &mut hand)?;
+    let is_whole = match (form, encoding) {
+        _ if !is_logs => {
+            hand.assembler.reject(1, "unsupported", || "a message of Fluent Bit holds metrics or traces: send them as OTLP".to_owned());
+            // It is the same when it is sent again.
+            true
         }
-        Item::Array(entries) => {
-            for _ in 0..entries {
-                event::entry(&mut body, &tag, &mut hand)?;
-            }
-        }
-        Item::Str(packed) | Item::Bin(packed) => {
-            let encoding = match options.encoding {
-                None | Some(b"" | b"text") => Some(Encoding::Identity),
-                Some(name) => {
-                    std::str::from_utf8(name).ok().and_then(Encoding::from_name).filter(|encoding| matches!(encoding, Encoding::Gzip | Encoding::Zstd))
+        (Form::Single, _) => single(body, &tag, &mut hand),
+        (Form::Entries(count), _) => entries(body, count, &tag, &mut hand),
+        (Form::Packed(packed), Some(Encoding::Identity)) => packed_entries(packed, &tag, &mut hand),
+        (Form::Packed(packed), Some(encoding)) => {
+            let share = gathered.share.get_or_insert_with(|| budget.share());
+            match decompress(encoding, Bytes::copy_from_slice(packed), bytes_max, share) {
+                Ok(plain) => {
+                    gathered.bytes += plain.len();
+                    packed_entries(&plain, &tag, &mut hand)
                 }
-            };
-            match encoding {
-                Some(Encoding::Identity) => is_whole = packed_entries(packed, &tag, &mut hand),
-                Some(encoding) => {
-                    let share = gathered.share.get_or_insert_with(|| budget.share());
-                    match decompress(encoding, Bytes::copy_from_slice(packed), bytes_max, share) {
-                        Ok(plain) => {
-                            gathered.bytes += plain.len();
-                            is_whole = packed_entries(&plain, &tag, &mut hand);
-                        }
-                        Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Limit) => return Ok(Taken::Starved),
-                        Err(error) => {
-                            is_whole = false;
-                            hand.assembler.reject(1, "invalid", || error.to_string());
-                        }
-                    }
-                }
-                None => {
-                    is_whole = false;
-                    hand.assembler.reject(1, "unsupported", || "events are compressed otherwise than with gzip or zstd".to_owned());
+                Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Limit) => return Ok(Taken::Starved),
+                Err(error) => {
+                    hand.assembler.reject(1, "invalid", || error.to_string());
+                    false
                 }
             }
         }
-        _ => return Err(Fault::Unexpected(WANTED)),
-    }
+        (Form::Packed(_), None) => {
+            hand.assembler.reject(1, "unsupported", || "events are compressed otherwise than with gzip or zstd".to_owned());
+            false
+        }
+    };
+    let is_kept = gathered.assembler.len() > before;
     match options.chunk {
-        Some(chunk) if is_whole => {
+        // What is kept in part is acknowledged: sent again, it would be kept twice and not be read better.
+        Some(chunk) if is_whole || is_kept => {
             gathered.reply.extend(ack(chunk));
             gathered.acknowledged += 1;
         }
-        // What is not whole is not acknowledged; whatever could be read of it is kept.
         Some(_) => {}
         None => gathered.unacknowledged += 1,
     }
     Ok(Taken::Done)
+}
+
+/// A time and a record; whether they could be read.
+fn single(mut body: Reader<'_>, tag: &str, hand: &mut Hand<'_, '_, '_>) -> bool {
+    let read = event::time(&mut body).and_then(|time| event::event(&mut body, time, AttributeValue::Empty, tag, hand));
+    read.map_err(|fault| hand.assembler.reject(1, "invalid", || format!("cannot read event: {fault}"))).is_ok()
+}
+
+/// An array of entries; whether all could be read.
+fn entries(mut body: Reader<'_>, count: u32, tag: &str, hand: &mut Hand<'_, '_, '_>) -> bool {
+    let read = body.item().and_then(|_| (0..count).try_for_each(|_| event::entry(&mut body, tag, hand)));
+    read.map_err(|fault| hand.assembler.reject(1, "invalid", || format!("cannot read events: {fault}"))).is_ok()
 }
 
 /// Events one behind the other; whether all could be read.
