@@ -14,6 +14,9 @@ pub struct Settings {
     /// Flush earlier when more than this waits in the head, as it is in memory: a log record or a span counts with its bytes, a
     /// sample with 24. With four times as much, appends are refused.
     pub flush_wal_bytes: u64,
+    /// Flush earlier still when more than this of logs and spans waits, unless much of metrics waits beside them. Less takes less memory,
+    /// and makes more small segments to merge.
+    pub flush_row_bytes: u64,
     /// How often the store looks at least whether segments should be merged or removed; it also looks after each flush.
     pub maintain_interval_seconds: u64,
     /// Segments are merged into segments of at most about this size. Larger ones compress and read a little better, and need
@@ -91,6 +94,7 @@ impl Default for Settings {
         Self {
             flush_interval_seconds: 600,
             flush_wal_bytes: 256 << 20,
+            flush_row_bytes: 64 << 20,
             maintain_interval_seconds: 60,
             compact_bytes_max: 256 << 20,
             metric_cache_bytes: 256 << 20,
@@ -107,7 +111,9 @@ impl Settings {
     /// # Errors
     /// [`signalbox_model::ErrorKind::Invalid`] names the setting.
     pub fn check(&self) -> Result<()> {
-        for (name, value) in [("flush_interval_seconds", self.flush_interval_seconds), ("flush_wal_bytes", self.flush_wal_bytes)] {
+        let bounds =
+            [("flush_interval_seconds", self.flush_interval_seconds), ("flush_wal_bytes", self.flush_wal_bytes), ("flush_row_bytes", self.flush_row_bytes)];
+        for (name, value) in bounds {
             if value == 0 {
                 return Err(Error::invalid(format!("cannot use store.{name} 0: the store would do nothing but flush")));
             }

@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) publisher: Arc<Publisher>,
     flushing: Desk,
     flush_wal_bytes: u64,
+    flush_row_bytes: u64,
     is_closed: AtomicBool,
     lock: Mutex<Option<RootLock>>,
 }
@@ -127,7 +128,7 @@ impl Store {
                 first_error.get_or_insert(error);
             }
         }
-        if self.inner.account.active_bytes() >= self.inner.flush_wal_bytes {
+        if self.inner.account.is_flush_due(self.inner.flush_wal_bytes, self.inner.flush_row_bytes) {
             self.inner.flushing.poke();
         }
         first_error.map_or(Ok(()), Err)
@@ -333,6 +334,7 @@ impl Inner {
             publisher,
             flushing: Desk::default(),
             flush_wal_bytes: settings.flush_wal_bytes,
+            flush_row_bytes: settings.flush_row_bytes,
             is_closed: AtomicBool::new(false),
             lock: Mutex::new(None),
         });
@@ -359,11 +361,11 @@ impl Inner {
     fn start(self: &Arc<Self>, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<()> {
         let maintenance = Due::new(clock, settings.maintain_interval_seconds);
         let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.flush_interval_seconds));
-        let (account, limit) = (Arc::clone(&self.account), self.flush_wal_bytes);
+        let (account, bytes_max, row_bytes_max) = (Arc::clone(&self.account), self.flush_wal_bytes, self.flush_row_bytes);
         let (flushed, more) = (due.clone(), maintenance.clone());
         self.flushing.start(
             "store-flush",
-            move || account.active_bytes() >= limit || due.is_over(),
+            move || account.is_flush_due(bytes_max, row_bytes_max) || due.is_over(),
             move |runtime| {
                 let inner = weak.upgrade()?;
                 flushed.restart();

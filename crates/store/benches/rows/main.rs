@@ -34,7 +34,7 @@ fn main() {
 
 async fn run(table: Table, rows: u64, flushes: u64) {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { flush_interval_seconds: u64::MAX / 4, flush_wal_bytes: u64::MAX / 4, ..Settings::default() };
+    let settings = Settings { flush_interval_seconds: u64::MAX / 4, flush_wal_bytes: u64::MAX / 4, flush_row_bytes: u64::MAX / 4, ..Settings::default() };
     let clock = ManualClock::at_ns(FIRST_NS);
     let store = Store::open(settings, dir.path(), Arc::new(RealDisk::new(dir.path())), Arc::new(clock.clone())).await.unwrap();
     let nanos_each = SPREAD.as_nanos() as i64 / rows as i64;

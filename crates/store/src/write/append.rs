@@ -23,6 +23,8 @@ pub(crate) struct Account {
     next_row: AtomicU64,
     /// Bytes behind the heads since the last cut.
     active_bytes: AtomicU64,
+    /// Of these, those of logs and spans.
+    active_row_bytes: AtomicU64,
     /// Bytes behind the heads that are not published.
     unpublished_bytes: AtomicU64,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Account {
 impl Account {
     /// With the number of the next row.
     pub(crate) fn new(next_row: u64) -> Self {
-        Self { next_row: AtomicU64::new(next_row), active_bytes: AtomicU64::new(0), unpublished_bytes: AtomicU64::new(0) }
+        Self { next_row: AtomicU64::new(next_row), active_bytes: AtomicU64::new(0), active_row_bytes: AtomicU64::new(0), unpublished_bytes: AtomicU64::new(0) }
     }
 
     /// Number of the next row.
@@ -38,9 +40,13 @@ impl Account {
         self.next_row.load(Ordering::Relaxed)
     }
 
-    /// Bytes since the last cut.
-    pub(crate) fn active_bytes(&self) -> u64 {
-        self.active_bytes.load(Ordering::Relaxed)
+    /// Whether so much waits in the heads that they should be flushed. A cut takes all heads, and a cut of metrics that comes
+    /// too early is dear: each series has its labels and few samples in it. So logs and spans ask for one of their own only
+    /// where there is little else.
+    pub(crate) fn is_flush_due(&self, bytes_max: u64, row_bytes_max: u64) -> bool {
+        let (bytes, row_bytes) = (self.active_bytes.load(Ordering::Relaxed), self.active_row_bytes.load(Ordering::Relaxed));
+        let others = bytes.saturating_sub(row_bytes);
+        bytes >= bytes_max || row_bytes >= row_bytes_max && others <= row_bytes / ROWS_PER_OTHERS_MIN
     }
 
     /// Bytes that are not published.
@@ -49,13 +55,18 @@ impl Account {
     }
 
     /// Notes that a frame was applied.
-    pub(crate) fn applied(&self, bytes: u64) {
+    pub(crate) fn applied(&self, batch: &Batch) {
+        let bytes = bytes_behind(batch);
+        if !matches!(batch, Batch::Metrics(_)) {
+            self.active_row_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
         self.active_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.unpublished_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Begins anew at a cut; gives the bytes before it.
     pub(crate) fn cut(&self) -> u64 {
+        self.active_row_bytes.store(0, Ordering::Relaxed);
         self.active_bytes.swap(0, Ordering::Relaxed)
     }
 
@@ -118,7 +129,7 @@ impl Appender {
         };
         let record = self.encoder.encode(tenant, &batch, labels)?;
         let apply = move |sequence: u64| {
-            account.applied(bytes_behind(&batch));
+            account.applied(&batch);
             if let Err(error) = apply(&store, &account, &batch, &refs) {
                 tracing::error!(%error, sequence, "cannot show the rows of a durable WAL frame, they come back with the next start");
             }
@@ -126,6 +137,10 @@ impl Appender {
         Ok((record, Box::new(apply)))
     }
 }
+
+/// Bytes of logs and spans for each byte of metrics from which on a cut need not wait for more metrics: a sample in 24 bytes
+/// may cost as much as a record in 400 to flush.
+const ROWS_PER_OTHERS_MIN: u64 = 16;
 
 /// What a sample counts against the heads: 8 bytes, half as much that vectors are ahead, and all of it once more, for it is
 /// still there while it is flushed and others come.
@@ -135,7 +150,7 @@ const HISTOGRAM_BYTES: u64 = 600;
 const EXEMPLAR_BYTES: u64 = 200;
 
 /// What a frame counts against the heads: the bytes that its rows take in memory, about.
-pub(crate) fn bytes_behind(batch: &Batch) -> u64 {
+fn bytes_behind(batch: &Batch) -> u64 {
     let rows = match batch {
         Batch::Metrics(batch) => {
             let counted = [(batch.samples.len(), SAMPLE_BYTES), (batch.histograms.len(), HISTOGRAM_BYTES), (batch.exemplars.len(), EXEMPLAR_BYTES)];
@@ -157,5 +172,43 @@ pub(crate) fn apply(store: &TenantStore, account: &Account, batch: &Batch, refs:
         Batch::Metrics(batch) => store.metrics.append(batch, refs),
         Batch::Logs(batch) => store.logs.append(account.number(batch.rows())?),
         Batch::Traces(batch) => store.spans.append(account.number(batch.rows())?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_model::builder::{LogBuilder, LogRow};
+    use signalbox_model::{LogBatch, MetricBatch};
+
+    use super::*;
+
+    fn logs(rows: usize) -> Batch {
+        let mut builder = LogBuilder::default();
+        (0..rows).for_each(|_| builder.close_row(&LogRow { body: Some("a line of some length"), ..LogRow::default() }));
+        let rows: LogBatch = builder.finish();
+        Batch::Logs(rows)
+    }
+
+    fn metrics(samples: u32) -> Batch {
+        let mut batch = MetricBatch::default();
+        (0..samples).for_each(|sample| batch.samples.push(0, i64::from(sample), 1.0));
+        Batch::Metrics(batch)
+    }
+
+    #[test]
+    fn rows_are_flushed_early_unless_metrics_would_be_cut_into_pieces() {
+        let account = Account::new(0);
+        account.applied(&logs(100));
+        let bytes = account.active_bytes.load(Ordering::Relaxed);
+        assert!(bytes > 2000);
+        assert!(account.is_flush_due(1 << 30, bytes) && !account.is_flush_due(1 << 30, bytes + 1));
+        account.applied(&metrics((bytes / 24 / 20) as u32));
+        assert!(account.is_flush_due(1 << 30, bytes), "a few samples are no matter");
+        account.applied(&metrics((bytes / 24) as u32));
+        assert!(!account.is_flush_due(1 << 30, bytes) && account.is_flush_due(2 * bytes, bytes));
+        account.cut();
+        assert!(!account.is_flush_due(1, 1) && account.unpublished_bytes() > 2 * bytes);
+        account.applied(&metrics(1000));
+        assert!(!account.is_flush_due(1 << 30, 0) && account.is_flush_due(24_000, 1));
     }
 }

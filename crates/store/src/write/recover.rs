@@ -13,7 +13,7 @@ use signalbox_model::disk::Disk;
 use signalbox_model::{Batch, Clock, Error, ErrorKind, Result, SampleColumns, SeriesRef, Table, Tenant};
 use signalbox_telemetry::{names, registry};
 
-use super::append::{Account, apply, bytes_behind};
+use super::append::{Account, apply};
 use super::head::metrics::MetricHead;
 use super::payload::{Decoded, DecodedSeries, Decoder};
 use super::wal::{Frame, Opening, RecoveryReport, Wal, random_log_id};
@@ -248,7 +248,7 @@ impl Replay<'_> {
     fn apply(&mut self, frame: &Frame, batch: &Batch, series: &[DecodedSeries]) -> Result<()> {
         let store = self.tenants.enter(&frame.tenant);
         let refs = self.resolve(&store.metrics, series)?;
-        self.account.applied(bytes_behind(batch));
+        self.account.applied(batch);
         apply(&store, self.account, batch, &refs)
     }
 

@@ -155,7 +155,8 @@ impl RowSegment {
         let mut reading = Reading::new(&opened.layout, &opened.in_map, wanted)?;
         let parquet = opened.segment.metadata.parquet_schema();
         let projection = ProjectionMask::roots(parquet, reading.roots.iter().copied());
-        let file = NotedFile::new(opened.segment.file.clone());
+        let leaves = (0..parquet.num_columns()).filter(|leaf| projection.leaf_included(*leaf)).count();
+        let file = NotedFile::new(opened.segment.file.clone(), leaves + predicates.len());
         let failure = file.failure();
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, opened.segment.metadata.clone())
             .with_row_groups(groups)

@@ -38,7 +38,8 @@ fn read_segment(segment: &Arc<MetricSegment>, request: &ScanRequest) -> Result<B
         Some(columns) => ProjectionMask::roots(parquet.file_metadata().schema_descr(), columns.iter().copied()),
         None => ProjectionMask::all(),
     };
-    let file = NotedFile::new(opened.segment.file.clone());
+    let columns = request.projection.as_ref().map_or(parquet.file_metadata().schema_descr().num_columns(), Vec::len);
+    let file = NotedFile::new(opened.segment.file.clone(), columns);
     let (failure, segment) = (file.failure(), Arc::clone(segment));
     let failed = move |error: &dyn std::error::Error| {
         let found = failure.lock().take();

@@ -23,20 +23,22 @@ use crate::scan::Batches;
 /// The first error of a file.
 pub(crate) type Failure = Arc<Mutex<Option<Error>>>;
 
-/// Blocks that a reader keeps: about one for each column, for pages of most columns are smaller than a block, and the next
-/// page lies in the block of the last.
-const BLOCKS_MAX: usize = 96;
+/// Blocks that a reader keeps beside one for each column: pages of most columns are smaller than a block, and the next page
+/// lies in the block of the last.
+const MORE_BLOCKS: usize = 8;
 
 /// A file that keeps its first error and the blocks that it read last.
 pub(crate) struct NotedFile {
     file: SegmentFile,
     failure: Failure,
     blocks: Mutex<VecDeque<(u64, Bytes)>>,
+    blocks_max: usize,
 }
 
 impl NotedFile {
-    pub(crate) fn new(file: SegmentFile) -> Self {
-        Self { file, failure: Failure::default(), blocks: Mutex::default() }
+    /// For a reader of so many columns.
+    pub(crate) fn new(file: SegmentFile, columns: usize) -> Self {
+        Self { file, failure: Failure::default(), blocks: Mutex::default(), blocks_max: columns + MORE_BLOCKS }
     }
 
     pub(crate) fn failure(&self) -> Failure {
@@ -51,7 +53,7 @@ impl NotedFile {
             return Ok(block.slice(from..from + len));
         }
         let block = self.file.read_block(number)?;
-        if blocks.len() == BLOCKS_MAX {
+        if blocks.len() == self.blocks_max {
             blocks.pop_front();
         }
         blocks.push_back((number, block.clone()));
