@@ -9,6 +9,7 @@ pub mod logql;
 pub mod promql;
 pub mod search;
 pub mod span;
+pub mod template;
 pub mod text;
 pub mod traceql;
 

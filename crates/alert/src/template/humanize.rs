@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::moment;
-use super::number::general;
-use super::value::Value;
+use signalbox_lang::template::number::general;
+use signalbox_lang::template::{Value, moment};
 
 /// What Prometheus takes for a number: numbers, durations in seconds, and texts that are one.
 pub(super) fn to_float(value: &Value) -> Result<f64, String> {

@@ -1,34 +1,25 @@
 //! Templates of labels and annotations: Go's `text/template` as Prometheus uses it.
 //!
-//! `lex` and `parse` make a tree, `evaluate` runs it. Expansion is pure: time comes in, and a query is not asked but named
-//! ([`Expansion::Needs`]); the caller answers it and expands again, which gives the same text up to there. Everything is
-//! bounded by [`limits`], so that a hostile rule file costs milliseconds, not the server.
+//! [`signalbox_lang::template`] reads and runs them; here are the functions of Prometheus and what a template sees. Expansion
+//! is pure: time comes in, and a query is not asked but named ([`Expansion::Needs`]); the caller answers it and expands again,
+//! which gives the same text up to there.
 
 pub mod limits;
 
-mod ast;
-mod evaluate;
 mod functions;
 mod humanize;
-mod lex;
-mod moment;
-mod number;
-mod parse;
-mod printf;
-mod value;
+mod objects;
 
 use std::sync::Arc;
 
+use signalbox_lang::template::{self, Interruption, Value};
 use signalbox_model::Labels;
 
-use ast::Tree;
-use evaluate::{Answers, Evaluator, Stop};
-use functions::Surroundings;
-use value::{Root, Value, texts};
+use functions::{Answers, Surroundings};
+use objects::{Root, Samples, texts};
 
-pub use value::{Sample, SampleValue};
-
-pub(crate) use functions::query_escape;
+pub use objects::{Sample, SampleValue};
+pub(crate) use template::query_escape;
 
 /// What Prometheus puts before every template; positions in its errors count it.
 const PRELUDE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
@@ -44,8 +35,7 @@ struct Inner {
     name: String,
     source: String,
     /// With the prelude.
-    text: String,
-    tree: Tree,
+    template: template::Template,
 }
 
 /// What a template sees.
@@ -70,7 +60,7 @@ pub struct QueryAnswers(Answers);
 impl QueryAnswers {
     /// Adds the answer to a query: its elements, or why it failed.
     pub fn insert(&mut self, query: String, answer: Result<Vec<Sample>, String>) {
-        self.0.insert(query, answer.map(|samples| Arc::new(samples.into_iter().map(Arc::new).collect())));
+        self.0.insert(query, answer.map(|samples| Arc::new(Samples(samples.into_iter().map(Arc::new).collect()))));
     }
 }
 
@@ -92,9 +82,8 @@ impl Template {
     /// The first thing that is wrong, in Go's words.
     pub fn parse(alert: &str, source: &str) -> Result<Self, String> {
         let name = format!("__alert_{alert}");
-        let text = format!("{PRELUDE}{source}");
-        let tree = parse::parse(&name, &text)?;
-        Ok(Self { inner: Arc::new(Inner { name, source: source.to_owned(), text, tree }) })
+        let template = template::Template::parse(&name, &format!("{PRELUDE}{source}"), &NOWHERE)?;
+        Ok(Self { inner: Arc::new(Inner { name, source: source.to_owned(), template }) })
     }
 
     /// The text that was parsed.
@@ -110,19 +99,21 @@ impl Template {
             external_url: Arc::from(context.external_url),
             value: context.value.to_value(),
         };
-        self.run(&Value::Root(Arc::new(root)), context.now_ms, context.external_url, answers)
+        self.run(&Value::object(root), context.now_ms, context.external_url, answers)
     }
 
     fn run(&self, dot: &Value, now_ms: i64, external_url: &str, answers: &QueryAnswers) -> Expansion {
-        let Inner { name, text, tree, .. } = &*self.inner;
-        let mut evaluator = Evaluator::new(name, text, tree, &answers.0, Surroundings { now_ms, external_url });
-        match evaluator.run(dot) {
-            Ok(()) | Err(Stop::Break | Stop::Continue) => Expansion::Done(evaluator.out),
-            Err(Stop::Needs(query)) => Expansion::Needs(query),
-            Err(Stop::Failed(message)) => Expansion::Failed(format!("error executing template {name}: {message}")),
+        let Inner { name, template, .. } = &*self.inner;
+        match template.run(dot, &Surroundings { now_ms, external_url, answers: &answers.0 }) {
+            Ok(text) => Expansion::Done(text),
+            Err(Interruption::Needs(query)) => Expansion::Needs(query),
+            Err(Interruption::Failed(message)) => Expansion::Failed(format!("error executing template {name}: {message}")),
         }
     }
 }
+
+/// Surroundings while a template is parsed, when only the names of functions matter.
+static NOWHERE: Surroundings<'static> = Surroundings { now_ms: 0, external_url: "", answers: &Answers::new() };
 
 #[cfg(test)]
 mod tests;

@@ -25,10 +25,10 @@ fn from_json(json: &Json) -> Value {
 
 /// Expands without the variables of alerts, with any value as `.`.
 fn bare(source: &str, input: Option<&Json>, answers: &QueryAnswers) -> Expansion {
-    match parse::parse("test", source) {
+    match template::Template::parse("test", source, &NOWHERE) {
         Err(message) => Expansion::Failed(format!("error parsing template test: {message}")),
-        Ok(tree) => {
-            let template = Template { inner: Arc::new(Inner { name: "test".into(), source: source.into(), text: source.into(), tree }) };
+        Ok(template) => {
+            let template = Template { inner: Arc::new(Inner { name: "test".into(), source: source.into(), template }) };
             template.run(&input.map_or(Value::Nil, from_json), NOW_MS, "http://testhost:9090/path/prefix", answers)
         }
     }
@@ -232,7 +232,7 @@ fn a_greedy_template_is_stopped() {
         ("{{ $x := \"0123456789\" }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}".to_owned(), "more than 1048576 bytes"),
         (format!("{}1{}", "{{ (".to_owned() + &"(".repeat(100), ")".repeat(101) + " }}"), "more than 64 levels of nesting"),
         ("{{ if true }}".repeat(100), "more than 64 levels of nesting"),
-        ("x".repeat(limits::TEXT_BYTES_MAX), "want at most 65536"),
+        ("x".repeat(template::limits::TEXT_BYTES_MAX), "want at most 65536"),
         ("{{ reReplaceAll \"((a{1,100}){1,100}){1,100}\" \"\" \"a\" }}".to_owned(), "error parsing regexp"),
     ];
     for (source, part) in cases {

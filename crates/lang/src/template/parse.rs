@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_lang::text::{quote, read_quoted};
+use crate::text::{quote, read_quoted};
 
 use super::ast::{Branch, Command, Node, Operand, OperandKind, Pipeline, Tree};
-use super::functions;
+use super::functions::{self, Functions};
 use super::lex::{LexError, Token, TokenKind, lex};
 use super::limits::{DEPTH_MAX, TEXT_BYTES_MAX};
 
@@ -15,13 +15,13 @@ type Parsed<T> = Result<T, LexError>;
 ///
 /// # Errors
 /// The first thing that is wrong: `template: name:1: ...`.
-pub(super) fn parse(name: &str, text: &str) -> Result<Tree, String> {
+pub(super) fn parse(name: &str, text: &str, functions: &dyn Functions) -> Result<Tree, String> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("template: {name}: text of {} bytes: want at most {TEXT_BYTES_MAX}", text.len()));
     }
     let parse = || {
         let tokens = lex(text)?;
-        let mut parser = Parser { tokens, next: 0, variables: vec!["$".into()], defined: BTreeMap::new(), depth: 0, ranges: 0 };
+        let mut parser = Parser { tokens, functions, next: 0, variables: vec!["$".into()], defined: BTreeMap::new(), depth: 0, ranges: 0 };
         let (root, end) = parser.list(true)?;
         match end {
             End::Text => Ok(Tree { root, defined: parser.defined }),
@@ -36,6 +36,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Tree, String> {
 
 struct Parser<'a> {
     tokens: Vec<Token<'a>>,
+    functions: &'a dyn Functions,
     next: usize,
     /// Names in scope, the innermost last.
     variables: Vec<String>,
@@ -391,7 +392,7 @@ impl<'a> Parser<'a> {
     fn term(&mut self) -> Parsed<Option<Operand>> {
         let token = self.peek();
         let kind = match token.kind {
-            TokenKind::Identifier if functions::is_known(token.text) => OperandKind::Function(token.text.into()),
+            TokenKind::Identifier if functions::arity(token.text, self.functions).is_some() => OperandKind::Function(token.text.into()),
             TokenKind::Identifier => return self.fail(format!("function {} not defined", quote(token.text))),
             TokenKind::Dot => OperandKind::Dot,
             TokenKind::Nil => OperandKind::Nil,

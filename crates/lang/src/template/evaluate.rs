@@ -1,22 +1,17 @@
 //! Runs a tree: writes the text, keeps the variables, and stops at the bounds.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::Arc;
 
 use super::ast::{Branch, Command, Node, Operand, OperandKind, Pipeline, Tree, call_text};
-use super::functions::{self, CallError, Surroundings};
-use super::limits::{BYTES_MAX, CALLS_MAX, QUERIES_MAX, STEPS_MAX};
+use super::functions::{self, CallError, Functions};
+use super::limits::{BYTES_MAX, CALLS_MAX, STEPS_MAX};
 use super::moment;
-use super::value::{Sample, Value, texts};
-
-/// Answers to queries, by their text. The message of a query that failed is its answer, too.
-pub(super) type Answers = BTreeMap<String, Result<Arc<Vec<Arc<Sample>>>, String>>;
+use super::value::Value;
 
 /// Why an expansion ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It cannot go on before this query is answered.
+    /// It cannot go on before this is known.
     Needs(String),
     /// It failed: position, node and message as Go words them.
     Failed(String),
@@ -27,11 +22,10 @@ pub(super) enum Stop {
 type Step<T> = Result<T, Stop>;
 
 pub(super) struct Evaluator<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
-    pub(super) tree: &'a Tree,
-    pub(super) answers: &'a Answers,
-    pub(super) surroundings: Surroundings<'a>,
+    name: &'a str,
+    text: &'a str,
+    tree: &'a Tree,
+    functions: &'a dyn Functions,
     /// Variables in scope, the innermost last.
     variables: Vec<(&'a str, Value)>,
     /// The template that runs, for errors.
@@ -43,8 +37,8 @@ pub(super) struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str, tree: &'a Tree, answers: &'a Answers, surroundings: Surroundings<'a>) -> Self {
-        Self { name, text, tree, answers, surroundings, variables: Vec::new(), running: name, calls: 0, steps: 0, bytes: 0, out: String::new() }
+    pub(super) fn new(name: &'a str, text: &'a str, tree: &'a Tree, functions: &'a dyn Functions) -> Self {
+        Self { name, text, tree, functions, variables: Vec::new(), running: name, calls: 0, steps: 0, bytes: 0, out: String::new() }
     }
 
     pub(super) fn run(&mut self, dot: &Value) -> Step<()> {
@@ -137,10 +131,10 @@ impl<'a> Evaluator<'a> {
         let pairs: Vec<(Value, Value)> = match &value {
             Value::Nil => Vec::new(),
             Value::List(list) => enumerate(list.iter().cloned()),
-            Value::Samples(samples) => enumerate(samples.iter().map(|sample| Value::Sample(Arc::clone(sample)))),
             Value::Texts(map) => map.iter().map(|(name, text)| (Value::text(name), Value::text(text))).collect(),
             Value::Map(map) => map.iter().map(|(name, value)| (Value::text(name), value.clone())).collect(),
             Value::Int(count) => enumerate((0..(*count).min(STEPS_MAX as i64)).map(Value::Int)),
+            Value::Object(object) if object.elements().is_some() => enumerate(object.elements().unwrap_or_default().into_iter()),
             other => return self.fail(first_at(&branch.pipeline), &branch.pipeline, format!("range can't iterate over {}", other.print())),
         };
         if pairs.is_empty() {
@@ -279,7 +273,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn function(&mut self, node: &'a Operand, command: &dyn Display, name: &'a str, args: &'a [Operand], dot: &Value, piped: Option<&Value>) -> Step<Value> {
-        if let Err(CallError::Wrong(message)) = functions::check_arity(name, args.len() + usize::from(piped.is_some())) {
+        if let Err(CallError::Wrong(message)) = functions::check_arity(name, args.len() + usize::from(piped.is_some()), self.functions) {
             return self.fail(node.at, node, message);
         }
         if matches!(name, "and" | "or") {
@@ -287,19 +281,18 @@ impl<'a> Evaluator<'a> {
         }
         let values = self.arguments(args, dot, piped)?;
         let called = match (name, values.as_slice()) {
-            ("query", [Value::Text(query)]) => self.query(query)?,
-            ("query", [other]) => Err(CallError::Wrong(format!("wrong type for value; expected string; got {}", other.type_name()))),
             ("tmpl", [Value::Text(template), argument]) => {
                 let out = std::mem::take(&mut self.out);
                 self.call_template(node.at, template, node, argument)?;
                 Ok(Value::text(std::mem::replace(&mut self.out, out)))
             }
-            _ => functions::call(name, &values, &self.surroundings),
+            _ => functions::call(name, &values, self.functions),
         };
         let value = match called {
             Ok(value) => value,
             Err(CallError::Failed(message)) => return self.fail(node.at, command, format!("error calling {name}: {message}")),
             Err(CallError::Wrong(message)) => return self.fail(node.at, node, message),
+            Err(CallError::Needs(what)) => return Err(Stop::Needs(what)),
         };
         if let Value::Text(text) = &value {
             self.charge(text.len())?;
@@ -317,15 +310,6 @@ impl<'a> Evaluator<'a> {
             }
         }
         Ok(piped.cloned().unwrap_or(value))
-    }
-
-    fn query(&mut self, query: &str) -> Step<Result<Value, CallError>> {
-        match self.answers.get(query) {
-            Some(Ok(samples)) => Ok(Ok(Value::Samples(Arc::clone(samples)))),
-            Some(Err(message)) => Ok(Err(CallError::Failed(message.clone()))),
-            None if self.answers.len() >= QUERIES_MAX => Ok(Err(CallError::Failed(format!("more than {QUERIES_MAX} queries")))),
-            None => Err(Stop::Needs(query.to_owned())),
-        }
     }
 
     /// Follows fields; only the last may be a method with arguments.
@@ -358,15 +342,10 @@ impl<'a> Evaluator<'a> {
         }
         let has_no_arguments = |value: Value| if args.is_empty() { Ok(value) } else { Err(format!("{name} has arguments but cannot be invoked as function")) };
         match (value, name) {
-            (Value::Root(root), "Labels") => has_no_arguments(Value::Texts(Arc::clone(&root.labels))),
-            (Value::Root(root), "ExternalLabels") => has_no_arguments(Value::Texts(Arc::clone(&root.external_labels))),
-            (Value::Root(root), "ExternalURL") => has_no_arguments(Value::Text(Arc::clone(&root.external_url))),
-            (Value::Root(root), "Value") => has_no_arguments(root.value.clone()),
-            (Value::Sample(sample), "Labels") => has_no_arguments(Value::Texts(texts(&sample.labels))),
-            (Value::Sample(sample), "Value") => has_no_arguments(sample.value.to_value()),
             (Value::Texts(map), _) => has_no_arguments(Value::text(map.get(name).map_or("", String::as_str))),
             (Value::Map(map), _) => has_no_arguments(map.get(name).cloned().unwrap_or(Value::Nil)),
             (Value::Nil, _) => Ok(Value::Nil),
+            (Value::Object(object), _) if object.field(name).is_some() => has_no_arguments(object.field(name).unwrap_or(Value::Nil)),
             _ => Err(format!("can't evaluate field {name} in type {}", value.type_name())),
         }
     }

@@ -18,12 +18,12 @@ fn calendar(nanoseconds: i64) -> DateTime {
 }
 
 /// `2006-01-02 15:04:05.999999999 +0000 UTC`.
-pub(super) fn print(nanoseconds: i64) -> String {
+pub fn print(nanoseconds: i64) -> String {
     format(nanoseconds, "2006-01-02 15:04:05.999999999 -0700 MST")
 }
 
 /// `72h3m0.5s`; shorter than a second in the largest unit that leaves a whole part.
-pub(super) fn print_duration(nanoseconds: i64) -> String {
+pub fn print_duration(nanoseconds: i64) -> String {
     let (sign, total) = (if nanoseconds < 0 { "-" } else { "" }, nanoseconds.unsigned_abs());
     let fraction = |whole: u64, part: u64, digits: usize| {
         let fraction = format!("{part:0digits$}");
@@ -50,11 +50,12 @@ pub(super) fn print_duration(nanoseconds: i64) -> String {
     }
 }
 
-const MONTHS: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+pub(super) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Pieces of a layout that stand for a part of the time, longer ones before those they start with.
-const PIECES: [&str; 37] = [
+pub(super) const PIECES: [&str; 37] = [
     "January",
     "Jan",
     "Monday",
@@ -95,7 +96,7 @@ const PIECES: [&str; 37] = [
 ];
 
 /// `Format` of a Go time.
-pub(super) fn format(nanoseconds: i64, layout: &str) -> String {
+pub fn format(nanoseconds: i64, layout: &str) -> String {
     let (time, mut text, mut rest) = (calendar(nanoseconds), String::new(), layout);
     while let Some(first) = rest.chars().next() {
         let piece = PIECES.iter().copied().find(|piece| rest.starts_with(piece) && !is_part_of_word(piece, rest));
@@ -121,7 +122,7 @@ pub(super) fn format(nanoseconds: i64, layout: &str) -> String {
 }
 
 /// `Jan` in `January` was tried before; in `Janitor` it is no month.
-fn is_part_of_word(piece: &str, rest: &str) -> bool {
+pub(super) fn is_part_of_word(piece: &str, rest: &str) -> bool {
     matches!(piece, "Jan" | "Mon") && rest[piece.len()..].starts_with(|next: char| next.is_ascii_lowercase())
 }
 

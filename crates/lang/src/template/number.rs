@@ -1,7 +1,7 @@
 //! Floats as Go's `strconv.FormatFloat` writes them.
 
 /// `%e`, with as many digits after the point as asked for, or as few as read back equal.
-pub(super) fn exponential(value: f64, precision: Option<usize>) -> String {
+pub fn exponential(value: f64, precision: Option<usize>) -> String {
     if !value.is_finite() {
         return special(value);
     }
@@ -14,7 +14,7 @@ pub(super) fn exponential(value: f64, precision: Option<usize>) -> String {
 }
 
 /// `%f`.
-pub(super) fn plain(value: f64, precision: Option<usize>) -> String {
+pub fn plain(value: f64, precision: Option<usize>) -> String {
     match precision {
         _ if !value.is_finite() => special(value),
         Some(precision) => format!("{value:.precision$}"),
@@ -24,7 +24,7 @@ pub(super) fn plain(value: f64, precision: Option<usize>) -> String {
 
 /// `%g`: significant digits without trailing zeros; an exponent if it is below -4 or not below the precision (6 if the
 /// shortest text is asked for).
-pub(super) fn general(value: f64, precision: Option<usize>) -> String {
+pub fn general(value: f64, precision: Option<usize>) -> String {
     if !value.is_finite() {
         return special(value);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use signalbox_lang::text::quote;
+use crate::text::quote;
 
 /// A parsed template with all that it defines.
 #[derive(Debug, Clone)]

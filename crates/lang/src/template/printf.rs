@@ -1,6 +1,6 @@
 //! Go's `fmt`: `Sprintf`, `Sprint` and `Sprintln` for the types that templates have.
 
-use signalbox_lang::text::{quote, quote_char};
+use crate::text::{quote, quote_char};
 
 use super::limits::WIDTH_MAX;
 use super::number;
@@ -19,7 +19,7 @@ struct Format {
 }
 
 /// `Sprintf`.
-pub(super) fn sprintf(format: &str, args: &[Value]) -> String {
+pub fn sprintf(format: &str, args: &[Value]) -> String {
     let (mut out, mut rest, mut next) = (String::new(), format, 0);
     while let Some(percent) = rest.find('%') {
         out.push_str(&rest[..percent]);
@@ -108,7 +108,8 @@ impl Format {
             ('e' | 'E' | 'f' | 'F' | 'g' | 'G', Value::Float(float)) => return self.float(verb, *float),
             ('b' | 'd' | 'o' | 'O' | 'x' | 'X' | 'c' | 'q' | 'U', Value::Int(int)) => return self.integer(verb, *int),
             ('d', Value::Duration(nanoseconds)) => return self.integer('d', *nanoseconds),
-            ('s' | 'q' | 'x' | 'X', Value::Text(_) | Value::Time(_) | Value::Duration(_) | Value::Histogram(_)) => return self.text(verb, &value.print()),
+            ('s' | 'q' | 'x' | 'X', Value::Text(_) | Value::Time(_) | Value::Duration(_)) => return self.text(verb, &value.print()),
+            ('s' | 'q' | 'x' | 'X', Value::Object(object)) if object.prints_as_text() => return self.text(verb, &value.print()),
             _ => {}
         }
         // Maps and lists apply the verb to their elements.
@@ -123,7 +124,7 @@ impl Format {
                 format!("map[{}]", pairs.join(" "))
             }
             Value::List(list) => format!("[{}]", list.iter().map(each).collect::<Vec<_>>().join(" ")),
-            Value::Sample(_) | Value::Samples(_) | Value::Root(_) if verb == 's' => self.pad(&value.print()),
+            Value::Object(_) if verb == 's' => self.pad(&value.print()),
             _ => format!("%!{verb}({}={})", value.type_name(), value.print()),
         }
     }
@@ -215,7 +216,7 @@ impl Format {
 }
 
 /// `Sprint`: a space between operands if neither is a text.
-pub(super) fn sprint(args: &[Value]) -> String {
+pub fn sprint(args: &[Value]) -> String {
     let mut out = String::new();
     for (index, value) in args.iter().enumerate() {
         if index > 0 && !matches!(value, Value::Text(_)) && !matches!(args[index - 1], Value::Text(_)) {
@@ -227,7 +228,7 @@ pub(super) fn sprint(args: &[Value]) -> String {
 }
 
 /// `Sprintln`: always a space, and a newline at the end.
-pub(super) fn sprintln(args: &[Value]) -> String {
+pub fn sprintln(args: &[Value]) -> String {
     args.iter().map(Value::print).collect::<Vec<_>>().join(" ") + "\n"
 }
 
