@@ -4,12 +4,13 @@
 //! allocated per record where its text needs no rewriting.
 
 use signalbox_lang::logql::Stage;
-use signalbox_lang::logql::ast::{Grouping, LabelChoice, LabelFormat, LabelFormatValue, Unwrap};
+use signalbox_lang::logql::ast::{Grouping, LabelChoice, Unwrap};
 use signalbox_model::Result;
 
 mod choose;
 mod condition;
 mod decolorize;
+mod format;
 mod hints;
 mod ip;
 mod labels;
@@ -25,6 +26,7 @@ pub use needs::Needs;
 
 use condition::Condition;
 use decolorize::Decolorizer;
+use format::{LabelFormatter, LineFormatter};
 use hints::Hints;
 use line::LineTest;
 use parsers::LineParser;
@@ -45,7 +47,8 @@ enum Compiled {
     Line(LineTest),
     Label(Condition),
     Parser(LineParser),
-    LabelFormat(Vec<LabelFormat>),
+    LineFormat(LineFormatter),
+    LabelFormat(LabelFormatter),
     Decolorize(Decolorizer),
     Drop(Vec<LabelChoice>),
     Keep(Vec<LabelChoice>),
@@ -122,27 +125,20 @@ impl Compiled {
             Stage::Drop(choices) => Self::Drop(choices.clone()),
             Stage::Keep(choices) => Self::Keep(choices.clone()),
             Stage::Decolorize => Self::Decolorize(Decolorizer::new()?),
-            Stage::LabelFormat(formats) if formats.iter().all(|format| matches!(format.value, LabelFormatValue::Rename(_))) => {
-                Self::LabelFormat(formats.clone())
-            }
-            Stage::LineFormat(_) | Stage::LabelFormat(_) => {
-                return Err(signalbox_model::Error::invalid(format!("not supported yet: {stage}")));
-            }
+            Stage::LineFormat(template) => Self::LineFormat(LineFormatter::new(template)?),
+            Stage::LabelFormat(formats) => Self::LabelFormat(LabelFormatter::new(formats)?),
         })
     }
 
-    fn run(&self, line: &str, written: &mut String, labels: &mut LabelSet, _record: Record) -> Flow {
+    fn run(&self, line: &str, written: &mut String, labels: &mut LabelSet, record: Record) -> Flow {
         let passes = match self {
             Self::Line(test) => test.passes(line),
             Self::Label(condition) => condition.passes(labels),
             Self::Parser(parser) => return parser.run(line, written, labels),
             Self::Decolorize(decolorizer) => return decolorizer.run(line, written),
-            Self::LabelFormat(formats) => {
-                for format in formats {
-                    if let LabelFormatValue::Rename(from) = &format.value {
-                        labels.rename(from, &format.label);
-                    }
-                }
+            Self::LineFormat(formatter) => return formatter.run(line, written, labels, record),
+            Self::LabelFormat(formatter) => {
+                formatter.run(line, labels, record);
                 true
             }
             Self::Drop(choices) => {
@@ -161,10 +157,8 @@ impl Compiled {
     fn labels(&self, names: &mut Vec<String>) {
         match self {
             Self::Label(condition) => condition.labels(names),
-            Self::LabelFormat(formats) => names.extend(formats.iter().filter_map(|format| match &format.value {
-                LabelFormatValue::Rename(from) => Some(from.clone()),
-                LabelFormatValue::Template(_) => None,
-            })),
+            Self::LineFormat(formatter) => formatter.labels(names),
+            Self::LabelFormat(formatter) => formatter.labels(names),
             Self::Line(_) | Self::Parser(_) | Self::Decolorize(_) | Self::Drop(_) | Self::Keep(_) => {}
         }
     }
@@ -172,7 +166,6 @@ impl Compiled {
 
 /// What templates know of a record besides line and labels.
 #[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "templates look at it")]
 struct Record {
     timestamp_ns: i64,
     now_ns: i64,
