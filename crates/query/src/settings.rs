@@ -46,6 +46,18 @@ pub struct Settings {
     /// Whether `rate`, `increase`, `irate` and `resets` take a start time of a sample that is newer than the sample before
     /// for a reset, and begin at a start time in the range. As in Prometheus this is off unless asked for.
     pub promql_start_times: bool,
+    /// Series that one LogQL query may answer with. Loki has 500.
+    pub logql_series_max: u64,
+    /// Distances between the first and the last instant of a LogQL range query. Loki has 11,000 too.
+    pub logql_steps_max: u64,
+    /// Memory that the values of one LogQL metric query may hold, in bytes.
+    pub logql_memory_bytes: u64,
+    /// Whether the stream of a record without a service has the label `service_name="unknown_service"`, as Loki's distributor
+    /// adds it.
+    pub logql_adds_service_name: bool,
+    /// Whether every record has the label `detected_level`, as Loki's distributor adds it: its severity as one word, `unknown`
+    /// when it has none.
+    pub logql_adds_detected_level: bool,
 }
 
 impl Default for Settings {
@@ -69,6 +81,11 @@ impl Default for Settings {
             promql_lookback_seconds: 300,
             promql_subquery_step_seconds: 60,
             promql_start_times: false,
+            logql_series_max: 5_000,
+            logql_steps_max: 11_000,
+            logql_memory_bytes: 512 << 20,
+            logql_adds_service_name: true,
+            logql_adds_detected_level: true,
         }
     }
 }

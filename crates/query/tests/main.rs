@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies")]
 
 mod counts;
+mod logql;
 mod logs;
 mod promql;
 mod promql_bounds;

@@ -7,15 +7,13 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use signalbox_model::TimeRange;
 use signalbox_model::attributes::write_json_string;
-use signalbox_query::logql::{LogAnswer, StreamLabels, label_name};
-use signalbox_query::rows::LogRecord;
+use signalbox_query::logql::{LabelSet, LogAnswer, LogEntry, MetricAnswer, MetricSeries, MetricValue};
 
 /// Where a value carries what a record has beside its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// As the third element.
+    /// Among the labels of the stream.
     Flat,
     /// As `structuredMetadata` of the third element.
     Categorized,
@@ -33,22 +31,23 @@ pub(super) fn success(data: Value) -> Response {
     axum::Json(json!({ "status": "success", "data": data })).into_response()
 }
 
-/// One sample of a constant.
-pub(super) fn vector(value: f64, time_ns: i64) -> Response {
-    let result = json!([{ "metric": {}, "value": [seconds(time_ns), number(value)] }]);
-    success(json!({ "resultType": "vector", "result": result, "stats": {} }))
-}
-
-/// A constant at every step.
-pub(super) fn matrix(value: f64, range: TimeRange, step_ns: i64) -> Response {
-    let mut values = Vec::new();
-    let mut time_ns = range.start_ns;
-    while time_ns <= range.end_ns {
-        values.push(json!([seconds(time_ns), number(value)]));
-        let Some(next_ns) = time_ns.checked_add(step_ns) else { break };
-        time_ns = next_ns;
-    }
-    success(json!({ "resultType": "matrix", "result": [{ "metric": {}, "values": values }], "stats": {} }))
+/// The answer to a metric query.
+pub(super) fn metric(answer: &MetricAnswer, time_ns: i64, took: Duration) -> Response {
+    let points = |points: &[(i64, f64)]| points.iter().map(|(time_ns, value)| json!([seconds(*time_ns), number(*value)])).collect::<Vec<_>>();
+    let labels = |series: &MetricSeries| series.labels.iter().cloned().collect::<BTreeMap<String, String>>();
+    let (kind, result) = match &answer.value {
+        MetricValue::Scalar(value) => ("scalar", json!([seconds(time_ns), number(*value)])),
+        MetricValue::Vector(series) => {
+            ("vector", series.iter().map(|series| json!({ "metric": labels(series), "value": points(&series.points).pop() })).collect())
+        }
+        MetricValue::Matrix(series) => ("matrix", series.iter().map(|series| json!({ "metric": labels(series), "values": points(&series.points) })).collect()),
+    };
+    let entries = match &answer.value {
+        MetricValue::Scalar(_) => 1,
+        MetricValue::Vector(series) | MetricValue::Matrix(series) => series.len(),
+    };
+    let read = Read { rows: answer.rows_read, bytes: answer.bytes_read, entries };
+    success(json!({ "resultType": kind, "result": result, "stats": stats(&read, took) }))
 }
 
 fn seconds(time_ns: i64) -> Value {
@@ -59,11 +58,16 @@ fn number(value: f64) -> String {
     if value.is_infinite() { (if value > 0.0 { "+Inf" } else { "-Inf" }).to_owned() } else { value.to_string() }
 }
 
-/// Records by stream, each stream in the order of the answer.
+/// Records by stream, each stream in the order of the answer. Flat, a stream has all labels of its records.
 pub(super) fn streams(answer: &LogAnswer, encoding: Encoding, took: Duration) -> Response {
-    let mut streams: BTreeMap<StreamLabels, Vec<&LogRecord>> = BTreeMap::new();
-    for record in &answer.records {
-        streams.entry(record.stream_labels()).or_default().push(record);
+    let mut streams: BTreeMap<LabelSet, Vec<&LogEntry>> = BTreeMap::new();
+    for entry in &answer.entries {
+        let mut labels = LabelSet::clone(&entry.stream);
+        if encoding == Encoding::Flat {
+            labels.extend(entry.metadata.iter().chain(&entry.parsed).cloned());
+            labels.sort();
+        }
+        streams.entry(labels).or_default().push(entry);
     }
     // Written by hand: a value is an array of mixed types, and answers are large.
     let mut out = String::from("{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",");
@@ -71,31 +75,38 @@ pub(super) fn streams(answer: &LogAnswer, encoding: Encoding, took: Duration) ->
         out.push_str("\"encodingFlags\":[\"categorize-labels\"],");
     }
     out.push_str("\"result\":[");
-    for (position, (labels, records)) in streams.iter().enumerate() {
+    for (position, (labels, entries)) in streams.iter().enumerate() {
         out.push_str(if position > 0 { ",{\"stream\":" } else { "{\"stream\":" });
-        write_object(&mut out, labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        write_object(&mut out, labels);
         out.push_str(",\"values\":[");
-        for (position, record) in records.iter().enumerate() {
+        for (position, entry) in entries.iter().enumerate() {
             out.push_str(if position > 0 { ",[\"" } else { "[\"" });
-            out.push_str(&record.timestamp_ns.to_string());
+            out.push_str(&entry.record.timestamp_ns.to_string());
             out.push_str("\",");
-            write_json_string(&mut out, record.line.as_deref().unwrap_or(""));
-            out.push_str(if encoding == Encoding::Categorized { ",{\"structuredMetadata\":" } else { "," });
-            let metadata = metadata(record, labels);
-            write_object(&mut out, metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            out.push_str(if encoding == Encoding::Categorized { "}]" } else { "]" });
+            write_json_string(&mut out, &entry.line);
+            if encoding == Encoding::Categorized {
+                out.push_str(",{\"structuredMetadata\":");
+                write_object(&mut out, &entry.metadata);
+                if !entry.parsed.is_empty() {
+                    out.push_str(",\"parsed\":");
+                    write_object(&mut out, &entry.parsed);
+                }
+                out.push('}');
+            }
+            out.push(']');
         }
         out.push_str("]}");
     }
     out.push_str("],\"stats\":");
-    out.push_str(&stats(answer, took).to_string());
+    let read = Read { rows: answer.rows_read, bytes: answer.bytes_read, entries: answer.entries.len() };
+    out.push_str(&stats(&read, took).to_string());
     out.push_str("}}");
     ([(CONTENT_TYPE, "application/json; charset=UTF-8")], out).into_response()
 }
 
-fn write_object<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, &'a str)>) {
+fn write_object(out: &mut String, entries: &LabelSet) {
     out.push('{');
-    for (position, (name, value)) in entries.enumerate() {
+    for (position, (name, value)) in entries.iter().enumerate() {
         if position > 0 {
             out.push(',');
         }
@@ -106,57 +117,26 @@ fn write_object<'a>(out: &mut String, entries: impl Iterator<Item = (&'a str, &'
     out.push('}');
 }
 
-/// All fields of a record that are neither its line nor labels of its stream.
-fn metadata(record: &LogRecord, labels: &StreamLabels) -> BTreeMap<String, String> {
-    let mut metadata = BTreeMap::new();
-    // A name that two things have ends in _extracted for the later, as in Loki.
-    let mut add = |name: &str, value: String| {
-        if value.is_empty() {
-            return;
-        }
-        let mut name = label_name(name).into_owned();
-        while labels.contains_key(&name) || metadata.contains_key(&name) {
-            name.push_str("_extracted");
-        }
-        metadata.insert(name, value);
-    };
-    let some = |count: u32| if count == 0 { String::new() } else { count.to_string() };
-    add("trace_id", record.trace_id.map(|id| id.to_string()).unwrap_or_default());
-    add("span_id", record.span_id.map(|id| id.to_string()).unwrap_or_default());
-    add("flags", some(record.flags));
-    add("observed_timestamp", record.observed_timestamp_ns.map(|time| time.to_string()).unwrap_or_default());
-    add("severity_number", if record.severity_number == 0 { String::new() } else { record.severity_number.to_string() });
-    add("severity_text", record.severity_text.clone());
-    add("event_name", record.event_name.clone());
-    add("dropped_attributes_count", some(record.dropped_attributes_count));
-    add("scope_name", record.scope.name.clone());
-    add("scope_version", record.scope.version.clone());
-    add("scope_schema_url", record.scope.schema_url.clone());
-    add("scope_dropped_attributes_count", some(record.scope.dropped_attributes_count));
-    add("resource_schema_url", record.resource.schema_url.clone());
-    add("resource_dropped_attributes_count", some(record.resource.dropped_attributes_count));
-    for (name, value) in &record.attributes {
-        add(name, value.to_text());
-    }
-    for (name, value) in &record.scope.attributes {
-        add(name, value.to_text());
-    }
-    metadata
+/// What a query cost.
+struct Read {
+    rows: u64,
+    bytes: u64,
+    entries: usize,
 }
 
-fn stats(answer: &LogAnswer, took: Duration) -> Value {
+fn stats(read: &Read, took: Duration) -> Value {
     let seconds = took.as_secs_f64();
     let per_second = |count: u64| if seconds > 0.0 { (count as f64 / seconds) as u64 } else { 0 };
     json!({
         "summary": {
-            "bytesProcessedPerSecond": per_second(answer.bytes_read),
-            "linesProcessedPerSecond": per_second(answer.rows_read),
-            "totalBytesProcessed": answer.bytes_read,
-            "totalLinesProcessed": answer.rows_read,
+            "bytesProcessedPerSecond": per_second(read.bytes),
+            "linesProcessedPerSecond": per_second(read.rows),
+            "totalBytesProcessed": read.bytes,
+            "totalLinesProcessed": read.rows,
             "execTime": seconds,
             "queueTime": 0,
             "subqueries": 0,
-            "totalEntriesReturned": answer.records.len(),
+            "totalEntriesReturned": read.entries,
             "splits": 0,
             "shards": 0,
         },

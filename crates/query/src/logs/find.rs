@@ -3,34 +3,58 @@
 //! Two passes: the first reads the columns that the filter looks at and notes which rows are wanted, the second reads all
 //! columns of these rows.
 
-use arrow::array::{TimestampNanosecondArray, UInt64Array};
+use arrow::array::{RecordBatch, TimestampNanosecondArray, UInt64Array};
 use signalbox_model::{Error, Result, Table, schema};
 use signalbox_store::{Chosen, ScanPart, ScanRequest, Snapshot};
 
 use super::best::{Best, rank};
-use super::{Direction, First, Found, LogFilter, projection};
+use super::{Direction, First, LogFilter, projection};
 use crate::leash::Leash;
 use crate::rows::{LogColumns, LogRecord, Shared, column};
 
 /// Bytes of lines and attributes that one answer may hold.
 const ANSWER_BYTES_MAX: usize = 512 << 20;
 
-/// The first records of a snapshot that fit.
+/// Hands the first records of a snapshot that fit to a visitor, in any order, with the batch and the number of the row that
+/// they are. Answers rows and bytes of lines that were looked at.
 ///
 /// # Errors
-/// `Limit` for an answer too large; `Timeout`, `Canceled`; of the filter; of the disk.
-pub(crate) fn find(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &First, leash: &Leash) -> Result<Found> {
+/// `Limit` for an answer too large; `Timeout`, `Canceled`; of the filter and the visitor; of the disk.
+pub(crate) fn find(
+    snapshot: &Snapshot,
+    filter: &mut dyn LogFilter,
+    first: &First,
+    leash: &Leash,
+    visitor: &mut dyn FnMut(&RecordBatch, usize, LogRecord) -> Result<()>,
+) -> Result<(u64, u64)> {
     let mut scan = ScanRequest::all(first.range);
     filter.narrow(&mut scan);
-    let mut found = Found::default();
     let narrow = ScanRequest { projection: Some(projection(filter, &[schema::SEQUENCE])), ..scan.clone() };
-    let chosen = choose(snapshot, filter, first, &narrow, &mut found, leash)?;
-    found.records = read_chosen(snapshot, chosen, first, scan, leash)?;
-    Ok(found)
+    let (chosen, read) = choose(snapshot, filter, first, &narrow, leash)?;
+    visit_chosen(snapshot, chosen, scan, leash, visitor)?;
+    Ok(read)
 }
 
-/// Time and arrival of the first records that fit.
-fn choose(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &First, scan: &ScanRequest, found: &mut Found, leash: &Leash) -> Result<Vec<(i64, u64)>> {
+/// All columns of chosen rows, in the order of the answer.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn read_chosen(snapshot: &Snapshot, chosen: Vec<(i64, u64)>, first: &First, scan: ScanRequest, leash: &Leash) -> Result<Vec<LogRecord>> {
+    let mut records = Vec::with_capacity(chosen.len());
+    visit_chosen(snapshot, chosen, scan, leash, &mut |_, _, record| {
+        records.push(record);
+        Ok(())
+    })?;
+    records.sort_unstable_by_key(|record: &LogRecord| rank(record.timestamp_ns, record.sequence, first.direction));
+    Ok(records)
+}
+
+/// Rows by time and arrival; rows and bytes of lines that were looked at.
+type Choice = (Vec<(i64, u64)>, (u64, u64));
+
+/// The first records that fit.
+fn choose(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &First, scan: &ScanRequest, leash: &Leash) -> Result<Choice> {
+    let (mut rows_read, mut bytes_read) = (0, 0);
     let mut parts = snapshot.scan(Table::Logs, scan)?;
     parts.sort_by_key(|part| best_rank(part, first.direction));
     let mut best = Best::new(first);
@@ -42,23 +66,29 @@ fn choose(snapshot: &Snapshot, filter: &mut dyn LogFilter, first: &First, scan: 
             leash.check()?;
             let rows = rows?;
             let (timestamp, sequence): (&TimestampNanosecondArray, &UInt64Array) = (column(&rows, schema::TIMESTAMP)?, column(&rows, schema::SEQUENCE)?);
-            found.rows_read += rows.num_rows() as u64;
+            rows_read += rows.num_rows() as u64;
             let is_wanted = |time_ns: i64| first.range.contains_ns(time_ns) && !best.is_settled(rank(time_ns, 0, first.direction).0);
             let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| is_wanted(timestamp.value(*row))).collect();
-            found.bytes_read += filter.retain(&rows, &mut candidates)?;
+            bytes_read += filter.retain(&rows, &mut candidates)?;
             best.take(candidates.into_iter().map(|row| (timestamp.value(row), sequence.value(row))));
         }
         best.sort_out();
     }
-    Ok(best.finish())
+    Ok((best.finish(), (rows_read, bytes_read)))
 }
 
-/// All columns of chosen rows, in the order of the answer.
-pub(crate) fn read_chosen(snapshot: &Snapshot, chosen: Vec<(i64, u64)>, first: &First, scan: ScanRequest, leash: &Leash) -> Result<Vec<LogRecord>> {
+/// Hands chosen rows to a visitor, read with all columns.
+fn visit_chosen(
+    snapshot: &Snapshot,
+    chosen: Vec<(i64, u64)>,
+    scan: ScanRequest,
+    leash: &Leash,
+    visitor: &mut dyn FnMut(&RecordBatch, usize, LogRecord) -> Result<()>,
+) -> Result<()> {
     let count = chosen.len();
     let chosen = Chosen::new(chosen);
-    let Some(range) = chosen.range() else { return Ok(Vec::new()) };
-    let (mut records, mut bytes, mut shared) = (Vec::with_capacity(count), 0, Shared::default());
+    let Some(range) = chosen.range() else { return Ok(()) };
+    let (mut records, mut bytes, mut shared) = (0, 0, Shared::default());
     let scan = ScanRequest { range, projection: None, chosen: Some(chosen), ..scan };
     for part in snapshot.scan(Table::Logs, &scan)? {
         for rows in part.read()? {
@@ -68,18 +98,18 @@ pub(crate) fn read_chosen(snapshot: &Snapshot, chosen: Vec<(i64, u64)>, first: &
             for row in 0..rows.num_rows() {
                 let record = columns.record(row, &mut shared);
                 bytes += weight(&record);
-                records.push(record);
+                records += 1;
+                visitor(&rows, row, record)?;
             }
             if bytes > ANSWER_BYTES_MAX {
                 return Err(Error::limit(format!("the answer is larger than {ANSWER_BYTES_MAX} bytes: ask for fewer records")));
             }
         }
     }
-    if records.len() != count {
-        return Err(Error::internal(format!("cannot answer: read {} of {count} chosen records", records.len())));
+    if records != count {
+        return Err(Error::internal(format!("cannot answer: read {records} of {count} chosen records")));
     }
-    records.sort_unstable_by_key(|record| rank(record.timestamp_ns, record.sequence, first.direction));
-    Ok(records)
+    Ok(())
 }
 
 /// About how many bytes a record holds.

@@ -7,8 +7,6 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, TimeRange, schema};
 use signalbox_store::ScanRequest;
 
-use crate::rows::LogRecord;
-
 mod best;
 mod find;
 mod names;
@@ -16,7 +14,7 @@ mod visit;
 
 pub(crate) use best::{Best, rank};
 pub(crate) use find::{best_rank, find, read_chosen};
-pub(crate) use names::LEVEL_LABELS;
+pub(crate) use names::{LEVEL_LABELS, is_named};
 pub use names::{SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
 pub(crate) use visit::visit;
 
@@ -54,17 +52,6 @@ pub(crate) trait LogFilter {
     /// # Errors
     /// Whatever ends the question.
     fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64>;
-}
-
-/// Records in the order that was asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// The records.
-    pub(crate) records: Vec<LogRecord>,
-    /// Rows that were looked at.
-    pub(crate) rows_read: u64,
-    /// Bytes of lines that were looked at.
-    pub(crate) bytes_read: u64,
 }
 
 /// The time, the columns of a filter, and others, by index.

@@ -19,3 +19,13 @@ pub fn label_name(attribute: &str) -> Cow<'_, str> {
     let sanitized: String = attribute.chars().map(|character| if is_allowed(character) { character } else { '_' }).collect();
     Cow::Owned(if starts_with_digit { format!("key_{sanitized}") } else { sanitized })
 }
+
+/// Whether an attribute has this name as a label.
+pub(crate) fn is_named(attribute: &str, label: &str) -> bool {
+    if attribute.len() != label.len() {
+        // Only a digit at the beginning or a character of several bytes makes it longer or shorter.
+        return (!attribute.is_ascii() || attribute.starts_with(|character: char| character.is_ascii_digit())) && label_name(attribute) == label;
+    }
+    let fits = |(own, wanted): (u8, u8)| own == wanted || wanted == b'_' && !own.is_ascii_alphanumeric();
+    attribute.bytes().zip(label.bytes()).all(fits) && label_name(attribute) == label
+}

@@ -99,6 +99,12 @@ impl<'a> AttributeColumns<'a> {
         self.entries(row).map(move |entry| keys.value(entry))
     }
 
+    /// Names and texts of the attributes of a row, in order.
+    pub(crate) fn entries_of(&self, row: usize) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let (keys, values) = (self.keys, self.values);
+        self.entries(row).map(move |entry| (keys.value(entry), values.value(entry)))
+    }
+
     /// The text of the first attribute of a row whose name fits.
     pub(crate) fn find(&self, row: usize, mut fits: impl FnMut(&str) -> bool) -> Option<&'a str> {
         self.entries(row).find(|entry| fits(self.keys.value(*entry))).map(|entry| self.values.value(entry))

@@ -57,7 +57,12 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
     fn resource_logs(&mut self, message: &'a [u8]) -> Result<()> {
         let resource = Envelope::read(message)?.resource(self.context.attribute_depth_max)?;
         resource.write_json(&mut self.scratch)?;
-        self.builder.set_resource(&self.scratch, &resource.text_of("service.name")?);
+        let mut service = resource.text_of("service.name")?;
+        if service.is_empty() {
+            // Its name as a label of a stream.
+            service = resource.text_of("service_name")?;
+        }
+        self.builder.set_resource(&self.scratch, &service);
         if self.context.transform.is_some() {
             self.transforming = Some(Transforming::new(&resource, &self.scratch)?);
         }

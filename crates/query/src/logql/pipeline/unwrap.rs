@@ -6,7 +6,16 @@ use signalbox_model::Result;
 use super::condition::{Condition, bytes, duration_ns, number};
 use super::labels::LabelSet;
 
-const EXTRACTION_ERROR: &str = "SampleExtractionErr";
+pub(in crate::logql) const EXTRACTION_ERROR: &str = "SampleExtractionErr";
+
+/// The number that the text of a label says, else why it is none.
+pub(in crate::logql) fn read(conversion: Conversion, text: &str) -> std::result::Result<f64, String> {
+    match conversion {
+        Conversion::None => number(text),
+        Conversion::Duration | Conversion::DurationSeconds => duration_ns(text).map(|nanoseconds| nanoseconds as f64 / 1e9),
+        Conversion::Bytes => bytes(text).map(|bytes| bytes as f64),
+    }
+}
 
 /// `unwrap` with the filters behind it, compiled.
 #[derive(Debug)]
@@ -25,12 +34,7 @@ impl Unwrapper {
     /// The value; `None` if the label is missing or a filter does not hold. What cannot be read marks the record and is 0.
     pub(super) fn run(&self, labels: &mut LabelSet) -> Option<f64> {
         let text = labels.get(&self.label).filter(|text| !text.is_empty())?;
-        let read = match self.conversion {
-            Conversion::None => number(text),
-            Conversion::Duration | Conversion::DurationSeconds => duration_ns(text).map(|nanoseconds| nanoseconds as f64 / 1e9),
-            Conversion::Bytes => bytes(text).map(|bytes| bytes as f64),
-        };
-        let value = read.unwrap_or_else(|details| {
+        let value = read(self.conversion, text).unwrap_or_else(|details| {
             labels.set_error(EXTRACTION_ERROR, &details);
             0.0
         });

@@ -1,0 +1,255 @@
+//! The value of one label of each row, without making all labels of it: from the columns that it can be in.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use arrow::array::{FixedSizeBinaryArray, Int32Array, RecordBatch};
+use signalbox_model::Result;
+use signalbox_model::schema::{self, logs};
+
+use super::labels::{Added, stream_labels};
+use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named};
+use crate::rows::{AttributeColumns, Resource, Scope, Texts, column, level_of, span_id, trace_id};
+
+/// A field of a record that is a label when it has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    TraceId,
+    SpanId,
+    SeverityText,
+    SeverityNumber,
+    EventName,
+    ScopeName,
+    ScopeVersion,
+}
+
+/// Names that only a record with all its labels knows.
+const OTHERS: [&str; 8] = [
+    "flags",
+    "observed_timestamp",
+    "dropped_attributes_count",
+    "scope_schema_url",
+    "scope_dropped_attributes_count",
+    "resource_schema_url",
+    "resource_dropped_attributes_count",
+    "scope_attributes",
+];
+
+impl Field {
+    fn of(label: &str) -> Option<Self> {
+        Some(match label {
+            "trace_id" => Self::TraceId,
+            "span_id" => Self::SpanId,
+            "severity_text" => Self::SeverityText,
+            "severity_number" => Self::SeverityNumber,
+            "event_name" => Self::EventName,
+            "scope_name" => Self::ScopeName,
+            "scope_version" => Self::ScopeVersion,
+            _ => return None,
+        })
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::TraceId => schema::TRACE_ID,
+            Self::SpanId => schema::SPAN_ID,
+            Self::SeverityText => logs::SEVERITY_TEXT,
+            Self::SeverityNumber => logs::SEVERITY_NUMBER,
+            Self::EventName => logs::EVENT_NAME,
+            Self::ScopeName | Self::ScopeVersion => schema::SCOPE,
+        }
+    }
+}
+
+/// Reads one label of rows.
+#[derive(Debug)]
+pub(super) struct LabelReader {
+    name: String,
+    added: Added,
+    field: Option<Field>,
+    /// The value that streams give it, by the text of their resource.
+    streams: HashMap<String, Option<String>>,
+}
+
+/// What is known of a resource.
+#[derive(Clone, Copy)]
+enum Known<T> {
+    Nothing,
+    /// The label is one of the stream.
+    Stream(T),
+    /// The row decides.
+    Row,
+}
+
+impl LabelReader {
+    pub(super) fn new(name: &str, added: Added) -> Self {
+        Self { name: name.to_owned(), added, field: Field::of(name), streams: HashMap::new() }
+    }
+
+    /// `None` for a label that only a record with all its labels knows.
+    pub(super) fn exact(name: &str, added: Added) -> Option<Self> {
+        let is_other = name.ends_with("_extracted") || name.starts_with("__") || OTHERS.contains(&name);
+        (!is_other).then(|| Self::new(name, added))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_level(&self) -> bool {
+        self.added.detected_level && self.name == LEVEL_LABELS[0]
+    }
+
+    /// Columns that the label may be in.
+    pub(super) fn columns(&self) -> Vec<&'static str> {
+        let mut columns = vec![schema::RESOURCE];
+        if self.is_level() {
+            columns.extend([logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT]);
+        } else if !self.is_of_stream() {
+            columns.extend([schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES, schema::SCOPE]);
+            columns.extend(self.field.map(Field::column));
+        }
+        columns
+    }
+
+    /// Whether the stream always has it.
+    fn is_of_stream(&self) -> bool {
+        self.added.service_name && self.name == SERVICE_LABEL
+    }
+
+    /// Maps the values of the label of rows, `None` where it is missing; a value that many rows share is mapped once.
+    ///
+    /// # Errors
+    /// `Internal` if the batch lacks a column.
+    pub(super) fn map<T: Copy>(&mut self, rows: &RecordBatch, wanted: &[usize], mut map: impl FnMut(Option<&str>) -> T, out: &mut Vec<T>) -> Result<()> {
+        let resource = Texts::of(rows, schema::RESOURCE)?;
+        let mut own = Own::of(self, rows)?;
+        let mut known = vec![Known::Nothing; resource.distinct()];
+        let mut missing = None;
+        out.reserve(wanted.len());
+        for row in wanted {
+            let code = resource.code(*row);
+            if matches!(known[code], Known::Nothing) {
+                known[code] = match self.of_stream(resource.value(code)) {
+                    Some(value) => Known::Stream(map(Some(value))),
+                    None => Known::Row,
+                };
+            }
+            out.push(match known[code] {
+                Known::Stream(mapped) => mapped,
+                _ => own.map(*row, &mut map, &mut missing),
+            });
+        }
+        Ok(())
+    }
+
+    fn of_stream(&mut self, json: &str) -> Option<&str> {
+        if !self.streams.contains_key(json) {
+            let labels = stream_labels(&Resource::from_json(json), self.added);
+            let value = labels.into_iter().find(|(name, _)| *name == self.name).map(|(_, value)| value);
+            self.streams.insert(json.to_owned(), value);
+        }
+        self.streams.get(json)?.as_deref()
+    }
+}
+
+/// Where the value of a label that the stream has not is.
+enum Own<'a, T> {
+    Nowhere,
+    /// By number and code of the text: [`LEVELS`] numbers a code.
+    Level {
+        number: &'a Int32Array,
+        text: Texts<'a>,
+        mapped: Vec<Option<T>>,
+    },
+    Record {
+        name: String,
+        field: Option<FieldValues<'a>>,
+        attributes: AttributeColumns<'a>,
+        scope: Texts<'a>,
+        scopes: Vec<Option<Option<String>>>,
+    },
+}
+
+/// Severity numbers that are told apart: 0, those of OpenTelemetry, and all others.
+const LEVELS: usize = 26;
+
+enum FieldValues<'a> {
+    TraceId(&'a FixedSizeBinaryArray),
+    SpanId(&'a FixedSizeBinaryArray),
+    Number(&'a Int32Array),
+    Text(Texts<'a>),
+    ScopeName(Texts<'a>),
+    ScopeVersion(Texts<'a>),
+}
+
+impl<'a, T: Copy> Own<'a, T> {
+    fn of(reader: &LabelReader, rows: &'a RecordBatch) -> Result<Self> {
+        if reader.is_of_stream() {
+            return Ok(Self::Nowhere);
+        }
+        let texts = |name: &str| Texts::of(rows, name);
+        if reader.is_level() {
+            let text = texts(logs::SEVERITY_TEXT)?;
+            return Ok(Self::Level { number: column(rows, logs::SEVERITY_NUMBER)?, text, mapped: vec![None; LEVELS * text.distinct()] });
+        }
+        let field = match reader.field {
+            None => None,
+            Some(Field::TraceId) => Some(FieldValues::TraceId(column(rows, schema::TRACE_ID)?)),
+            Some(Field::SpanId) => Some(FieldValues::SpanId(column(rows, schema::SPAN_ID)?)),
+            Some(Field::SeverityNumber) => Some(FieldValues::Number(column(rows, logs::SEVERITY_NUMBER)?)),
+            Some(Field::SeverityText) => Some(FieldValues::Text(texts(logs::SEVERITY_TEXT)?)),
+            Some(Field::EventName) => Some(FieldValues::Text(texts(logs::EVENT_NAME)?)),
+            Some(Field::ScopeName) => Some(FieldValues::ScopeName(texts(schema::SCOPE)?)),
+            Some(Field::ScopeVersion) => Some(FieldValues::ScopeVersion(texts(schema::SCOPE)?)),
+        };
+        let scope = texts(schema::SCOPE)?;
+        Ok(Self::Record { name: reader.name.clone(), field, attributes: AttributeColumns::of(rows)?, scope, scopes: vec![None; scope.distinct()] })
+    }
+
+    fn map(&mut self, row: usize, map: &mut impl FnMut(Option<&str>) -> T, missing: &mut Option<T>) -> T {
+        match self {
+            Self::Nowhere => *missing.get_or_insert_with(|| map(None)),
+            Self::Level { number, text, mapped } => {
+                let (number, code) = (number.value(row), text.code(row));
+                let slot = usize::try_from(number).unwrap_or(0).min(LEVELS - 1) + LEVELS * code;
+                let mut level = || map(Some(&level_of(number, text.value(code))));
+                mapped.get_mut(slot).map_or_else(|| None, |slot| Some(*slot.get_or_insert_with(&mut level))).unwrap_or_else(level)
+            }
+            Self::Record { name, field, attributes, scope, scopes } => {
+                if let Some(value) = field.as_ref().and_then(|field| field.get(row)) {
+                    return map(Some(&value));
+                }
+                if let Some(value) = attributes.find(row, |key| is_named(key, name)) {
+                    return map(Some(value));
+                }
+                let code = scope.code(row);
+                let of_scope = scopes.get_mut(code).and_then(|known| {
+                    let find =
+                        || Scope::from_json(scope.value(code)).attributes.into_iter().find(|(key, _)| is_named(key, name)).map(|(_, value)| value.to_text());
+                    known.get_or_insert_with(find).as_deref()
+                });
+                match of_scope {
+                    Some(value) => map(Some(value)),
+                    None => *missing.get_or_insert_with(|| map(None)),
+                }
+            }
+        }
+    }
+}
+
+impl<'a> FieldValues<'a> {
+    /// The value of a row, if there is one.
+    fn get(&self, row: usize) -> Option<Cow<'a, str>> {
+        let value: Cow<'a, str> = match self {
+            Self::TraceId(ids) => trace_id(ids, row)?.to_string().into(),
+            Self::SpanId(ids) => span_id(ids, row)?.to_string().into(),
+            Self::Number(numbers) if numbers.value(row) == 0 => return None,
+            Self::Number(numbers) => numbers.value(row).to_string().into(),
+            Self::Text(texts) => texts.get(row).into(),
+            Self::ScopeName(texts) => Scope::from_json(texts.get(row)).name.into(),
+            Self::ScopeVersion(texts) => Scope::from_json(texts.get(row)).version.into(),
+        };
+        (!value.is_empty()).then_some(value)
+    }
+}
