@@ -50,6 +50,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>> {
             }
             '"' | '`' => quoted(text, at)?,
             '[' => range(text, at)?,
+            '0' if rest[1..].starts_with(['x', 'X', 'b', 'B', 'o', 'O']) => prefixed(text, at)?,
             '0'..='9' => number(rest),
             '.' if rest[1..].starts_with(|character: char| character.is_ascii_digit()) => number(rest),
             character if is_name(character) => (Token::Name, rest.find(|character| !is_name(character)).unwrap_or(rest.len())),
@@ -92,6 +93,34 @@ fn range(text: &str, at: usize) -> Result<(Token, usize)> {
 fn flag(text: &str) -> Option<Token> {
     let is_flag = |flag: &str| text.strip_prefix(flag).is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphabetic() || next == '-'));
     FLAGS.into_iter().find(|flag| is_flag(flag)).map(Token::Flag)
+}
+
+/// A number with a prefix. Only hexadecimal ones with an exponent are floats, as in Go: `0x1.8p3`. `0B` is an amount.
+fn prefixed(text: &str, at: usize) -> Result<(Token, usize)> {
+    let rest = &text[at..];
+    let mut length = rest.find(|character: char| !character.is_ascii_alphanumeric() && character != '.').unwrap_or(rest.len());
+    if rest[1..].starts_with(['b', 'B']) && length == 2 {
+        return Ok(number(rest));
+    }
+    if rest[..length].ends_with(['p', 'P']) && rest[length..].starts_with(['+', '-']) {
+        length += 1 + rest[length + 1..].bytes().take_while(u8::is_ascii_digit).count();
+    }
+    let value = hexadecimal(&rest[2..length]).filter(|_| rest[1..].starts_with(['x', 'X']));
+    let reason = || format!("unable to parse literal as a float: strconv.ParseFloat: parsing {:?}: invalid syntax", &rest[..length]);
+    value.map(|value| (Token::Number(value), length)).ok_or_else(|| error_at(text, at, &reason()))
+}
+
+/// The value of hexadecimal digits with a fraction, maybe, and an exponent of two.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let (digits, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut value = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(4 * i32::try_from(fraction.len()).ok()?)?;
+    let value = value * 2f64.powi(exponent);
+    (value.is_finite() && !digits.is_empty()).then_some(value)
 }
 
 /// A number, or one with a unit. What follows and is no unit is the next token.

@@ -10,7 +10,7 @@ use signalbox_query::{Engine, Settings};
 use signalbox_store::Store;
 use signalbox_testkit::ManualClock;
 
-use super::script::{Entries, Eval, Message, Want};
+use super::script::{Entries, Eval, Message, Want, Wanted};
 
 /// Where the records are when they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +111,6 @@ fn equal(found: f64, want: f64) -> Result<(), String> {
     let is_same = found == want || found.is_nan() && want.is_nan() || (found - want).abs() <= 1e-9 * want.abs().max(1e-9);
     if is_same { Ok(()) } else { Err(format!("is {found}, want {want}")) }
 }
-
-type Wanted = (Vec<(String, String)>, Vec<Option<f64>>);
 
 fn compare(eval: &Eval, mut found: Vec<MetricSeries>, is_ordered: bool, want: &[Wanted]) -> Result<(), String> {
     let mut want: Vec<&Wanted> = want.iter().collect();

@@ -31,13 +31,16 @@ pub(super) struct Eval {
     pub(super) want: Want,
 }
 
+/// Labels, and a point a step.
+pub(super) type Wanted = (Vec<(String, String)>, Vec<Option<f64>>);
+
 #[derive(Debug)]
 pub(super) enum Want {
     Scalar(f64),
     /// Labels and a point a step.
     Series {
         is_ordered: bool,
-        series: Vec<(Vec<(String, String)>, Vec<Option<f64>>)>,
+        series: Vec<Wanted>,
     },
     Failure(Message),
 }

@@ -64,6 +64,10 @@ impl Parser<'_> {
             Token::Sign(">=") => CompareOp::GreaterOrEqual,
             Token::Sign("<") => CompareOp::Less,
             Token::Sign("<=") => CompareOp::LessOrEqual,
+            Token::Sign("=~" | "!~") => {
+                self.advance();
+                return Err(self.unexpected("STRING"));
+            }
             _ => return Err(self.unexpected("a comparison")),
         };
         let takes_ip = matches!(self.peek(), Token::Sign("=" | "!="));

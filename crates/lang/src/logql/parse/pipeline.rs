@@ -169,14 +169,15 @@ impl Parser<'_> {
         let place = self.at;
         let text = self.string()?;
         let invalid = |reason: &str| self.error_before(place, &format!("invalid regexp parser: {reason}"));
-        Matcher::new("line", MatchOp::Regex, text.as_str()).map_err(|error| invalid(error.message()))?;
         let mut names = group_names(&text);
         names.sort_unstable();
-        if names.is_empty() {
-            return Err(invalid("at least one named capture must be supplied"));
-        }
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(invalid(&format!("duplicate extracted label name '{}'", pair[0])));
+        }
+        let compiled = Matcher::new("line", MatchOp::Regex, text.as_str());
+        compiled.map_err(|error| invalid(&format!("error parsing regexp: {}", error.message())))?;
+        if names.is_empty() {
+            return Err(invalid("at least one named capture must be supplied"));
         }
         Ok(Stage::Parser(ParserStage::Regexp(text)))
     }

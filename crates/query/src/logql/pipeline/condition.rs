@@ -7,7 +7,7 @@ use signalbox_lang::text::quote;
 use signalbox_model::{Matcher, Result};
 
 use super::ip::IpSet;
-use super::labels::LabelSet;
+use super::labels::{ERROR_DETAILS_LABEL, ERROR_LABEL, LabelSet};
 
 const FILTER_ERROR: &str = "LabelFilterErr";
 
@@ -40,7 +40,9 @@ impl Condition {
             Self::Or(left, right) => left.passes(labels) || right.passes(labels),
             Self::Matcher(matcher) => matcher.matches(labels.get(&matcher.name).unwrap_or_default()),
             Self::Compare { label, op, value } => {
-                let Some(text) = labels.get(label) else { return false };
+                // Only matchers see errors.
+                let is_error = label == ERROR_LABEL || label == ERROR_DETAILS_LABEL;
+                let Some(text) = labels.get(label).filter(|_| !is_error) else { return false };
                 match compare(text, *op, *value) {
                     Ok(holds) => holds,
                     Err(details) => {
@@ -84,7 +86,13 @@ pub(super) fn number(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
-    parse_bytes(text).ok_or_else(|| format!("cannot parse {} as an amount of bytes", quote(text)))
+    parse_bytes(text).ok_or_else(|| {
+        let number: String = text.chars().take_while(|character| character.is_ascii_digit() || ".,".contains(*character)).collect();
+        match number.replace(',', "").parse::<f64>() {
+            Ok(_) => format!("unhandled size name: {}", text[number.len()..].trim()),
+            Err(_) => format!("strconv.ParseFloat: parsing {}: invalid syntax", quote(&number)),
+        }
+    })
 }
 
 /// Nanoseconds of a duration of Go, with a sign or none.
@@ -93,6 +101,29 @@ pub(super) fn duration_ns(text: &str) -> Result<i64, String> {
         Some(unsigned) => (true, unsigned),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let nanoseconds = go_duration::parse(unsigned).ok_or_else(|| format!("time: invalid duration {}", quote(text)))?;
+    let nanoseconds = go_duration::parse(unsigned).ok_or_else(|| why_no_duration(text, unsigned))?;
     Ok(if is_negative { -nanoseconds } else { nanoseconds })
+}
+
+/// What is wrong with a duration, in the words of Go.
+fn why_no_duration(text: &str, unsigned: &str) -> String {
+    let is_number = |character: char| character.is_ascii_digit() || character == '.';
+    let invalid = || format!("time: invalid duration {}", quote(text));
+    let mut rest = unsigned;
+    while !rest.is_empty() {
+        let digits = rest.find(|character| !is_number(character)).unwrap_or(rest.len());
+        if rest[..digits].parse::<f64>().is_err() {
+            return invalid();
+        }
+        rest = &rest[digits..];
+        let unit = &rest[..rest.find(is_number).unwrap_or(rest.len())];
+        if unit.is_empty() {
+            return format!("time: missing unit in duration {}", quote(text));
+        }
+        if !["ns", "us", "µs", "μs", "ms", "s", "m", "h"].contains(&unit) {
+            return format!("time: unknown unit {} in duration {}", quote(unit), quote(text));
+        }
+        rest = &rest[unit.len()..];
+    }
+    invalid()
 }

@@ -14,8 +14,9 @@ pub(super) struct IpSet {
 impl IpSet {
     /// Reads an address, a range `a-b` or a network in CIDR notation.
     pub(super) fn parse(pattern: &str) -> Result<Self> {
-        let invalid =
-            || Error::invalid(format!("invalid pattern: {pattern:?}: want an IP address, a range such as 10.0.0.1-10.0.0.9 or a network such as 10.0.0.0/8"));
+        let invalid = || {
+            Error::invalid(format!("ip: invalid pattern: {pattern:?}: want an IP address, a range such as 10.0.0.1-10.0.0.9 or a network such as 10.0.0.0/8"))
+        };
         if let Ok(address) = pattern.parse() {
             return Ok(Self { first: address, last: address });
         }

@@ -216,7 +216,7 @@ fn conditions_look_at_labels() {
         ("addr = ip(\"10.0.1.0/24\")", None),
         ("word > 5", Some("__error__=LabelFilterErr __error_details__=strconv.ParseFloat: parsing \"x\": invalid syntax")),
         ("word > 5s", Some("__error__=LabelFilterErr __error_details__=time: invalid duration \"x\"")),
-        ("word > 5KB", Some("__error__=LabelFilterErr __error_details__=cannot parse \"x\" as an amount of bytes")),
+        ("word > 5KB", Some("__error__=LabelFilterErr __error_details__=strconv.ParseFloat: parsing \"\": invalid syntax")),
         ("word > 5 | __error__=\"\"", None),
         (
             "word > 5 | __error__=\"LabelFilterErr\" | addr = ip(\"1.1.1.1\")",
