@@ -92,3 +92,13 @@ pub fn router(state: &ApiState) -> axum::Router {
         .merge(native::router(state.clone()))
         .layer(axum::middleware::from_fn(native::asker::note))
 }
+
+/// Loki's API alone, under its prefix, for a listener of its own.
+pub fn loki_router(state: &ApiState) -> axum::Router {
+    axum::Router::new().nest("/loki", loki::router(state.clone())).layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Elasticsearch's search API alone, without a prefix, for a listener of its own.
+pub fn elastic_router(state: &ApiState) -> axum::Router {
+    elastic::router(state.clone()).layer(axum::middleware::from_fn(native::asker::note))
+}

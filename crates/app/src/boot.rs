@@ -16,7 +16,7 @@ use signalbox_query::Engine;
 use signalbox_query::admin::Companion;
 use signalbox_receive::socket::Listening;
 use signalbox_receive::transform::Transform;
-use signalbox_receive::{Budget, Entry, Receiver, otlp};
+use signalbox_receive::{Budget, Entry};
 use signalbox_scrape::Scraping;
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
@@ -27,6 +27,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::admin::{self, Admin};
 use crate::config::{self, Config};
+use crate::doors::{self, Address, Doors, Gates, Questions};
 use crate::front::{Front, Side};
 use crate::pull::{self, Targets};
 use crate::reload::Reloader;
@@ -46,10 +47,7 @@ pub struct Bound {
     queue: Arc<Queue>,
     admin: Admin,
     addresses: Vec<(&'static str, SocketAddr)>,
-    http: Gate,
-    otlp_grpc: Gate,
-    otlp_http: Gate,
-    influx: Gate,
+    gates: Gates,
     sockets: Vec<Listening>,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -77,30 +75,23 @@ impl Bound {
     /// If an address cannot be had; the message names the flag that changes it.
     pub async fn bind(config: Config, clock: Arc<dyn Clock>, queue: Arc<Queue>) -> Result<Self> {
         let admin = Admin { phase: Phase::default(), start_ns: clock.now_ns() };
-        let closed = || Gate::closed(admin::router_before_the_store(admin.clone()));
-        let (http, otlp_grpc, otlp_http, influx) = (closed(), closed(), closed(), closed());
-        let otlp = &config.receive.otlp;
-        let wanted = [
-            ("http", config.http.listen.as_str(), "--http-listen", &http),
-            ("otlp-grpc", otlp.grpc_listen.as_str(), "--otlp-grpc-listen", &otlp_grpc),
-            ("otlp-http", otlp.http_listen.as_str(), "--otlp-http-listen", &otlp_http),
-            ("influx", config.receive.influx.listen.as_str(), "receive.influx.listen", &influx),
-        ];
         let mut listeners = Vec::new();
-        for (door, listen, flag, gate) in wanted.into_iter().filter(|(_, listen, _, _)| !listen.is_empty()) {
-            listeners.push((Listener::bind(door, listen, flag).await?, gate.clone()));
+        for Address { door, listen, flag } in doors::addresses(&config) {
+            let gate = Gate::closed(admin::router_before_the_store(admin.clone()));
+            listeners.push((Listener::bind(door, listen, flag).await?, gate));
         }
         let sockets = signalbox_receive::listen(&config.receive).await?;
+        let gates = Gates(listeners.iter().map(|(listener, gate)| (listener.door, gate.clone())).collect());
         let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
         let http_addresses = listeners.iter().map(|(listener, _)| (listener.door, listener.address));
         let addresses = http_addresses.chain(sockets.iter().map(|socket| (socket.door(), socket.address()))).collect();
         for (listener, gate) in listeners {
             serving.spawn(serve::serve(listener, gate, config.http.clone(), stop.clone()));
         }
-        Ok(Self { config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, sockets, stop, serving })
+        Ok(Self { config, clock, queue, admin, addresses, gates, sockets, stop, serving })
     }
 
-    /// The doors (`http`, `otlp-grpc`, `otlp-http`, `influx`, `syslog`, …) and where they are.
+    /// The doors that listen (`http`, `otlp-grpc`, `otlp-http`, `influx`, `syslog`, …) and where they are.
     pub fn addresses(&self) -> &[(&'static str, SocketAddr)] {
         &self.addresses
     }
@@ -110,7 +101,7 @@ impl Bound {
     /// # Errors
     /// If the store or the state database cannot be opened, or a setting or a rule makes no sense.
     pub async fn open(self) -> Result<Server> {
-        let Self { mut config, clock, queue, admin, addresses, http, otlp_grpc, otlp_http, influx, sockets, stop, mut serving } = self;
+        let Self { mut config, clock, queue, admin, addresses, gates, sockets, stop, mut serving } = self;
         let (loaded, own_rule_files) = (pull::load(&config.scrape.config_file, &clock)?, config.alert.rule_files.clone());
         pull::share(&loaded, &mut config);
         let prometheus = loaded.config;
@@ -130,12 +121,6 @@ impl Bound {
         let transform = Transform::new(&config.receive.transform, "receive.transform")?;
         let budget = Budget::new(config.receive.in_flight_bytes_max);
         let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget, transform };
-        let settings = &config.receive;
-        let otlp_routes = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
-        let remote_write_routes = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
-        let influx_routes = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
-        let gelf_routes = Receiver::Gelf(settings.gelf.clone()).routes(entry.clone())?;
-        let grpc_routes = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
         let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
         let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
         let scraping = Arc::new(Scraping::new(config.scrape.clone(), parts));
@@ -145,7 +130,11 @@ impl Bound {
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
         let api = api.with_targets(Arc::new(targets));
         let notices = api.notices().clone();
-        let api_routes = api_routes(&api, config.http.body_bytes_max);
+        let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
+        let loki = api_routes(signalbox_api::loki_router(&api), config.http.body_bytes_max);
+        let elastic = api_routes(signalbox_api::elastic_router(&api), config.http.body_bytes_max);
+        let doors = Doors::build(&config.receive, &entry, &front, Questions { loki, elastic })?;
+        let api_routes = api_routes(signalbox_api::router(&api), config.http.body_bytes_max);
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
         let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;
         scraping.apply(prometheus.clone())?;
@@ -161,24 +150,12 @@ impl Bound {
         });
 
         // Floor 4: the roof.
-        let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
-        http.open(
-            front
-                .before(Side::Write, otlp_routes.clone().merge(remote_write_routes).merge(influx_routes.clone()).merge(gelf_routes))
-                .merge(front.before(Side::Read, api_routes))
-                .merge(
-                    front.before(
-                        Side::Own,
-                        admin::router(admin.clone())
-                            .merge(admin::store_router(store.clone()))
-                            .merge(admin::reload_router(Arc::clone(&reloader)))
-                            .merge(web::router()),
-                    ),
-                ),
-        );
-        otlp_grpc.open(front.before(Side::Write, grpc_routes));
-        otlp_http.open(front.before(Side::Write, otlp_routes));
-        influx.open(front.before(Side::Write, influx_routes));
+        let own =
+            admin::router(admin.clone()).merge(admin::store_router(store.clone())).merge(admin::reload_router(Arc::clone(&reloader))).merge(web::router());
+        gates.open(doors::MAIN, doors.main.merge(front.before(Side::Read, api_routes)).merge(front.before(Side::Own, own)));
+        for (door, behind) in doors.own {
+            gates.open(door, behind);
+        }
         for socket in sockets {
             serving.spawn(socket.serve(entry.clone(), stop.clone()));
         }
@@ -251,9 +228,9 @@ impl Companion for StateCopy {
 }
 
 /// The query APIs: bodies bounded, answers compressed.
-fn api_routes(state: &ApiState, body_bytes_max: usize) -> Router {
+fn api_routes(routes: Router, body_bytes_max: usize) -> Router {
     let bounded = move |request: axum::extract::Request| request.map(|body| axum::body::Body::new(http_body_util::Limited::new(body, body_bytes_max)));
-    signalbox_api::router(state)
+    routes
         .layer(axum::extract::DefaultBodyLimit::max(body_bytes_max))
         .layer(axum::middleware::map_request(move |request| std::future::ready(bounded(request))))
         .layer(CompressionLayer::new().gzip(true))

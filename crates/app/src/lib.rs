@@ -10,6 +10,7 @@ pub mod serve;
 pub mod shutdown;
 
 mod admin;
+mod doors;
 mod front;
 mod pull;
 mod reload;

@@ -11,10 +11,10 @@ use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{KnownSeries, Signal, TimeRange};
 use signalbox_proto::otlp::collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest};
 use signalbox_proto::{remote_write_v1, remote_write_v2};
-use signalbox_receive::influx;
+use signalbox_receive::logs::Names;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
-use signalbox_receive::{Context, Decoded};
+use signalbox_receive::{Context, Decoded, influx, json_lines, loki};
 
 fn context(known: &dyn KnownSeries) -> Context<'_> {
     Context { now_ns: requests::NOW_NS, known, accepted_time: TimeRange::ALL, attribute_depth_max: 32, transform: None }
@@ -52,6 +52,14 @@ fn decoders(criterion: &mut Criterion) {
     let decode = |known: &dyn KnownSeries| influx::decode(black_box(&bytes), &context(known), &influx::Target::default(), &influx::Translation::default());
     group.bench_function("columns", |bencher| bencher.iter(|| decode(&requests::AllKnown)));
     group.bench_function("columns, series new", |bencher| bencher.iter(|| decode(&NoKnownSeries)));
+    group.finish();
+    let (pushes, lines, decoder, names) = (requests::loki(), requests::json_lines(), loki::Decoder::default(), Names::default());
+    let mut group = criterion.benchmark_group("logs");
+    group.throughput(Throughput::Elements(requests::ROWS));
+    group.bench_function("loki", |bencher| {
+        bencher.iter(|| decoder.decode(loki::Format::Protobuf, black_box(&pushes), &context(&NoKnownSeries)).unwrap());
+    });
+    group.bench_function("json lines", |bencher| bencher.iter(|| json_lines::decode(black_box(&lines), &context(&NoKnownSeries), &names)));
     group.finish();
 }
 

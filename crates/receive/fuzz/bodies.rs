@@ -4,12 +4,12 @@ use signalbox_model::series::NoKnownSeries;
 use signalbox_model::{ErrorKind, Result, Signal, TimeRange};
 use signalbox_receive::compression::{Encoding, decompress as plain};
 use signalbox_receive::logs::Assembler;
+use signalbox_receive::logs::Names;
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::socket::{Conversation, Datagrams};
 use signalbox_receive::syslog;
-use signalbox_receive::{Budget, Context};
-use signalbox_receive::{forward, gelf, influx, logs, transform};
+use signalbox_receive::{Budget, Context, elastic, forward, gelf, influx, json_lines, logs, loki, splunk, transform};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
@@ -136,6 +136,43 @@ pub(crate) fn gelf_datagrams(bytes: &[u8]) {
         rest = later;
     }
     assembler.finish();
+}
+
+/// A push of Loki as protobuf, without its snappy.
+pub(crate) fn loki_protobuf(bytes: &[u8]) {
+    understood_or_refused(loki::Decoder::default().decode(loki::Format::Protobuf, bytes, &context()));
+}
+
+/// A push of Loki as JSON.
+pub(crate) fn loki_json(bytes: &[u8]) {
+    understood_or_refused(loki::Decoder::default().decode(loki::Format::Json, bytes, &context()));
+}
+
+/// Logs as JSON. Every line is taken or refused, and says where it is.
+pub(crate) fn json_lines(bytes: &[u8]) {
+    let (decoded, report) = json_lines::decode(bytes, &context(), &Names::default());
+    let rows: usize = decoded.batches.iter().map(signalbox_model::Batch::rows).sum();
+    let rejected: u64 = decoded.rejected.iter().map(|rejected| rejected.rows).sum();
+    assert_eq!((rows as u64, rejected), (report.taken, report.refused));
+}
+
+/// A bulk request of Elasticsearch. Every item is taken or refused, or the request is.
+pub(crate) fn elastic_bulk(bytes: &[u8]) {
+    let indices = elastic::Indices { patterns: vec!["a*".into()], ..elastic::Indices::default() };
+    let sent = elastic::Sent::Bulk { index: Some("a".into()) };
+    let (decoded, report) = elastic::decode(bytes, &context(), &sent, &indices, 0);
+    let rows: usize = decoded.batches.iter().map(signalbox_model::Batch::rows).sum();
+    assert_eq!(rows, report.items.iter().filter(|item| item.fault.is_none()).count());
+    assert!(report.fault.is_none() || report.items.is_empty());
+}
+
+/// Events of Splunk, as JSON and as lines.
+pub(crate) fn splunk_events(bytes: &[u8]) {
+    for format in [splunk::Format::Events, splunk::Format::Raw] {
+        let (decoded, told) = splunk::decode(format, bytes, &context(), &splunk::Metadata::default());
+        let rows: usize = decoded.batches.iter().map(signalbox_model::Batch::rows).sum();
+        assert_eq!(rows as u64, told.taken);
+    }
 }
 
 /// Compressed bytes; the first says how. The limit holds.

@@ -5,15 +5,19 @@
 
 pub mod compression;
 pub mod door;
+pub mod elastic;
 pub mod forward;
 pub mod gelf;
 pub mod http;
 pub mod influx;
+pub mod json_lines;
 pub mod logs;
+pub mod loki;
 pub mod otlp;
 pub mod remote_write;
 mod series;
 pub mod socket;
+pub mod splunk;
 pub mod syslog;
 pub mod transform;
 pub mod wire;
@@ -41,6 +45,14 @@ pub struct Settings {
     /// What is done to log records between their decoder and the store, of all doors: rules, each with a condition
     /// (`match`) and steps. The keys of rules and steps are in the documentation of `transform`.
     pub transform: Vec<transform::Rule>,
+    /// Loki's push API.
+    pub loki: loki::Settings,
+    /// Elasticsearch's way in: bulk requests and documents.
+    pub elastic: elastic::Settings,
+    /// Logs as JSON, an object a line.
+    pub json_lines: json_lines::Settings,
+    /// Splunk's HTTP Event Collector.
+    pub splunk: splunk::Settings,
     /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
     /// with a time to retry. Raise it on machines with memory to spare and many senders.
     pub in_flight_bytes_max: usize,
@@ -56,6 +68,10 @@ impl Default for Settings {
             gelf: gelf::Settings::default(),
             syslog: syslog::Settings::default(),
             transform: Vec::new(),
+            loki: loki::Settings::default(),
+            elastic: elastic::Settings::default(),
+            json_lines: json_lines::Settings::default(),
+            splunk: splunk::Settings::default(),
             in_flight_bytes_max: 512 << 20,
         }
     }
@@ -72,6 +88,14 @@ pub enum Receiver {
     Influx(influx::Settings),
     /// GELF over HTTP.
     Gelf(gelf::Settings),
+    /// Loki's push API.
+    Loki(loki::Settings),
+    /// Elasticsearch's bulk requests.
+    Elastic(elastic::Settings),
+    /// Logs as JSON, an object a line.
+    JsonLines(json_lines::Settings),
+    /// Splunk's HTTP Event Collector.
+    Splunk(splunk::Settings),
 }
 
 impl Receiver {
@@ -85,6 +109,10 @@ impl Receiver {
             Self::RemoteWrite(settings) => Ok(remote_write::routes(entry, settings)),
             Self::Influx(settings) => Ok(influx::routes(entry, settings)),
             Self::Gelf(settings) => Ok(gelf::routes(entry, settings)),
+            Self::Loki(settings) => Ok(loki::routes(entry, settings)),
+            Self::Elastic(settings) => Ok(elastic::routes(entry, settings)),
+            Self::JsonLines(settings) => Ok(json_lines::routes(entry, settings)),
+            Self::Splunk(settings) => Ok(splunk::routes(entry, settings)),
         }
     }
 }

@@ -187,3 +187,95 @@ pub(crate) fn influx() -> Vec<u8> {
     }
     body.into_bytes()
 }
+
+/// A message of `logproto`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct PushRequest {
+    #[prost(message, repeated, tag = "1")]
+    streams: Vec<Stream>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Stream {
+    #[prost(string, tag = "1")]
+    labels: String,
+    #[prost(message, repeated, tag = "2")]
+    entries: Vec<PushEntry>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PushEntry {
+    #[prost(message, optional, tag = "1")]
+    timestamp: Option<Instant>,
+    #[prost(string, tag = "2")]
+    line: String,
+    #[prost(message, repeated, tag = "3")]
+    metadata: Vec<Pair>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Instant {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Pair {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+/// The attributes of a log record of [`logs`] as texts.
+fn record_fields(number: u64) -> Vec<(&'static str, String)> {
+    vec![
+        ("http.request.method", ["GET", "POST", "PUT"][(number % 3) as usize].into()),
+        ("http.route", format!("/api/v1/items/{}", number % 50)),
+        ("http.response.status_code", (200 + number % 5).to_string()),
+        ("network.protocol.version", "1.1".into()),
+        ("server.address", format!("item-{}.shop.svc", number % 20)),
+        ("url.scheme", "https".into()),
+        ("trace_id", format!("{:02x}", number % 250 + 1).repeat(16)),
+        ("span_id", format!("{:02x}", number % 250 + 1).repeat(8)),
+    ]
+}
+
+/// The records of [`logs`] as a push of Loki, without its snappy.
+pub(crate) fn loki() -> Vec<u8> {
+    let entry = |number: u64| PushEntry {
+        timestamp: Some(Instant { seconds: NOW_NS / 1_000_000_000, nanos: number as i32 }),
+        line: format!("INFO order {number} was placed by customer {} and will be shipped within two working days", number * 7),
+        metadata: record_fields(number).into_iter().map(|(name, value)| Pair { name: name.into(), value }).collect(),
+    };
+    let stream = |at: u64| Stream {
+        labels: format!("{{service_name=\"service-{}\", pod=\"service-{at}-7d9f\", namespace=\"shop\", node=\"node-{}\", container=\"app\"}}", at % 10, at % 7),
+        entries: (0..500).map(|number| entry(at * 500 + number)).collect(),
+    };
+    PushRequest { streams: (0..ROWS / 500).map(stream).collect() }.encode_to_vec()
+}
+
+/// The records of [`logs`] as JSON, an object a line.
+pub(crate) fn json_lines() -> Vec<u8> {
+    let mut body = String::new();
+    for number in 0..ROWS {
+        let at = number / 500;
+        body.push_str(&format!(
+            "{{\"_time\":\"2023-11-14T22:13:20.{number:09}Z\",\"_msg\":\"order {number} was placed by customer {} and will be shipped within two working days\",\"level\":\"INFO\",\"service.name\":\"service-{}\",\"service.instance.id\":\"7b1f9f4e-0000-4000-8000-{at:012}\",\"k8s.pod.name\":\"service-{at}-7d9f\",\"k8s.namespace.name\":\"shop\",\"host.name\":\"node-{}\"",
+            number * 7,
+            at % 10,
+            at % 7
+        ));
+        for (name, value) in record_fields(number) {
+            if name == "http.response.status_code" {
+                body.push_str(&format!(",\"{name}\":{value}"));
+            } else {
+                body.push_str(&format!(",\"{name}\":\"{value}\""));
+            }
+        }
+        body.push_str("}\n");
+    }
+    body.into_bytes()
+}

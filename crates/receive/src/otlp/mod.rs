@@ -145,7 +145,7 @@ pub fn routes(entry: Entry, settings: Settings) -> Result<Router> {
     let mut router = Router::new();
     for (signal, paths) in [
         (Signal::Metrics, &["/v1/metrics", "/otlp/v1/metrics", "/api/v1/otlp/v1/metrics"][..]),
-        (Signal::Logs, &["/v1/logs", "/otlp/v1/logs"]),
+        (Signal::Logs, &["/v1/logs", "/otlp/v1/logs", "/loki/otlp/v1/logs"]),
         (Signal::Traces, &["/v1/traces", "/otlp/v1/traces"]),
     ] {
         for path in paths {
@@ -159,6 +159,17 @@ pub fn routes(entry: Entry, settings: Settings) -> Result<Router> {
         Some(cors) => router.layer(cors),
         None => router,
     })
+}
+
+/// OTLP/HTTP of logs alone, at the path where Loki takes it, for Loki's own listener.
+pub fn log_routes(entry: Entry, settings: Settings) -> Router {
+    let door = Arc::new(Door { entry, settings });
+    let mut router = Router::new();
+    for path in ["/otlp/v1/logs", "/loki/otlp/v1/logs"] {
+        let export = |State(door): State<Arc<Door>>, request: Request<Body>| async move { export(&door, Signal::Logs, request).await };
+        router = router.route(path, post(export).fallback(wrong_method));
+    }
+    router.layer(axum::extract::DefaultBodyLimit::disable()).with_state(door)
 }
 
 fn cors(origins: &[String]) -> Result<Option<CorsLayer>> {

@@ -143,6 +143,36 @@ fn gelf_datagrams() {
 }
 
 #[test]
+fn loki_protobuf() {
+    run(&[crate::loki::request().encode_to_vec()], bodies::loki_protobuf);
+}
+
+#[test]
+fn loki_json() {
+    let new = r#"{"streams":[{"stream":{"app":"a\u00e9"},"values":[["1700000000000000000","level=warn {\"level\":\"x\"}",{"trace_id":"0af7651916cd43dd8448eb211c80319c"}]]}]}"#;
+    let old = r#"{"streams":[{"labels":"{a=\"\\x41\", b=`c`}","entries":[{"ts":"2023-11-14T22:13:20+01:00","line":"{\"a\":{\"level\":\"info\"}}"}]}]}"#;
+    run(&[new.into(), old.into()], bodies::loki_json);
+}
+
+#[test]
+fn json_lines() {
+    let line = r#"{"@timestamp":"Mon, 06 May 2024 07:08:09 GMT","msg":"a\ud83d\ude00 ERROR","a":{"b":[1,{"c":-1.5e3}]},"level":30,"host":"h","traceId":"0af7651916cd43dd8448eb211c80319c"}"#;
+    run(&[format!("{line}\n{{}}\nx\n{line}").into(), format!("[{line},{line}]").into()], bodies::json_lines);
+}
+
+#[test]
+fn elastic_bulk() {
+    let body = "{\"index\":{\"_index\":\"ab\",\"_id\":7}}\n{\"message\":\"x\",\"time\":1700000000}\n{\"delete\":{\"_id\":\"1\"}}\r\n{\"create\":{}}\n{\"log\":{\"level\":\"info\"}}\n";
+    run(&[body.into(), body.repeat(2).into()], bodies::elastic_bulk);
+}
+
+#[test]
+fn splunk_events() {
+    let body = r#"{"time":1.5,"host":"h","event":{"message":"x","a":[1]},"fields":{"b":"c"}} {"event":"y","time":"2"}"#;
+    run(&[body.into(), format!("[{body}]").into()], bodies::splunk_events);
+}
+
+#[test]
 fn decompress() {
     let plain = random_logs(&mut Random::new(1), 3).encode_to_vec();
     // What expands to more than the limit, in every encoding that can.

@@ -8,12 +8,15 @@
 
 mod brief;
 mod differential;
+mod elastic;
 mod forward;
 mod gelf;
 mod golden;
 mod hostile;
 mod influx;
 mod influx_corpus;
+mod json_lines;
+mod loki;
 mod messages;
 mod otlp_grpc;
 mod otlp_http;
@@ -23,6 +26,7 @@ mod remote_write;
 mod requirements;
 mod rows;
 mod socket;
+mod splunk;
 mod support;
 mod syslog;
 mod through_the_store;

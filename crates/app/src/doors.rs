@@ -1,0 +1,101 @@
+//! The doors: which have an address of their own, and what stands behind each.
+
+use axum::Router;
+use signalbox_model::Result;
+use signalbox_receive::{Entry, Receiver, Settings, loki, otlp};
+
+use crate::config::Config;
+use crate::front::{Front, Side};
+use crate::serve::Gate;
+
+/// The door of the main address.
+pub(crate) const MAIN: &str = "http";
+
+/// A door that may have an address of its own.
+#[derive(Debug)]
+pub(crate) struct Address<'c> {
+    /// What it is called in output.
+    pub door: &'static str,
+    /// Where it listens; empty: nowhere.
+    pub listen: &'c str,
+    /// The flag or key that changes it.
+    pub flag: &'static str,
+}
+
+/// Every door with an address, the main one first.
+pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
+    let receive = &config.receive;
+    [
+        (MAIN, &config.http.listen, "--http-listen"),
+        ("otlp-grpc", &receive.otlp.grpc_listen, "--otlp-grpc-listen"),
+        ("otlp-http", &receive.otlp.http_listen, "--otlp-http-listen"),
+        ("influx", &receive.influx.listen, "receive.influx.listen"),
+        ("loki", &receive.loki.listen, "receive.loki.listen"),
+        ("elastic", &receive.elastic.listen, "receive.elastic.listen"),
+        ("splunk", &receive.splunk.listen, "receive.splunk.listen"),
+    ]
+    .into_iter()
+    .filter(|(_, listen, _)| !listen.is_empty())
+    .map(|(door, listen, flag)| Address { door, listen, flag })
+    .collect()
+}
+
+/// The routes that answer questions at the addresses of their own.
+#[derive(Debug)]
+pub(crate) struct Questions {
+    /// Loki's API, below its prefix.
+    pub loki: Router,
+    /// Elasticsearch's search API.
+    pub elastic: Router,
+}
+
+/// What stands behind the doors.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// What the main address takes.
+    pub main: Router,
+    /// What the addresses of their own do, by door; each behind its front.
+    pub own: Vec<(&'static str, Router)>,
+}
+
+impl Doors {
+    /// Builds all of them.
+    ///
+    /// # Errors
+    /// If a setting makes no sense.
+    pub(crate) fn build(settings: &Settings, entry: &Entry, front: &Front, questions: Questions) -> Result<Self> {
+        let otlp = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
+        let grpc = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
+        let remote_write = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
+        let influx = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
+        let push = Receiver::Loki(settings.loki.clone()).routes(entry.clone())?;
+        let gelf = Receiver::Gelf(settings.gelf.clone()).routes(entry.clone())?;
+        let json_lines = Receiver::JsonLines(settings.json_lines.clone()).routes(entry.clone())?;
+        let splunk = Receiver::Splunk(settings.splunk.clone()).routes(entry.clone())?;
+        let elastic = Receiver::Elastic(settings.elastic.clone()).routes(entry.clone())?;
+        let as_loki = front.before(Side::Write, push.clone().merge(otlp::log_routes(entry.clone(), settings.otlp.clone())));
+        let own = vec![
+            ("otlp-grpc", front.before(Side::Write, grpc)),
+            ("otlp-http", front.before(Side::Write, otlp.clone())),
+            ("influx", front.before(Side::Write, influx.clone())),
+            ("loki", as_loki.merge(front.before(Side::Read, questions.loki)).merge(front.before(Side::Own, loki::listener_routes()))),
+            ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before(Side::Read, questions.elastic))),
+            ("splunk", front.before(Side::Write, splunk.clone())),
+        ];
+        let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic);
+        Ok(Self { main: front.before(Side::Write, main), own })
+    }
+}
+
+/// The gates of the doors that listen.
+#[derive(Debug)]
+pub(crate) struct Gates(pub Vec<(&'static str, Gate)>);
+
+impl Gates {
+    /// Opens the gate of a door, if it listens.
+    pub(crate) fn open(&self, door: &str, behind: Router) {
+        if let Some((_, gate)) = self.0.iter().find(|(known, _)| *known == door) {
+            gate.open(behind);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run loki_protobuf` in `crates/receive`: see `bodies::loki_protobuf`.
+#![no_main]
+
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "a target runs one body")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::loki_protobuf(bytes));
