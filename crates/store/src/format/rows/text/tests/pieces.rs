@@ -81,3 +81,19 @@ fn grams_are_bounded() {
     let stranger = random.hex(1500);
     assert!(indexed.find_phrase(&phrase(&stranger)).is_empty());
 }
+
+/// What looks like a part of an address, but is none: it is found by the pieces that it has.
+#[test]
+fn odd_chains_of_numbers_are_found() {
+    let lines = ["v10.1.2.33x", "at 10.1.2.3344", "910.1.2.33", "1.10.1.2.33.7", "0f3a2b1c-e29b-41d4-a716-446655440010.1.2.33", "x10.1.2.33."];
+    for line in lines {
+        let mut rows = vec![("an address 10.9.9.9".to_owned(), Vec::new()); 3 * PAGE_ROWS];
+        rows[PAGE_ROWS + 7] = ("nothing".into(), vec![line.into()]);
+        let indexed = Indexed::new(rows);
+        for text in ["10.1.2.33", "0.1.2.3", "10.1.2.3"] {
+            assert_eq!(indexed.find_phrase(&phrase(text)), BTreeSet::from([1]), "{text} in {line}");
+        }
+        let whole = TextFilter { clauses: vec![vec![Phrase::whole("10.1.2.33")]] };
+        indexed.check(&whole);
+    }
+}
