@@ -164,4 +164,4 @@ class Server:
         """(labels, time in ns, line, metadata) of log records."""
         data = self.json("/loki/api/v1/query_range", query=expression, **{"limit": 5000} | parameters)["data"]
         assert data["resultType"] == "streams"
-        return [(stream["stream"], int(value[0]), value[1], value[2]) for stream in data["result"] for value in stream["values"]]
+        return [(stream["stream"], int(value[0]), value[1], stream["stream"]) for stream in data["result"] for value in stream["values"]]
