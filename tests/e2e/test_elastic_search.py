@@ -120,3 +120,45 @@ def test_our_own_search(shop):
     assert facets["total"] == 25 and facets["facets"][1]["values"] == [{"value": "/buy", "count": 25}]
     histogram = shop.json("/api/v1/logs/histogram", query="service:pay", interval="30s", by="level")
     assert histogram["total"] == 125 and sum(bucket["values"].get("info", 0) for bucket in histogram["buckets"]) == 125
+
+
+def flat(document, prefix=""):
+    """Objects in objects as names with dots."""
+    fields = {}
+    for name, value in document.items():
+        fields |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return fields
+
+
+def test_what_the_client_sent_comes_back(servers):
+    server = servers(config={"telemetry": {"self_watch": False}}).start()
+    client = elasticsearch.Elasticsearch(server.http + "/elastic", request_timeout=PATIENCE)
+    assert client.ping() and client.info()["version"]["number"].startswith("8.")
+    assert client.cluster.health(wait_for_status="yellow")["status"] == "green"
+    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".123Z"
+    documents = {
+        "one": {"@timestamp": now, "message": "payment failed", "log": {"level": "warn"}, "service": {"name": "pay"}, "user": {"id": 7, "tags": ["a", "b"]}, "ok": True, "ratio": 0.5},
+        "two": {"@timestamp": now, "log": "plain text", "level": "INFO", "host.name": "node-1", "trace.id": "0af7651916cd43dd8448eb211c80319c"},
+        "three": {"@timestamp": now, "message": "nothing else"},
+    }
+    actions = [{"_index": "filebeat-1", "_id": name, "_source": document} for name, document in documents.items()]
+    assert elasticsearch.helpers.bulk(client, actions) == (3, [])
+    client.indices.refresh(index="filebeat-1")
+    found = client.search(index="filebeat-*", query={"match_all": {}})
+    assert {hit["_index"] for hit in found["hits"]["hits"]} == {"filebeat-1"}
+    for hit in found["hits"]["hits"]:
+        assert flat(hit["_source"]) == flat(documents[hit["_id"]]), hit["_id"]
+    for query, want in [
+        ({"term": {"user.id": 7}}, ["one"]),
+        ({"term": {"user.tags": "b"}}, ["one"]),
+        ({"match": {"message": "PAYMENT"}}, ["one"]),
+        ({"term": {"log.level": "warn"}}, ["one"]),
+        ({"term": {"host.name": "node-1"}}, ["two"]),
+        ({"term": {"trace.id": "0af7651916cd43dd8448eb211c80319c"}}, ["two"]),
+        ({"ids": {"values": ["three"]}}, ["three"]),
+        ({"query_string": {"query": "service.name:pay OR nothing"}}, ["one", "three"]),
+    ]:
+        hits = client.search(index="filebeat-1", query=query)["hits"]["hits"]
+        assert sorted(hit["_id"] for hit in hits) == want, query
+    assert client.count(index="logs-*")["count"] == 3 and client.count(index="logs-pay")["count"] == 0
+    assert client.get(index="filebeat-1", id="two")["found"]

@@ -1,8 +1,11 @@
 //! The doors: which have an address of their own, and what stands behind each.
 
 use axum::Router;
+use axum::body::Body;
+use http::{Request, Uri};
 use signalbox_model::Result;
 use signalbox_receive::{Entry, Receiver, Settings, loki, otlp};
+use tower::util::MapRequest;
 
 use crate::config::Config;
 use crate::front::{Front, Side};
@@ -82,7 +85,13 @@ impl Doors {
             ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before(Side::Read, questions.elastic))),
             ("splunk", front.before(Side::Write, splunk.clone())),
         ];
-        let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic);
+        let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic.clone());
+        // What is nested has no root with a slash at its end, which is what the official clients ask for.
+        let root = MapRequest::new(elastic, |mut request: Request<Body>| {
+            *request.uri_mut() = Uri::from_static("/");
+            request
+        });
+        let main = main.route_service("/elastic/", root);
         Ok(Self { main: front.before(Side::Write, main), own })
     }
 }
