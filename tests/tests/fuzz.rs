@@ -28,6 +28,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("logs as JSON", "receive", "json_lines", "tests/main/brief.rs", "json_lines"),
     ("bulk requests of Elasticsearch", "receive", "elastic_bulk", "tests/main/brief.rs", "elastic_bulk"),
     ("events of Splunk", "receive", "splunk_events", "tests/main/brief.rs", "splunk_events"),
+    ("promtail.yaml", "receive", "promtail", "tests/main/brief.rs", "promtail"),
     ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
     ("pages of targets, text", "scrape", "exposition_text", "tests/exposition/brief.rs", "exposition_text"),
     ("pages of targets, OpenMetrics", "scrape", "exposition_open_metrics", "tests/exposition/brief.rs", "exposition_open_metrics"),

@@ -14,6 +14,7 @@ use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result, Tenant};
 use signalbox_query::Engine;
 use signalbox_query::admin::Companion;
+use signalbox_receive::files::{Files, Sources};
 use signalbox_receive::socket::Listening;
 use signalbox_receive::transform::Transform;
 use signalbox_receive::{Budget, Entry};
@@ -59,6 +60,7 @@ pub struct Server {
     addresses: Vec<(&'static str, SocketAddr)>,
     store: Store,
     meta: Arc<Meta>,
+    files: Option<Files>,
     reloader: Arc<Reloader>,
     notices: Notices,
     phase: Phase,
@@ -121,6 +123,7 @@ impl Bound {
         let transform = Transform::new(&config.receive.transform, "receive.transform")?;
         let budget = Budget::new(config.receive.in_flight_bytes_max);
         let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget, transform };
+        let sources = Sources::new(&config.receive.files, &config.receive.files_promtail_config)?;
         let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
         let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
         let scraping = Arc::new(Scraping::new(config.scrape.clone(), parts));
@@ -168,7 +171,8 @@ impl Bound {
         });
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
-        Ok(Server { addresses, store, meta, reloader, notices, phase: admin.phase, stop, serving, stop_watching, watching })
+        let files = sources.start(entry, &config.data_dir);
+        Ok(Server { addresses, store, meta, files, reloader, notices, phase: admin.phase, stop, serving, stop_watching, watching })
     }
 }
 
@@ -197,11 +201,14 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, reloader, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        let Self { store, meta, files, reloader, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
         while serving.join_next().await.is_some() {}
+        if let Some(files) = files {
+            files.stop().await;
+        }
         reloader.scraping.stop().await;
         reloader.alerting.shutdown().await;
         stop_watching.cancel();

@@ -154,6 +154,9 @@ fn check_config(file: &std::path::Path) -> Result<()> {
     let config = Config::load(file, config::environment)?;
     config.alert.check()?;
     config.notify.channels()?;
+    for note in signalbox_receive::files::Sources::new(&config.receive.files, &config.receive.files_promtail_config)?.notes() {
+        say(&format!("{}: {note}", file.display()))?;
+    }
     signalbox_receive::transform::Transform::new(&config.receive.transform, "receive.transform")?;
     signalbox_alert::rule_file::load_all(&config.alert.rule_files)?;
     for warning in config.warnings() {

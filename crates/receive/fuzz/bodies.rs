@@ -9,7 +9,7 @@ use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::socket::{Conversation, Datagrams};
 use signalbox_receive::syslog;
-use signalbox_receive::{Budget, Context, elastic, forward, gelf, influx, json_lines, logs, loki, splunk, transform};
+use signalbox_receive::{Budget, Context, elastic, files, forward, gelf, influx, json_lines, logs, loki, splunk, transform};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
@@ -196,6 +196,14 @@ pub(crate) fn transform(bytes: &[u8]) {
     let mut record = logs::Record { body: Some(body.into()), ..logs::Record::default() };
     let verdict = pipeline.apply(&mut record, 1_700_000_000_000_000_000);
     assert!(verdict == transform::Verdict::Keep || is_dropping);
+}
+
+/// A `promtail.yaml`.
+pub(crate) fn promtail(bytes: &[u8]) {
+    // Understood, or refused with a reason.
+    if let Err(problem) = files::promtail::check(&String::from_utf8_lossy(bytes)) {
+        assert!(!problem.is_empty());
+    }
 }
 
 /// A text that may name a trace.

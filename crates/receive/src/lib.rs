@@ -6,6 +6,7 @@
 pub mod compression;
 pub mod door;
 pub mod elastic;
+pub mod files;
 pub mod forward;
 pub mod gelf;
 pub mod http;
@@ -53,6 +54,11 @@ pub struct Settings {
     pub json_lines: json_lines::Settings,
     /// Splunk's HTTP Event Collector.
     pub splunk: splunk::Settings,
+    /// Log files that are read where they lie: a list of sources, each with `paths`, `exclude`, `format`, `multiline`,
+    /// `attributes`, `service`, `start`, `line_bytes_max` and `transform`, as the documentation of `files` has them.
+    pub files: Vec<files::Source>,
+    /// A `promtail.yaml`: its files are read, too, and go through its stages. Empty: none.
+    pub files_promtail_config: std::path::PathBuf,
     /// Bytes of request bodies that may be in memory at one time, over all doors. Past it, requests are refused at once
     /// with a time to retry. Raise it on machines with memory to spare and many senders.
     pub in_flight_bytes_max: usize,
@@ -72,6 +78,8 @@ impl Default for Settings {
             elastic: elastic::Settings::default(),
             json_lines: json_lines::Settings::default(),
             splunk: splunk::Settings::default(),
+            files: Vec::new(),
+            files_promtail_config: std::path::PathBuf::new(),
             in_flight_bytes_max: 512 << 20,
         }
     }

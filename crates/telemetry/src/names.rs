@@ -23,6 +23,7 @@ names! {
     RECEIVE_DROPPED_FIELDS_TOTAL = "signalbox_receive_dropped_fields_total", "Fields of points that were taken without them, by protocol and reason: text, for which metrics have no place.";
     RECEIVE_CONNECTIONS = "signalbox_receive_connections", "Open connections that are no HTTP, by listener.";
     RECEIVE_DROPPED_DATAGRAMS_TOTAL = "signalbox_receive_dropped_datagrams_total", "Datagrams dropped because they arrived faster than they were written, by protocol.";
+    RECEIVE_FILES = "signalbox_receive_files", "Log files that are followed.";
     RECEIVE_TRANSFORMED_RECORDS_TOTAL = "signalbox_receive_transformed_records_total", "Log records that rules of transform worked on, by protocol and outcome: ok, flagged when a step could not, dropped when one was told to.";
     RECEIVE_REDACTIONS_TOTAL = "signalbox_receive_redactions_total", "Secrets and personal data made unreadable, by detector.";
     SCRAPE_SCRAPES_TOTAL = "signalbox_scrape_scrapes_total", "Scrapes by outcome: up, down, or unwritten when the store did not take them.";

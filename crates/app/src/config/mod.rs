@@ -85,6 +85,14 @@ impl Config {
         for tls in [&mut receive.syslog.tls, &mut receive.gelf.tls, &mut receive.forward.tls] {
             tls.resolve(folder);
         }
+        if !config.receive.files_promtail_config.as_os_str().is_empty() {
+            config.receive.files_promtail_config = folder.join(&config.receive.files_promtail_config);
+        }
+        for source in &mut config.receive.files {
+            for path in source.paths.iter_mut().chain(&mut source.exclude) {
+                *path = folder.join(&*path).display().to_string();
+            }
+        }
         for rule_files in &mut config.alert.rule_files {
             *rule_files = folder.join(&*rule_files).display().to_string();
         }

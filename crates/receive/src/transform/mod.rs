@@ -44,6 +44,9 @@ use crate::logs::Record;
 pub use condition::Condition;
 use condition::Test;
 pub use field::Field;
+pub(crate) use instant::{Format, Zone};
+pub(crate) use limits::compile;
+pub(crate) use parse::logfmt_fields;
 pub use step::{Drop, Grok, Json, Logfmt, Redact, RedactAction, RedactPattern, Regex, Severity, Step, Timestamp, Truncate};
 
 use step::Compiled;

@@ -100,6 +100,12 @@ fn transform() {
 }
 
 #[test]
+fn promtail() {
+    let text = "scrape_configs: [{static_configs: [{labels: {__path__: /x, a: b}}], relabel_configs: [{regex: a, action: labeldrop}], pipeline_stages: [{cri: {}}, {template: {source: a, template: '{{ if eq .a \"b\" }}c{{ end }}'}}, {timestamp: {source: a, format: '2006-01-02'}}]}]";
+    run(&[text.as_bytes().to_vec()], bodies::promtail);
+}
+
+#[test]
 fn trace_link() {
     let text = "X-B3-TraceId: 4bf92f3577b34da6a3ce929d0e0e4736 traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 \"trace\":{\"id\":\"1\"} span_id=00f067aa0ba902b7";
     run(&[text.as_bytes().to_vec()], bodies::trace_link);

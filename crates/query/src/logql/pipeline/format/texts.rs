@@ -7,7 +7,9 @@ use signalbox_lang::template::{CallError, Value, query_escape, text, wrong_type}
 pub(super) fn call(name: &str, args: &[Value]) -> Result<Value, CallError> {
     match args {
         [value] => one(name, text(value)?).map(Value::text),
-        [first @ Value::Int(count), second] => counted(name, *count, text(second)?).map_or_else(|| Err(wrong_type("string", first)), |made| made.map(Value::text)),
+        [first @ Value::Int(count), second] => {
+            counted(name, *count, text(second)?).map_or_else(|| Err(wrong_type("string", first)), |made| made.map(Value::text))
+        }
         [first, second] => two(name, text(first)?, text(second)?),
         [first, second, third] if name == "substr" => Ok(Value::text(substring(int(first)?, int(second)?, text(third)?))),
         [old, new, value] if name == "replace" => replaced(text(value)?, text(old)?, text(new)?, -1).map(Value::text),
