@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p signalbox-demo --example load -- --url http://127.0.0.1:4400/api/v1/write --steps 2400`, or
 //! `… --set L1 --url http://127.0.0.1:4400/v1/logs --records 5000000`; `--format json` makes lines of JSON of the records.
+//! `--url -` writes the requests of L1 to standard output instead, for whoever wants to know what was sent.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
 
 use std::process::ExitCode;
@@ -163,19 +164,32 @@ async fn send_samples(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> 
     format!("\"samples\":{samples},\"series\":{count}")
 }
 
+/// The requests of the records, one behind the other.
+fn write_records(arguments: &Arguments) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let set = Logs::new(arguments.variant.seed, arguments.records, arguments.start, arguments.range);
+    let mut out = std::io::stdout().lock();
+    for first in (0..set.len()).step_by(arguments.batch) {
+        out.write_all(&request_of(arguments, &set, first))?;
+    }
+    out.flush()
+}
+
+fn request_of(arguments: &Arguments, set: &Logs, first: u64) -> Vec<u8> {
+    let records: Vec<logs::Record> = (first..set.len().min(first + arguments.batch as u64)).map(|number| set.record(number)).collect();
+    if !arguments.is_json {
+        return logs::otlp(&records);
+    }
+    let mut lines = String::with_capacity(records.len() * 600);
+    records.iter().for_each(|record| logs::json(&mut lines, record));
+    lines.into_bytes()
+}
+
 async fn send_records(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> String {
     let set = Logs::new(arguments.variant.seed, arguments.records, arguments.start, arguments.range);
     let needle = set.needle();
     for (number, first) in (0..set.len()).step_by(arguments.batch).enumerate() {
-        let records: Vec<logs::Record> = (first..set.len().min(first + arguments.batch as u64)).map(|number| set.record(number)).collect();
-        let request = if arguments.is_json {
-            let mut lines = String::with_capacity(records.len() * 600);
-            records.iter().for_each(|record| logs::json(&mut lines, record));
-            lines.into_bytes()
-        } else {
-            logs::otlp(&records)
-        };
-        if ways[number % ways.len()].send(request).await.is_err() {
+        if ways[number % ways.len()].send(request_of(arguments, &set, first)).await.is_err() {
             break;
         }
     }
@@ -211,6 +225,9 @@ async fn send(arguments: &Arguments) -> Result<(String, Done), String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let sent = match arguments() {
+        Ok(arguments) if arguments.url == "-" => {
+            return if write_records(&arguments).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
         Ok(arguments) => send(&arguments).await,
         Err(why) => Err(why),
     };
