@@ -196,10 +196,9 @@ impl<'a> Documents<'_, 'a> {
             }
         }
         self.scope.push('}');
-        if let Rows::Direct(builder) = &mut self.rows
-            && (builder.is_empty() || self.scope != self.last_scope)
-        {
-            builder.set_scope(&self.scope);
+        // The scope of the row before is the one that is announced already.
+        if self.scope != self.last_scope {
+            self.rows.set_scope(&self.scope);
             self.last_scope.clone_from(&self.scope);
         }
     }

@@ -34,6 +34,11 @@ impl<'c> Assembler<'c> {
         Self { context: *context, builder: LogBuilder::default(), rejections: Rejections::default(), origins: HashMap::new(), current: None }
     }
 
+    /// Announces the scope of the records that follow: its JSON form.
+    pub(crate) fn set_scope(&mut self, json: &str) {
+        self.builder.set_scope(json);
+    }
+
     /// Appends a record, after what the rules of the door do to it.
     pub fn push(&mut self, mut record: Record<'_>) {
         if let Some(pipeline) = self.context.transform
@@ -124,7 +129,8 @@ impl<'c> Assembler<'c> {
     }
 }
 
-fn service_of(origin: &Origin) -> &str {
+/// The service that an origin names.
+pub(crate) fn service_of(origin: &Origin) -> &str {
     origin.text(SERVICE).or_else(|| origin.text(SERVICE_LABEL)).unwrap_or_default()
 }
 

@@ -14,7 +14,7 @@ pub mod timestamp;
 mod trace_link;
 
 pub use assemble::Assembler;
-pub(crate) use assemble::json_of;
+pub(crate) use assemble::{json_of, service_of};
 pub use document::Names;
 pub use origins::Origins;
 pub use record::{Attributes, Origin, Record};

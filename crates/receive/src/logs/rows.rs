@@ -21,6 +21,14 @@ impl<'c> Rows<'c> {
         if context.transform.is_some() { Self::Records(Box::new(Assembler::new(context))) } else { Self::Direct(Box::default()) }
     }
 
+    /// Announces the scope of the rows that follow: its JSON form. Rules do not see it.
+    pub(crate) fn set_scope(&mut self, json: &str) {
+        match self {
+            Self::Direct(builder) => builder.set_scope(json),
+            Self::Records(assembler) => assembler.set_scope(json),
+        }
+    }
+
     /// What a door hands on, with what it refused itself.
     pub(crate) fn finish(self, rejections: Rejections) -> Decoded {
         let mut rejected = rejections.finish();

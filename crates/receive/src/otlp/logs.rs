@@ -64,7 +64,7 @@ impl<'c, 'a> LogDecoder<'c, 'a> {
         }
         self.builder.set_resource(&self.scratch, &service);
         if self.context.transform.is_some() {
-            self.transforming = Some(Transforming::new(&resource, &self.scratch)?);
+            self.transforming = Some(Transforming::new(&self.scratch, &service));
         }
         let mut reader = Reader::new(message);
         while let Some(field) = reader.next_field()? {

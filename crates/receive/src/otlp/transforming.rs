@@ -9,9 +9,9 @@ use std::sync::Arc;
 use signalbox_model::attributes::AttributeValue;
 use signalbox_model::builder::{LogBuilder, LogRow};
 
-use super::attributes::{AnyValue, Attribute, Origin};
+use super::attributes::{AnyValue, Attribute};
 use crate::door::Context;
-use crate::logs::{self, Record, TraceLink, json_of};
+use crate::logs::{self, Record, TraceLink, json_of, service_of};
 use crate::transform::{Pipeline, Verdict};
 use crate::wire::WireError;
 
@@ -26,13 +26,13 @@ pub(super) struct Transforming {
 }
 
 impl Transforming {
-    pub(super) fn new(resource: &Origin<'_>, json: &str) -> Result<Self, WireError> {
+    pub(super) fn new(json: &str, service: &str) -> Self {
         let mut origin = logs::Origin::default();
         // The JSON form knows the schema URL too.
         if let Ok(serde_json::Value::Object(entries)) = serde_json::from_str(json) {
             origin.attributes = entries.iter().map(|(name, value)| (name.clone(), AttributeValue::from_json(value))).collect();
         }
-        Ok(Self { origin: Arc::new(origin), json: json.to_owned(), service: resource.text_of("service.name")?, scratch: String::new() })
+        Self { origin: Arc::new(origin), json: json.to_owned(), service: service.to_owned(), scratch: String::new() }
     }
 
     /// Appends the record, unless a rule drops it.
@@ -80,7 +80,7 @@ impl Transforming {
     fn append(&self, builder: &mut LogBuilder, row: &LogRow<'_>, record: &Record<'_>, body_letter: Option<char>) {
         let is_own = !Arc::ptr_eq(&record.origin, &self.origin);
         if is_own {
-            builder.set_resource(&json_of(&record.origin), record.origin.text("service.name").unwrap_or_default());
+            builder.set_resource(&json_of(&record.origin), service_of(&record.origin));
         }
         let mut link = TraceLink { trace_id: record.trace_id, span_id: record.span_id };
         for (key, value) in &record.attributes {

@@ -1,19 +1,22 @@
 //! Rules of `transform` through doors: OTLP, whose records have a road of their own, and lines of real programs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use prost::Message as _;
 use signalbox_model::Signal;
 use signalbox_proto::otlp::common::v1::{ArrayValue, KeyValueList, any_value::Value};
 use signalbox_proto::otlp::logs::v1::LogRecord;
-use signalbox_receive::Context;
-use signalbox_receive::logs::{Assembler, Record};
+use signalbox_receive::logs::{Assembler, Names, Record};
 use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::transform::{ERROR_ATTRIBUTE, Pipeline, Rule, Transform, Verdict};
+use signalbox_receive::{Context, Entry, elastic, json_lines, loki, splunk};
 use signalbox_testkit::conformance;
 
+use crate::loki::{EntryAdapter, Instant, Pair, PushRequest, StreamAdapter};
 use crate::messages::{any, logs, pair, record, text};
 use crate::rows;
-use crate::support::{NOW_NS, context};
+use crate::support::{Memory, NOW_NS, context, entry, post};
 
 fn pipeline(steps: &str, door: &str) -> Pipeline {
     let rule: Rule = serde_norway::from_str(&format!("steps:\n{steps}")).unwrap();
@@ -72,6 +75,97 @@ fn records_of_all_other_doors_go_through_the_rules_as_they_are_assembled() {
         assert!(line.contains(&format!("service=\"{service}\"")), "{line}");
     }
     assert!(lines[0].contains("trace_id=4bf92f3577b34da6a3ce929d0e0e4736"), "{}", lines[0]);
+}
+
+const SECRET: &str = "ann@example.org";
+
+/// A push of Loki with the secret in a line and in structured metadata.
+fn push() -> Vec<u8> {
+    let entry = EntryAdapter {
+        timestamp: Some(Instant { seconds: NOW_NS / 1_000_000_000, nanos: 0 }),
+        line: format!("ERROR login of {SECRET} failed").into_bytes(),
+        metadata: vec![Pair { name: "user".into(), value: SECRET.into() }],
+    };
+    PushRequest { streams: vec![StreamAdapter { labels: r#"{app="shop"}"#.into(), entries: vec![entry] }] }.encode_to_vec()
+}
+
+/// Sends a request with the secret in the body and in an attribute, with a rule that redacts at one door.
+async fn sent(door: &str, ruled: &str) -> Vec<String> {
+    let rule: Rule = serde_norway::from_str(&format!("match: {{doors: [{ruled}]}}\nsteps: [{{redact: {{detect: [email]}}}}]")).unwrap();
+    let sink = Arc::new(Memory::default());
+    let entry = Entry { transform: Transform::new(&[rule], "receive.transform").unwrap(), ..entry(&sink) };
+    let message = format!("ERROR login of {SECRET} failed");
+    let document = format!(r#"{{"msg":"{message}","user":"{SECRET}","service":"shop","deep":{{"list":[1,"{SECRET}"]}}}}"#);
+    let (json, snappy) = (("content-type", "application/json"), snap::raw::Encoder::new().compress_vec(&push()).unwrap());
+    let answer = match door {
+        "loki" => {
+            let router = loki::routes(entry, loki::Settings::default());
+            assert!(post(&router, "/loki/api/v1/push", &[("content-type", "application/x-protobuf")], snappy).await.status.is_success());
+            let body = format!(r#"{{"streams":[{{"stream":{{"app":"shop"}},"values":[["{NOW_NS}","{message}",{{"user":"{SECRET}"}}]]}}]}}"#);
+            post(&router, "/loki/api/v1/push", &[json], body).await
+        }
+        "elastic" => {
+            let router = elastic::routes(entry, elastic::Settings::default());
+            assert!(post(&router, "/shop/_doc/7", &[json], document.clone()).await.status.is_success());
+            post(&router, "/_bulk", &[json], format!("{{\"index\":{{\"_index\":\"shop\"}}}}\n{document}\n")).await
+        }
+        "json_lines" => {
+            let router = json_lines::routes(entry, json_lines::Settings::default());
+            assert!(post(&router, "/insert/jsonline", &[], document.clone()).await.status.is_success());
+            post(&router, "/api/v1/logs/json", &[json], format!("[{document}]")).await
+        }
+        "splunk" => {
+            let router = splunk::routes(entry, splunk::Settings::default());
+            assert!(post(&router, "/services/collector/raw", &[], message.clone()).await.status.is_success());
+            let fields = format!(r#"{{"event":"{message}","fields":{{"user":"{SECRET}"}}}}{{"event":{document}}}"#);
+            post(&router, "/services/collector", &[json], fields).await
+        }
+        other => panic!("no door {other}"),
+    };
+    assert!(answer.status.is_success(), "{door}: {}", String::from_utf8_lossy(&answer.body));
+    rows::lines(&sink.batches())
+}
+
+#[tokio::test]
+async fn a_secret_is_redacted_at_the_door_that_a_rule_names_and_nothing_else_changes() {
+    for (door, other, records) in [("loki", "splunk", 2), ("elastic", "loki", 2), ("json_lines", "elastic", 2), ("splunk", "json_lines", 3)] {
+        let (redacted, plain) = (sent(door, door).await, sent(door, other).await);
+        assert_eq!((redacted.len(), plain.len()), (records, records), "{door}");
+        for (redacted, plain) in redacted.iter().zip(&plain) {
+            assert!(plain.contains(&format!("login of {SECRET} failed")), "{door}: {plain}");
+            assert!(!redacted.contains(SECRET), "{door}: {redacted}");
+            // The same row, down to the order of attributes, their types, resource, scope and severity.
+            assert_eq!(*redacted, plain.replace(SECRET, "[email]"), "{door}");
+        }
+    }
+}
+
+#[test]
+fn scopes_of_documents_survive_rules() {
+    let pipeline = pipeline("- redact: {detect: [email]}", "elastic");
+    let body = "{\"create\":{}}\n{\"log\":\"a@b.example\",\"level\":\"warn\"}\n{\"create\":{}}\n{\"message\":\"x\"}\n{\"create\":{}}\n{\"msg\":\"y\"}\n";
+    let indices = elastic::Indices { patterns: vec!["*".into()], ..elastic::Indices::default() };
+    let decode = |transform| {
+        let context = Context { transform, ..context() };
+        rows::lines(&elastic::decode(body.as_bytes(), &context, &elastic::Sent::Bulk { index: Some("i".into()) }, &indices, 0).0.batches)
+    };
+    let (with, without) = (decode(Some(&pipeline)), decode(None));
+    assert!(with[0].contains(r#"scope="{\"elastic.message\":\"log\",\"elastic.log.level\":\"level\"}""#), "{}", with[0]);
+    assert!(with[1].contains(r#"scope="{}""#) && with[2].contains(r#"scope="{\"elastic.message\":\"msg\"}""#), "{with:?}");
+    let expected: Vec<_> = without.iter().map(|row| row.replace("a@b.example", "[email]")).collect();
+    assert_eq!(with, expected);
+}
+
+#[test]
+fn typed_fields_of_documents_are_the_same_behind_rules() {
+    let pipeline = pipeline("- redact: {detect: [email]}", "json_lines");
+    let body = r#"{"@timestamp":"2023-11-14T22:13:20.5Z","message":"m","log":{"level":"WARN"},"trace_id":"0af7651916cd43dd8448eb211c80319c","span.id":"b7ad6b7169203331","service":{"name":"shop","version":"1.2"},"n":7,"f":1.50,"e":1e3,"big":18446744073709551616,"t":true,"z":null,"list":[1,{"a":"b"}],"none":{}}
+{"msg":"traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","host":"n1"}"#;
+    let decode = |transform| {
+        let context = Context { transform, ..context() };
+        rows::lines(&json_lines::decode(body.as_bytes(), &context, &Names::default()).0.batches)
+    };
+    assert_eq!(decode(Some(&pipeline)), decode(None));
 }
 
 /// Runs steps over all lines of a file of the corpus; gives the lines that were flagged, and the attributes of the first.
