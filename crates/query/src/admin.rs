@@ -6,11 +6,24 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use signalbox_model::{Matcher, Result, Tenant, TimeRange};
+use signalbox_lang::logql::LogExpr;
+use signalbox_model::{Matcher, Result, Table, Tenant, TimeRange};
+use signalbox_store::deletion::Deleted;
 
 pub use signalbox_store::backup::Companion;
 
 use crate::Engine;
+
+/// A deletion of log records of which not all have left the disk yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDeletion {
+    /// What was given with the order.
+    pub reason: String,
+    /// When, nanoseconds since the Unix epoch.
+    pub created_at_ns: i64,
+    /// How many records it hides.
+    pub rows: u64,
+}
 
 impl Engine {
     /// Deletes the series of a tenant that match one of the sets of matchers, over a range of time, both ends included. Durable
@@ -21,6 +34,39 @@ impl Engine {
     /// [`signalbox_model::ErrorKind::Limit`] if too many deletions wait to be purged; `Unavailable` if the disk refuses.
     pub async fn delete_series(&self, tenant: &Tenant, sets: &[Vec<Matcher>], range: TimeRange) -> Result<()> {
         self.store.delete_series(tenant, sets, range).await
+    }
+
+    /// Deletes the records of a tenant in a range that pass a selector and its whole pipeline now; what is written later is not
+    /// touched. Durable when it returns, and then in no later answer. The rows leave the disk with the next merge of their
+    /// segments; `reason` is kept until then. Answers how many records.
+    ///
+    /// # Errors
+    /// `Invalid` for a pattern that does not compile; [`signalbox_model::ErrorKind::Limit`] for more than 50 million records and
+    /// if too many deletions wait to be erased; `Timeout`; `Unavailable` if the disk refuses.
+    pub async fn delete_logs(&self, tenant: &Tenant, expr: LogExpr, range: TimeRange, reason: &str) -> Result<u64> {
+        let numbers = self.log_numbers(tenant, expr, range).await?;
+        let rows = numbers.len();
+        self.store.delete_rows(tenant, Table::Logs, numbers, reason).await?;
+        Ok(rows)
+    }
+
+    /// Deletions of log records that wait to be erased, oldest first.
+    pub fn log_deletions(&self, tenant: &Tenant) -> Vec<LogDeletion> {
+        let mut found = Vec::new();
+        for deletion in self.store.deletions(tenant) {
+            if let Deleted::Rows { table: Table::Logs, numbers, reason } = &deletion.what {
+                found.push(LogDeletion { reason: reason.clone(), created_at_ns: deletion.created_at_ns, rows: numbers.len() });
+            }
+        }
+        found
+    }
+
+    /// Has everything that is in memory written into segments now.
+    ///
+    /// # Errors
+    /// `Unavailable` if the disk refuses; nothing is lost.
+    pub async fn flush(&self) -> Result<()> {
+        self.store.flush().await
     }
 
     /// Makes a copy of everything acknowledged, of all tenants, that is a data directory of its own: `snapshots/<name>` below

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies")]
 
 mod counts;
+mod log_orders;
+mod log_surveys;
 mod logql;
 mod logs;
 mod promql;

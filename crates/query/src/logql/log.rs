@@ -66,7 +66,7 @@ impl Engine {
             return Err(Error::invalid(format!("cannot answer {} records: want at most {}", request.limit, self.settings.results_max)));
         }
         let snapshot = self.store.snapshot(tenant);
-        let context = Context { added: Added::of(&self.settings), now_ns: self.clock.now_ns() };
+        let context = Context::of(self);
         let text = request.expr.to_string();
         self.watched("logql", text, self.blocking(move |leash| read(&snapshot, &request, &context, leash))).await
     }
@@ -89,7 +89,7 @@ fn read(snapshot: &Snapshot, request: &LogRequest, context: &Context, leash: &Le
     Ok(LogAnswer { entries, rows_read, bytes_read })
 }
 
-fn entry(record: LogRecord, outcome: &Outcome<'_>, stream: &Arc<LabelSet>) -> LogEntry {
+pub(super) fn entry(record: LogRecord, outcome: &Outcome<'_>, stream: &Arc<LabelSet>) -> LogEntry {
     let (mut of_stream, mut metadata, mut parsed) = (LabelSet::new(), LabelSet::new(), LabelSet::new());
     for (name, value, category) in outcome.labels.sorted() {
         let labels = match category {
@@ -106,13 +106,19 @@ fn entry(record: LogRecord, outcome: &Outcome<'_>, stream: &Arc<LabelSet>) -> Lo
 
 /// What a query knows beside its text.
 #[derive(Debug, Clone, Copy)]
-struct Context {
-    added: Added,
-    now_ns: i64,
+pub(super) struct Context {
+    pub(super) added: Added,
+    pub(super) now_ns: i64,
+}
+
+impl Context {
+    pub(super) fn of(engine: &Engine) -> Self {
+        Self { added: Added::of(&engine.settings), now_ns: engine.clock.now_ns() }
+    }
 }
 
 /// A whole query, compiled.
-struct Query {
+pub(super) struct Query {
     question: Question,
     /// The stages that need all labels of a record.
     pipeline: Pipeline,
@@ -122,7 +128,7 @@ struct Query {
 }
 
 impl Query {
-    fn new(expr: &LogExpr, context: Context) -> Result<Self> {
+    pub(super) fn new(expr: &LogExpr, context: Context) -> Result<Self> {
         let (mut question, rest) = Question::new(expr, context.added)?;
         let pipeline = Pipeline::new(rest, None)?;
         question.expect(&pipeline.needs().text);
@@ -130,7 +136,7 @@ impl Query {
     }
 
     /// Runs rows of a batch through the stages and hands on those that pass, with the labels of their stream.
-    fn run(&mut self, rows: &RecordBatch, wanted: &[usize], visit: &mut dyn FnMut(usize, &Outcome<'_>, &Arc<LabelSet>)) -> Result<()> {
+    pub(super) fn run(&mut self, rows: &RecordBatch, wanted: &[usize], visit: &mut dyn FnMut(usize, &Outcome<'_>, &Arc<LabelSet>)) -> Result<()> {
         let mut columns = MetadataColumns::of(rows, self.context.added)?;
         let (timestamp, body): (&TimestampNanosecondArray, &StringArray) = (column(rows, schema::TIMESTAMP)?, column(rows, logs::BODY)?);
         let mut runner = self.pipeline.runner(self.context.now_ns);

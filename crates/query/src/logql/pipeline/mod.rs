@@ -23,6 +23,7 @@ mod unwrap;
 
 pub use labels::{Category, ERROR_DETAILS_LABEL, ERROR_LABEL, LabelSet, PRESERVE_ERROR_LABEL};
 pub use needs::Needs;
+pub(super) use parsers::json_places;
 pub(super) use unwrap::{EXTRACTION_ERROR, read as read_number};
 
 use condition::Condition;

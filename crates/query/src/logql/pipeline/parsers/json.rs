@@ -108,7 +108,8 @@ impl Reader<'_, '_> {
     }
 }
 
-fn join(name: &mut String, key: &str) {
+/// Appends a key to the keys around it.
+pub(super) fn join(name: &mut String, key: &str) {
     if key.trim().is_empty() {
         return;
     }

@@ -14,8 +14,11 @@ mod json;
 mod json_path;
 mod logfmt;
 mod name;
+mod places;
 mod scan;
 mod unpack;
+
+pub(in crate::logql) use places::json_places;
 
 use json_path::JsonPaths;
 use logfmt::LogfmtKeys;
