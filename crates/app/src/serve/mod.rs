@@ -120,7 +120,7 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
                     async move { gate.answer(request.map(Body::new)).await }
                 });
                 let io = TokioIo::new(idle::IdleStream::new(stream, idle));
-                let connection = graceful.watch(protocol.serve_connection(io, answer).into_owned());
+                let connection = graceful.watch(protocol.serve_connection_with_upgrades(io, answer).into_owned());
                 tokio::spawn(async move {
                     // How a client ends its connection is its own affair.
                     if let Err(error) = connection.await {
