@@ -36,6 +36,8 @@ pub struct ApiState {
     pub(crate) surroundings: Arc<Surroundings>,
     /// What Prometheus' dialect needs besides.
     pub(crate) prometheus: Arc<prometheus::Desk>,
+    /// What Loki's dialect needs besides.
+    pub(crate) loki: Arc<loki::Desk>,
     /// Who scrapes.
     pub(crate) targets: Arc<dyn prometheus::TargetSource>,
 }
@@ -45,7 +47,9 @@ impl ApiState {
     pub fn new(engine: Arc<Engine>) -> Self {
         let started_ns = engine.clock().now_ns();
         let prometheus = Arc::new(prometheus::Desk::with_defaults(started_ns));
-        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus, targets: Arc::new(prometheus::NoTargets) }
+        let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
+        let targets = Arc::new(prometheus::NoTargets);
+        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus, loki, targets }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -72,7 +76,7 @@ impl ApiState {
     /// [`signalbox_model::ErrorKind::Invalid`] names the setting that makes no sense.
     pub fn with_settings(self, settings: &Settings) -> Result<Self> {
         let prometheus = Arc::new(prometheus::Desk::new(settings.prometheus.clone(), self.started_ns)?);
-        Ok(Self { prometheus, ..self })
+        Ok(Self { prometheus, loki: Arc::new(loki::Desk::new(settings.loki.clone())), ..self })
     }
 
     /// What operators should know, for whoever finds it out.
@@ -85,7 +89,7 @@ impl ApiState {
 pub fn router(state: &ApiState) -> axum::Router {
     axum::Router::new()
         .nest("/elastic", elastic::router(state.clone()))
-        .nest("/loki", loki::router(state.clone()))
+        .nest("/loki", as_loki(state))
         .nest("/jaeger", jaeger::router(state.clone()))
         .nest("/tempo", tempo::router(state.clone()))
         .merge(prometheus::router(state))
@@ -93,9 +97,16 @@ pub fn router(state: &ApiState) -> axum::Router {
         .layer(axum::middleware::from_fn(native::asker::note))
 }
 
-/// Loki's API alone, under its prefix, for a listener of its own.
+/// Loki's API alone, under its prefix and with what Loki has at the root, for a listener of its own.
 pub fn loki_router(state: &ApiState) -> axum::Router {
-    axum::Router::new().nest("/loki", loki::router(state.clone())).layer(axum::middleware::from_fn(native::asker::note))
+    let alerts = axum::Router::new().nest("/prometheus/api/v1", prometheus::alerts_router(state.clone()));
+    let router = axum::Router::new().nest("/loki", as_loki(state)).merge(loki::beside(state.clone())).merge(alerts);
+    router.layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Loki's API, with alerts at the path where its ruler shows them.
+fn as_loki(state: &ApiState) -> axum::Router {
+    loki::router(state.clone()).nest("/prometheus/api/v1", prometheus::alerts_router(state.clone()))
 }
 
 /// Elasticsearch's search API alone, without a prefix, for a listener of its own.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::prometheus;
+use crate::{loki, prometheus};
 
 /// Settings of the query APIs, one section a dialect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -10,4 +10,6 @@ use crate::prometheus;
 pub struct Settings {
     /// Prometheus' API.
     pub prometheus: prometheus::Settings,
+    /// Loki's API.
+    pub loki: loki::Settings,
 }

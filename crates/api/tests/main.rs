@@ -15,6 +15,7 @@ mod federate;
 mod golden;
 mod hostile;
 mod log_search;
+mod loki;
 mod metrics;
 mod openapi;
 mod prometheus;

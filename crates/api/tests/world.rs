@@ -64,6 +64,22 @@ impl World {
         world
     }
 
+    /// Of a server that deletes log records for who asks.
+    pub(crate) async fn deleting() -> Self {
+        let mut world = Self::segments().await;
+        let loki = signalbox_api::loki::Settings { delete: true, ..signalbox_api::loki::Settings::default() };
+        world.state = world.state.with_settings(&signalbox_api::Settings { loki, ..signalbox_api::Settings::default() }).unwrap();
+        world.router = signalbox_api::router(&world.state);
+        world
+    }
+
+    /// The same world at the address of Loki alone.
+    pub(crate) async fn as_loki() -> Self {
+        let mut world = Self::head().await;
+        world.router = signalbox_api::loki_router(&world.state);
+        world
+    }
+
     async fn new(is_flushed: bool) -> Self {
         Self::made(is_flushed, vec![logs(), spans(), crate::metrics::batch()], signalbox_api::prometheus::Settings::default()).await
     }
@@ -84,7 +100,7 @@ impl World {
         }
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
         let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board());
-        let state = state.with_settings(&signalbox_api::Settings { prometheus }).unwrap();
+        let state = state.with_settings(&signalbox_api::Settings { prometheus, ..signalbox_api::Settings::default() }).unwrap();
         Self { router: signalbox_api::router(&state), state, dir }
     }
 

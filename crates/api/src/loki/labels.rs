@@ -1,4 +1,6 @@
-//! What there is to select: label names, values, series; and who answers.
+//! What there is to select: label names, values, series.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -35,8 +37,44 @@ pub(super) async fn series(State(state): State<ApiState>, Asker(tenant): Asker, 
     Ok(render::success(json!(state.engine.log_streams(&tenant, selectors, range(&state, &params)?).await?)))
 }
 
-/// `GET /status/buildinfo`
-pub(super) async fn build_info() -> Response {
-    let version = env!("CARGO_PKG_VERSION");
-    axum::Json(json!({ "version": version, "revision": "", "branch": "", "buildUser": "", "buildDate": "", "goVersion": "" })).into_response()
+/// `GET|POST /detected_labels`: labels of streams that are good to choose by, with the number of their values. Those whose
+/// values are all identifiers or numbers are left out, except the ones that name a place.
+pub(super) async fn detected(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    let range = range(&state, &params)?;
+    let selectors = params::selectors(&params, &["query"])?;
+    let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in state.engine.log_streams(&tenant, selectors, range).await?.into_iter().flatten() {
+        labels.entry(name).or_default().insert(value);
+    }
+    labels.retain(|name, values| PLACES.contains(&name.as_str()) || is_telling(values));
+    let detected: Vec<_> = labels.iter().map(|(label, values)| json!({ "label": label, "cardinality": values.len() })).collect();
+    Ok(axum::Json(json!({ "detectedLabels": detected })).into_response())
+}
+
+/// Labels that name a place, whatever their values look like.
+const PLACES: [&str; 4] = ["cluster", "namespace", "instance", "pod"];
+
+fn is_telling(values: &BTreeSet<String>) -> bool {
+    let is_truth = values.len() <= 2 && values.iter().all(|value| value == "0" || value == "1");
+    is_truth || !values.iter().all(|value| value.parse::<f64>().is_ok() || is_uuid(value))
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let digits: usize = groups.iter().map(|group| group.len()).sum();
+    let is_hex = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_hex && digits == 32 && matches!(groups.len(), 1 | 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_tell_nothing() {
+        let is_telling = |values: &[&str]| super::is_telling(&values.iter().map(|value| (*value).to_owned()).collect());
+        assert!(is_telling(&["cart", "17"]) && is_telling(&["0", "1"]) && is_telling(&["0"]));
+        assert!(!is_telling(&["7", "8.5"]) && !is_telling(&["0", "1", "2"]));
+        assert!(!is_telling(&["5b8efff7-9803-8103-d269-b633813fc60c", "5b8efff798038103d269b633813fc60c"]));
+    }
 }

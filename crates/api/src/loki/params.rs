@@ -9,6 +9,8 @@ use signalbox_query::logql::Direction;
 use crate::http::{Params, status};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
+/// How far back Loki looks where a request does not say.
+pub(super) const HOUR_NS: i64 = 3_600 * NANOS_PER_SECOND;
 
 /// A refusal: plain text, as Loki's.
 pub(super) struct Refusal(pub(super) Error);
@@ -69,13 +71,40 @@ fn duration_ns(text: &str) -> Result<i64> {
     signalbox_lang::duration::parse_ns(text).ok().or_else(|| signalbox_lang::go_duration::parse(text)).ok_or_else(invalid)
 }
 
-/// `step`: seconds or a duration, in nanoseconds; at least a second.
-pub(super) fn step_ns(params: &Params) -> Result<i64> {
-    let step_ns = params.get("step").map(duration_ns).transpose()?.unwrap_or(NANOS_PER_SECOND);
+/// `step`: seconds or a duration, in nanoseconds; without it a 250th of the range in whole seconds, at least one.
+pub(super) fn step_ns(params: &Params, range: TimeRange) -> Result<i64> {
+    const POINTS: i64 = 250;
+    let default_ns = || (range.end_ns.saturating_sub(range.start_ns) / (POINTS * NANOS_PER_SECOND)).max(1) * NANOS_PER_SECOND;
+    let step_ns = params.get("step").map(duration_ns).transpose()?.unwrap_or_else(default_ns);
     if step_ns < 1_000_000 {
         Err(Error::invalid("zero or negative query resolution step widths are not accepted. Try a positive integer"))
     } else {
         Ok(step_ns)
+    }
+}
+
+/// `step` of an answer that counts by steps, which are not too many.
+pub(super) fn counted_step_ns(params: &Params, range: TimeRange) -> Result<i64> {
+    const STEPS_MAX: i64 = 11_000;
+    let step_ns = step_ns(params, range)?;
+    if range.end_ns.saturating_sub(range.start_ns) / step_ns > STEPS_MAX {
+        return Err(Error::invalid("exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"));
+    }
+    Ok(step_ns)
+}
+
+/// `interval`: nanoseconds that lie between two records of a stream of records at least; 0 without it.
+pub(super) fn interval_ns(params: &Params) -> Result<i64> {
+    params.get("interval").map(duration_ns).transpose().map(Option::unwrap_or_default)
+}
+
+/// A positive count under a name, with what it is when there is none.
+pub(super) fn count(params: &Params, name: &str, default: usize) -> Result<usize> {
+    let Some(text) = params.get(name) else { return Ok(default) };
+    match text.parse() {
+        Ok(0) => Err(Error::invalid(format!("{name} must be a positive value"))),
+        Ok(count) => Ok(count),
+        Err(_) => Err(Error::invalid(format!("cannot parse {name} {text:?}: want a positive integer"))),
     }
 }
 
@@ -105,6 +134,18 @@ pub(super) fn direction(params: &Params) -> Result<Direction> {
 /// `query`, which must be there.
 pub(super) fn query(params: &Params) -> Result<Expr> {
     logql::parse(params.get("query").unwrap_or(""))
+}
+
+/// `query` for records: a selector and filters; `{}` and nothing select all.
+pub(super) fn records(params: &Params) -> Result<LogExpr> {
+    let text = params.get("query").unwrap_or("");
+    if text.is_empty() || text.replace(' ', "") == "{}" {
+        return Ok(LogExpr::default());
+    }
+    match logql::parse(text)? {
+        Expr::Logs(expr) => Ok(expr),
+        Expr::Metric(_) => Err(Error::invalid(format!("cannot use {text:?} here: want a query for log records"))),
+    }
 }
 
 /// Selectors under one of some names; `{}` selects all.

@@ -4,15 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use signalbox_lang::logql::{Expr, LogExpr};
-use signalbox_model::{Result, Tenant, TimeRange};
-use signalbox_query::logql::{LogRequest, MetricRequest};
+use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_query::logql::{Direction, LogAnswer, LogRequest, MetricRequest};
 
-use super::params::{self, Refusal};
+use super::params::{self, HOUR_NS, Refusal};
 use super::render::{self, Encoding};
 use crate::ApiState;
 use crate::http::{Asker, Params};
-
-const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// `GET|POST /query_range`
 pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
@@ -20,7 +18,7 @@ pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, h
     match params::query(&params)? {
         Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, range).await?),
         Expr::Metric(expr) => {
-            let step_ns = params::step_ns(&params)?;
+            let step_ns = params::step_ns(&params, range)?;
             // The end of a range is one of the instants.
             let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
             Ok(metric(&state, &tenant, MetricRequest { expr, start_ns: range.start_ns, end_ns, step_ns }).await?)
@@ -28,11 +26,15 @@ pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, h
     }
 }
 
-/// `GET|POST /query`: series at an instant; records of the hour before it.
-pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+/// `GET|POST /query`: series at an instant.
+pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
     let time_ns = params.get("time").map(params::instant_ns).transpose()?.unwrap_or_else(|| state.engine.clock().now_ns());
     match params::query(&params)? {
-        Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, TimeRange::from_ns(time_ns.saturating_sub(HOUR_NS), time_ns)).await?),
+        // The words of Loki: clients show them.
+        Expr::Logs(_) => {
+            let message = "log queries are not supported as an instant query type, please change your query to a range query type";
+            Err(Error::invalid(message).into())
+        }
         Expr::Metric(expr) => Ok(metric(&state, &tenant, MetricRequest { expr, start_ns: time_ns, end_ns: time_ns, step_ns: 0 }).await?),
     }
 }
@@ -46,9 +48,40 @@ async fn metric(state: &ApiState, tenant: &Tenant, request: MetricRequest) -> Re
 
 async fn logs(state: &ApiState, tenant: &Tenant, headers: &HeaderMap, params: &Params, expr: LogExpr, range: TimeRange) -> Result<Response> {
     let limit = params::limit(params, state.engine.settings().results_max)?;
-    let direction = params::direction(params)?;
+    let (direction, interval_ns) = (params::direction(params)?, params::interval_ns(params)?);
     let started = state.engine.clock().monotonic();
-    let answer = state.engine.logs(tenant, LogRequest { expr, range, limit, direction }).await?;
+    let request = LogRequest { expr, range, limit, direction };
+    let answer = if interval_ns > 0 { thinned(state, tenant, request, interval_ns).await? } else { state.engine.logs(tenant, request).await? };
     let took = state.engine.clock().monotonic().saturating_sub(started);
     Ok(render::streams(&answer, Encoding::of(headers), took))
+}
+
+/// Records that lie an interval apart at least, each the first after the one before.
+async fn thinned(state: &ApiState, tenant: &Tenant, request: LogRequest, interval_ns: i64) -> Result<LogAnswer> {
+    /// Records that are read at a time: what lies between two that are kept is read in vain.
+    const PAGE: usize = 1_000;
+    let (mut answer, mut range) = (LogAnswer::default(), request.range);
+    loop {
+        let page = state.engine.logs(tenant, LogRequest { range, limit: PAGE, ..request.clone() }).await?;
+        answer.rows_read += page.rows_read;
+        answer.bytes_read += page.bytes_read;
+        let is_last = page.entries.len() < PAGE;
+        for entry in page.entries {
+            let time_ns = entry.record.timestamp_ns;
+            if !range.contains_ns(time_ns) {
+                continue;
+            }
+            answer.entries.push(entry);
+            if answer.entries.len() == request.limit {
+                return Ok(answer);
+            }
+            match request.direction {
+                Direction::Forward => range.start_ns = time_ns.saturating_add(interval_ns),
+                Direction::Backward => range.end_ns = time_ns.saturating_sub(interval_ns),
+            }
+        }
+        if is_last || range.start_ns > range.end_ns {
+            return Ok(answer);
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub(super) fn metric(answer: &MetricAnswer, time_ns: i64, took: Duration) -> Res
     success(json!({ "resultType": kind, "result": result, "stats": stats(&read, took) }))
 }
 
-fn seconds(time_ns: i64) -> Value {
+/// An instant in seconds since the epoch.
+pub(super) fn seconds(time_ns: i64) -> Value {
     if time_ns % 1_000_000_000 == 0 { json!(time_ns / 1_000_000_000) } else { json!(time_ns as f64 / 1e9) }
 }
 
@@ -60,8 +61,24 @@ fn number(value: f64) -> String {
 
 /// Records by stream, each stream in the order of the answer. Flat, a stream has all labels of its records.
 pub(super) fn streams(answer: &LogAnswer, encoding: Encoding, took: Duration) -> Response {
+    // Written by hand: a value is an array of mixed types, and answers are large.
+    let mut out = String::from("{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",");
+    if encoding == Encoding::Categorized {
+        out.push_str("\"encodingFlags\":[\"categorize-labels\"],");
+    }
+    out.push_str("\"result\":");
+    write_streams(&mut out, &answer.entries, encoding);
+    out.push_str(",\"stats\":");
+    let read = Read { rows: answer.rows_read, bytes: answer.bytes_read, entries: answer.entries.len() };
+    out.push_str(&stats(&read, took).to_string());
+    out.push_str("}}");
+    ([(CONTENT_TYPE, "application/json; charset=UTF-8")], out).into_response()
+}
+
+/// Records by stream, each stream in their order, as an array.
+pub(super) fn write_streams(out: &mut String, entries: &[LogEntry], encoding: Encoding) {
     let mut streams: BTreeMap<LabelSet, Vec<&LogEntry>> = BTreeMap::new();
-    for entry in &answer.entries {
+    for entry in entries {
         let mut labels = LabelSet::clone(&entry.stream);
         if encoding == Encoding::Flat {
             labels.extend(entry.metadata.iter().chain(&entry.parsed).cloned());
@@ -69,42 +86,39 @@ pub(super) fn streams(answer: &LogAnswer, encoding: Encoding, took: Duration) ->
         }
         streams.entry(labels).or_default().push(entry);
     }
-    // Written by hand: a value is an array of mixed types, and answers are large.
-    let mut out = String::from("{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",");
-    if encoding == Encoding::Categorized {
-        out.push_str("\"encodingFlags\":[\"categorize-labels\"],");
-    }
-    out.push_str("\"result\":[");
+    out.push('[');
     for (position, (labels, entries)) in streams.iter().enumerate() {
         out.push_str(if position > 0 { ",{\"stream\":" } else { "{\"stream\":" });
-        write_object(&mut out, labels);
+        write_object(out, labels);
         out.push_str(",\"values\":[");
         for (position, entry) in entries.iter().enumerate() {
-            out.push_str(if position > 0 { ",[\"" } else { "[\"" });
-            out.push_str(&entry.record.timestamp_ns.to_string());
-            out.push_str("\",");
-            write_json_string(&mut out, &entry.line);
-            if encoding == Encoding::Categorized {
-                out.push_str(",{\"structuredMetadata\":");
-                write_object(&mut out, &entry.metadata);
-                if !entry.parsed.is_empty() {
-                    out.push_str(",\"parsed\":");
-                    write_object(&mut out, &entry.parsed);
-                }
-                out.push('}');
-            }
-            out.push(']');
+            out.push_str(if position > 0 { "," } else { "" });
+            write_value(out, entry, encoding);
         }
         out.push_str("]}");
     }
-    out.push_str("],\"stats\":");
-    let read = Read { rows: answer.rows_read, bytes: answer.bytes_read, entries: answer.entries.len() };
-    out.push_str(&stats(&read, took).to_string());
-    out.push_str("}}");
-    ([(CONTENT_TYPE, "application/json; charset=UTF-8")], out).into_response()
+    out.push(']');
 }
 
-fn write_object(out: &mut String, entries: &LabelSet) {
+fn write_value(out: &mut String, entry: &LogEntry, encoding: Encoding) {
+    out.push_str("[\"");
+    out.push_str(&entry.record.timestamp_ns.to_string());
+    out.push_str("\",");
+    write_json_string(out, &entry.line);
+    if encoding == Encoding::Categorized {
+        out.push_str(",{\"structuredMetadata\":");
+        write_object(out, &entry.metadata);
+        if !entry.parsed.is_empty() {
+            out.push_str(",\"parsed\":");
+            write_object(out, &entry.parsed);
+        }
+        out.push('}');
+    }
+    out.push(']');
+}
+
+/// An object of text.
+pub(super) fn write_object(out: &mut String, entries: &LabelSet) {
     out.push('{');
     for (position, (name, value)) in entries.iter().enumerate() {
         if position > 0 {
@@ -118,13 +132,13 @@ fn write_object(out: &mut String, entries: &LabelSet) {
 }
 
 /// What a query cost.
-struct Read {
-    rows: u64,
-    bytes: u64,
-    entries: usize,
+pub(super) struct Read {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) entries: usize,
 }
 
-fn stats(read: &Read, took: Duration) -> Value {
+pub(super) fn stats(read: &Read, took: Duration) -> Value {
     let seconds = took.as_secs_f64();
     let per_second = |count: u64| if seconds > 0.0 { (count as f64 / seconds) as u64 } else { 0 };
     json!({

@@ -103,6 +103,11 @@ fn api(state: ApiState) -> Router {
         .with_state(state)
 }
 
+/// Rules and alerts alone: rulers of other products show theirs in the same form.
+pub fn alerts_router(state: ApiState) -> Router {
+    Router::new().route("/rules", get(rules::rules)).route("/alerts", get(alerts::alerts)).with_state(state)
+}
+
 fn beside(prefix: &str, state: ApiState) -> Router {
     Router::new()
         .route(&format!("{prefix}/version"), get(status::version))

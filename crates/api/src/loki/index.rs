@@ -1,0 +1,107 @@
+//! How much there is: `index/stats`, `index/volume`, `index/volume_range`, `index/shards`.
+//!
+//! Bytes are those of lines. A chunk is a part of the store that may hold records of the range: a segment, or what is in
+//! memory. There is one shard, which is everything: a question is split inside.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use signalbox_lang::logql::LogExpr;
+use signalbox_model::{Error, MatchOp, Matcher, Result, Tenant, TimeRange};
+use signalbox_query::logql::{Volume, VolumeBy, VolumeRequest, VolumeSeries};
+
+use super::params::{self, HOUR_NS, Refusal};
+use super::render::{self, Read, seconds};
+use crate::ApiState;
+use crate::http::{Asker, Params};
+
+/// Series of volumes in an answer when the request does not say; as in Loki.
+const LIMIT_DEFAULT: usize = 100;
+
+/// `GET|POST /index/stats`
+pub(super) async fn stats(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    Ok(axum::Json(stats_of(&state, &tenant, &params).await?).into_response())
+}
+
+/// `GET|POST /index/shards`
+pub(super) async fn shards(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    let shard = json!({ "bounds": { "min": 0, "max": u64::MAX }, "stats": stats_of(&state, &tenant, &params).await? });
+    Ok(axum::Json(json!({ "shards": [shard], "statistics": {} })).into_response())
+}
+
+async fn stats_of(state: &ApiState, tenant: &Tenant, params: &Params) -> Result<Value> {
+    let range = params::range(params, state.engine.clock().now_ns(), HOUR_NS)?;
+    let request = VolumeRequest { expr: params::records(params)?, range, step_ns: 0, by: VolumeBy::Stream };
+    let answer = state.engine.log_volume(tenant, request).await?;
+    let totals: Vec<Volume> = answer.series.iter().map(VolumeSeries::total).collect();
+    Ok(json!({
+        "streams": answer.series.len(),
+        "chunks": answer.parts,
+        "bytes": totals.iter().map(|volume| volume.bytes).sum::<u64>(),
+        "entries": totals.iter().map(|volume| volume.entries).sum::<u64>(),
+    }))
+}
+
+/// `GET|POST /index/volume`: bytes by labels, over the whole range.
+pub(super) async fn volume(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
+    Ok(volumes(&state, &tenant, &params, range, 0).await?)
+}
+
+/// `GET|POST /index/volume_range`: bytes by labels, at the end of each step.
+pub(super) async fn volume_range(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
+    let step_ns = params::counted_step_ns(&params, range)?;
+    Ok(volumes(&state, &tenant, &params, range, step_ns).await?)
+}
+
+async fn volumes(state: &ApiState, tenant: &Tenant, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
+    let mut expr = params::records(params)?;
+    let limit = params::count(params, "limit", LIMIT_DEFAULT)?;
+    let by = by(params, &mut expr)?;
+    let started = state.engine.clock().monotonic();
+    let answer = state.engine.log_volume(tenant, VolumeRequest { expr, range, step_ns, by }).await?;
+    let took = state.engine.clock().monotonic().saturating_sub(started);
+    let mut series = answer.series;
+    // Stable: of equal volumes those with the lesser labels come first.
+    series.sort_by_key(|series| Reverse(series.total().bytes));
+    series.truncate(limit);
+    let totals: Vec<Volume> = series.iter().map(VolumeSeries::total).collect();
+    let read = Read { rows: answer.rows_read, bytes: totals.iter().map(|volume| volume.bytes).sum(), entries: series.len() };
+    // The end of a range is not in it.
+    let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
+    let time_ns = |step: i64| if step_ns > 0 { range.start_ns.saturating_add((step + 1).saturating_mul(step_ns)).min(end_ns) } else { end_ns };
+    let point = |(step, volume): &(i64, Volume)| json!([seconds(time_ns(*step)), volume.bytes.to_string()]);
+    let labels = |series: &VolumeSeries| series.labels.iter().cloned().collect::<BTreeMap<String, String>>();
+    // As Loki does it: a vector unless a series has more than one value.
+    let is_matrix = series.iter().any(|series| series.steps.len() > 1);
+    let result: Vec<Value> = if is_matrix {
+        series.iter().map(|series| json!({ "metric": labels(series), "values": series.steps.iter().map(point).collect::<Vec<_>>() })).collect()
+    } else {
+        series.iter().map(|series| json!({ "metric": labels(series), "value": series.steps.first().map(point) })).collect()
+    };
+    let kind = if is_matrix { "matrix" } else { "vector" };
+    Ok(render::success(json!({ "resultType": kind, "result": result, "stats": render::stats(&read, took) })))
+}
+
+/// `targetLabels` and `aggregateBy`. Streams without a target label do not count; without targets the labels are those that
+/// the selector names, or all if it names none.
+fn by(params: &Params, expr: &mut LogExpr) -> Result<VolumeBy> {
+    let targets: Vec<String> = params.get("targetLabels").unwrap_or("").split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    for target in &targets {
+        if !expr.matchers.iter().any(|matcher| matcher.name == *target) {
+            expr.matchers.push(Matcher::new(target, MatchOp::Regex, ".+")?);
+        }
+    }
+    match params.get("aggregateBy") {
+        None | Some("series") => {
+            let names = if targets.is_empty() { expr.matchers.iter().map(|matcher| matcher.name.clone()).collect() } else { targets };
+            Ok(if names.is_empty() { VolumeBy::Stream } else { VolumeBy::Labels(names) })
+        }
+        Some("labels") => Ok(VolumeBy::EachLabel(targets)),
+        Some(other) => Err(Error::invalid(format!("invalid aggregation option {other:?}: want series or labels"))),
+    }
+}
