@@ -26,7 +26,7 @@ const CASES: &[Case] = &[
     ("loki/series", "/loki/api/v1/series?match[]={service_name%3D\"cart\"}", None),
     ("loki/buildinfo", "/loki/api/v1/status/buildinfo", None),
     ("loki/parse_error", "/loki/api/v1/query_range?query={service_name%3D}", None),
-    ("loki/unsupported", "/loki/api/v1/query_range?query=rate({a%3D\"b\"}[5m])", None),
+    ("loki/empty_matrix", "/loki/api/v1/query_range?query=rate({a%3D\"b\"}[5m])", None),
     ("loki/index_stats", "/loki/api/v1/index/stats?query={service_name%3D~\".%2B\"}&start=1700000000&end=1700000010", None),
     ("loki/index_shards", "/loki/api/v1/index/shards?query={service_name%3D~\".%2B\"}&start=1700000000&end=1700000010", None),
     ("loki/volume", "/loki/api/v1/index/volume?query={service_name%3D~\".%2B\"}&start=1700000000&end=1700000010", None),
