@@ -21,6 +21,9 @@ pub struct ScanRequest {
     /// projection, and reads only narrow columns. Such a column is, in each batch, an integer, a double or a bool where all
     /// values of the part are of that type, else text, as a dictionary or plain; null in rows that lack the attribute.
     pub attributes: Vec<String>,
+    /// Attributes of rows by the names that a language has for them, see [`LabelColumn`]: columns behind those of the attributes, in
+    /// this order. Which keys go by a name is found part by part, so that a name of one key reads one narrow column.
+    pub labels: Vec<LabelColumn>,
     /// Only rows of this trace.
     pub trace_id: Option<TraceId>,
     /// Only rows of one of these services; empty means all.
@@ -29,6 +32,31 @@ pub struct ScanRequest {
     pub text: TextFilter,
     /// Only these rows.
     pub chosen: Option<Chosen>,
+}
+
+/// A column of the first attribute of each row that goes by a name. Its own name is `labels.<name>`, its type one of those of
+/// the columns of attributes; null in rows without such an attribute.
+#[derive(Debug, Clone)]
+pub struct LabelColumn {
+    /// The name.
+    pub name: String,
+    /// Whether an attribute with a key goes by a name: the key, then the name.
+    pub is_named: fn(&str, &str) -> bool,
+}
+
+impl LabelColumn {
+    /// What the names of such columns begin with.
+    pub const PREFIX: &'static str = "labels.";
+
+    /// The name of the column.
+    pub fn column(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.name)
+    }
+
+    /// Whether an attribute with this key goes by the name.
+    pub(crate) fn takes(&self, key: &str) -> bool {
+        (self.is_named)(key, &self.name)
+    }
 }
 
 /// Rows that an earlier scan of the same snapshot showed, to be read again with other columns.
@@ -65,14 +93,15 @@ impl Chosen {
 impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
-        Self { range, projection: None, attributes: Vec::new(), trace_id: None, services: Vec::new(), text: TextFilter::default(), chosen: None }
+        let (attributes, labels, services) = (Vec::new(), Vec::new(), Vec::new());
+        Self { range, projection: None, attributes, labels, trace_id: None, services, text: TextFilter::default(), chosen: None }
     }
 }
 
 impl ScanRequest {
     /// What to read of rows of logs and spans.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
-        Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes }
+        Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes, labels: &self.labels }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Rows at rest to the rows that a reader asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use signalbox_model::{Error, Result, schema};
 
-use super::attributes::{InMap, Joiner, text_column};
-use super::layout::{Layout, column_name};
+use super::attributes::{InMap, Joiner, named_column, text_column};
+use super::layout::{Layout, Promoted, column_name};
 use super::patterns::Patterns;
 use super::{schema_of, stored_schema_of};
+use crate::scan::LabelColumn;
 
 /// What to read of rows.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +19,7 @@ pub(crate) enum Wanted<'a> {
     /// All columns, as they are at rest.
     Rest,
     /// Rows as `ScanRequest` says.
-    Rows { projection: Option<&'a [usize]>, attributes: &'a [String] },
+    Rows { projection: Option<&'a [usize]>, attributes: &'a [String], labels: &'a [LabelColumn] },
 }
 
 /// Which columns at rest to read, and how rows are made of them.
@@ -47,14 +49,74 @@ enum Output {
     },
     /// An attribute that no row has.
     Missing,
+    /// An attribute by another name: the column that it is at rest.
+    Alone(String),
+    /// The first of the attributes with one name.
+    Named(Box<Named>),
+}
+
+/// Attributes with one name, some of which are, or may be, in the map.
+#[derive(Debug)]
+struct Named {
+    label: LabelColumn,
+    /// The column of the only one of them that has one, if the map has no others.
+    column: Option<String>,
+    /// Puts those with columns back into the map, and the names of these columns.
+    joiner: Option<(Joiner, Vec<String>)>,
+}
+
+impl Named {
+    /// How a column of a name is made, and its type.
+    fn output(label: &LabelColumn, layout: &Layout, in_map: &InMap) -> (Output, DataType) {
+        let own: Vec<&Promoted> = layout.promoted().iter().filter(|own| label.takes(&own.key)).collect();
+        let others: Option<Vec<&str>> = in_map.keys().map(|keys| keys.filter(|key| label.takes(key)).collect());
+        let named = |column, joiner| (Output::Named(Box::new(Self { label: label.clone(), column, joiner })), schema::dictionary());
+        match (own.as_slice(), others.as_deref()) {
+            ([], Some([])) => (Output::Missing, schema::dictionary()),
+            ([one], Some([])) => (Output::Alone(column_name(&one.key)), one.kind.data_type()),
+            ([one], Some([same])) if one.key == *same => named(Some(column_name(&one.key)), None),
+            // Without columns of their own all that have the name lie in the map, in their order.
+            ([], _) => named(None, None),
+            (own, others) => {
+                let mut keys: BTreeSet<String> = others.unwrap_or_default().iter().map(|key| (*key).to_owned()).collect();
+                keys.extend(own.iter().map(|own| own.key.clone()));
+                // Only if all keys are known some may be left out.
+                let (promoted, wanted): (Vec<Promoted>, Vec<String>) = match others {
+                    Some(_) => (own.iter().map(|own| (*own).clone()).collect(), keys.into_iter().collect()),
+                    None => (layout.promoted().to_vec(), Vec::new()),
+                };
+                let columns = promoted.iter().map(|own| column_name(&own.key)).collect();
+                named(None, Some((Joiner::new(&promoted, &wanted), columns)))
+            }
+        }
+    }
+
+    /// Columns at rest that it is made of.
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        let joined = self.joiner.iter().flat_map(|(_, columns)| columns.iter().map(String::as_str).chain([schema::ATTRIBUTE_TYPES, schema::ATTRIBUTE_KEYS]));
+        self.column.as_deref().into_iter().chain([schema::ATTRIBUTES]).chain(joined)
+    }
+
+    fn make(&mut self, rows: &RecordBatch) -> Result<ArrayRef> {
+        let Self { label, column: own, joiner } = self;
+        let column = |name: &str| rows.column_by_name(name).ok_or_else(|| missing(name));
+        let map = column(schema::ATTRIBUTES)?.as_map_opt().ok_or_else(|| missing(schema::ATTRIBUTES))?;
+        let Some((joiner, columns)) = joiner else {
+            return named_column(map, &|key| label.takes(key), own.as_deref().map(column).transpose()?);
+        };
+        let types = column(schema::ATTRIBUTE_TYPES)?.as_string_opt().ok_or_else(|| missing(schema::ATTRIBUTE_TYPES))?;
+        let columns = columns.iter().map(|name| column(name).cloned()).collect::<Result<Vec<ArrayRef>>>()?;
+        let (map, _) = joiner.join(map, types, rows.column_by_name(schema::ATTRIBUTE_KEYS), &columns)?;
+        named_column(map.as_map_opt().ok_or_else(|| missing(schema::ATTRIBUTES))?, &|key| label.takes(key), None)
+    }
 }
 
 impl Reading {
     /// Of rows in a layout with these keys in the map.
     pub(crate) fn new(layout: &Layout, in_map: &InMap, wanted: Wanted<'_>) -> Result<Self> {
         let at_rest = layout.schema()?;
-        let (projection, attributes) = match wanted {
-            Wanted::Rows { projection, attributes } => (projection, attributes),
+        let (projection, attributes, labels) = match wanted {
+            Wanted::Rows { projection, attributes, labels } => (projection, attributes, labels),
             Wanted::Rest => {
                 let outputs = at_rest.fields().iter().map(|_| Output::Column).collect();
                 let (roots, joiner) = ((0..at_rest.fields().len()).collect(), Joiner::new(&[], &[]));
@@ -107,6 +169,15 @@ impl Reading {
             outputs.push(output);
             fields.push(Arc::new(Field::new(name, kind, true)));
         }
+        let labels: Vec<_> = labels.iter().map(|label| (label.column(), Named::output(label, layout, in_map))).collect();
+        for (name, (output, kind)) in &labels {
+            match output {
+                Output::Alone(column) => names.push(column),
+                Output::Named(named) => names.extend(named.columns()),
+                _ => {}
+            }
+            fields.push(Arc::new(Field::new(name, kind.clone(), true)));
+        }
         if names.is_empty() {
             // Counting rows needs some column; time is the smallest.
             names.push(schema::TIMESTAMP);
@@ -114,6 +185,7 @@ impl Reading {
         let mut roots: Vec<usize> = names.iter().map(|name| schema::index(&at_rest, name)).collect();
         roots.sort_unstable();
         roots.dedup();
+        outputs.extend(labels.into_iter().map(|(_, (output, _))| output));
         let joiner = Joiner::new(&promoted, attributes);
         Ok(Self { roots, schema: Arc::new(Schema::new(fields)), outputs, joiner, promoted: own_columns, patterns: Patterns::default() })
     }
@@ -122,8 +194,10 @@ impl Reading {
     pub(crate) fn make(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         let (mut joined, mut columns) = (None, Vec::with_capacity(self.outputs.len()));
         let column = |name: &str| rows.column_by_name(name).ok_or_else(|| missing(name));
-        for (output, field) in self.outputs.iter().zip(self.schema.fields()) {
+        for (output, field) in self.outputs.iter_mut().zip(self.schema.fields()) {
             columns.push(match output {
+                Output::Alone(name) => Arc::clone(column(name)?),
+                Output::Named(named) => named.make(rows)?,
                 Output::Column => Arc::clone(column(field.name())?),
                 Output::Pattern => self.patterns.of_rows(rows)?,
                 Output::Missing => new_null_array(field.data_type(), rows.num_rows()),

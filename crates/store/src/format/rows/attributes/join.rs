@@ -138,6 +138,15 @@ impl<'a> Values<'a> {
 
 /// The values of one attribute as text: those of its column, if there is one, else the first of the map.
 pub(crate) fn text_column(map: &MapArray, key: &str, column: Option<&ArrayRef>) -> Result<ArrayRef> {
+    first_column(map, &|own| own == key, column, None)
+}
+
+/// As [`text_column`] of the attributes whose key fits; one of them that has no value is the empty text.
+pub(crate) fn named_column(map: &MapArray, fits: &dyn Fn(&str) -> bool, column: Option<&ArrayRef>) -> Result<ArrayRef> {
+    first_column(map, fits, column, Some(""))
+}
+
+fn first_column(map: &MapArray, fits: &dyn Fn(&str) -> bool, column: Option<&ArrayRef>, no_value: Option<&str>) -> Result<ArrayRef> {
     let (keys, texts) = (map.keys().as_string_opt::<i32>().ok_or_else(other_schema)?, map.values().as_string_opt::<i32>().ok_or_else(other_schema)?);
     let values = column.map(Values::of).transpose()?;
     let (mut builder, mut text) = (NullableText::default(), String::new());
@@ -147,8 +156,8 @@ pub(crate) fn text_column(map: &MapArray, key: &str, column: Option<&ArrayRef>) 
             builder.push(Some(&text));
             continue;
         }
-        let place = (ends[0] as usize..ends[1] as usize).find(|place| keys.value(*place) == key);
-        builder.push(place.filter(|place| texts.is_valid(*place)).map(|place| texts.value(place)));
+        let place = (ends[0] as usize..ends[1] as usize).find(|place| fits(keys.value(*place)));
+        builder.push(place.and_then(|place| if texts.is_valid(place) { Some(texts.value(place)) } else { no_value }));
     }
     builder.finish()
 }

@@ -20,7 +20,7 @@ use signalbox_model::{Error, Result, schema};
 
 pub(crate) use adapt::Adapter;
 pub(crate) use choose::{Census, target_of};
-pub(crate) use join::{Joiner, text_column};
+pub(crate) use join::{Joiner, named_column, text_column};
 pub(crate) use split::Splitter;
 
 /// Key of [`InMap`] in the key-value metadata of a file.
@@ -57,6 +57,14 @@ impl InMap {
         match self {
             Self::Keys(keys) => keys.contains(key),
             Self::Unknown => true,
+        }
+    }
+
+    /// The keys, if they are known.
+    pub(crate) fn keys(&self) -> Option<impl Iterator<Item = &str>> {
+        match self {
+            Self::Keys(keys) => Some(keys.iter().map(String::as_str)),
+            Self::Unknown => None,
         }
     }
 

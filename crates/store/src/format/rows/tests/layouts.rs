@@ -8,6 +8,10 @@ use signalbox_model::pattern;
 
 use super::super::writer::RowsWriter;
 use super::*;
+use crate::scan::LabelColumn;
+
+/// Names of one attribute, of several, and of none.
+const NAMES: [&str; 5] = ["key.3", "key.1", "key.", "key.11", "nothing"];
 
 impl World {
     /// Flushes as a process without patterns and columns of attributes did.
@@ -39,7 +43,9 @@ impl World {
         let narrow: Vec<usize> = projection.iter().copied().filter(|column| *column != schema::index(&base, schema::ATTRIBUTES)).collect();
         let all = self.scan(&ScanRequest { projection: Some(projection), ..ScanRequest::all(TimeRange::ALL) }).unwrap();
         let keys: Vec<String> = (0..13).map(|key| format!("key.{key}")).collect();
-        let few = self.scan(&ScanRequest { projection: Some(narrow), attributes: keys.clone(), ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+        let labels = Vec::from(NAMES.map(|name| LabelColumn { name: name.to_owned(), is_named: |key, name| key.starts_with(name) }));
+        let request = ScanRequest { projection: Some(narrow), attributes: keys.clone(), labels: labels.clone(), ..ScanRequest::all(TimeRange::ALL) };
+        let few = self.scan(&request).unwrap();
         let mut want = BTreeMap::new();
         for rows in &all {
             let map = rows.column_by_name(schema::ATTRIBUTES).unwrap().as_map();
@@ -47,7 +53,8 @@ impl World {
                 let entries = map.value(row);
                 let (own, values) = (entries.column(0).as_string::<i32>().clone(), entries.column(1).as_string::<i32>().clone());
                 let value = |key: &String| (0..own.len()).find(|at| own.value(*at) == key).map(|at| values.value(at).to_owned());
-                want.insert(sequence, keys.iter().map(value).collect::<Vec<_>>());
+                let named = |label: &&str| (0..own.len()).find(|at| own.value(*at).starts_with(label)).map(|at| values.value(at).to_owned());
+                want.insert(sequence, keys.iter().map(value).chain(NAMES.iter().map(named)).collect::<Vec<_>>());
             }
             if self.table == Table::Logs {
                 let bodies = rows.column_by_name(schema::logs::BODY).unwrap().as_string::<i32>();
@@ -64,8 +71,8 @@ impl World {
         assert_eq!(want.len() as u64, self.sequence, "{what}");
         for rows in &few {
             for (row, sequence) in sequences(rows).into_iter().enumerate() {
-                let value = |key: &String| {
-                    let column = rows.column_by_name(&format!("attributes.{key}")).unwrap();
+                let value = |name: String| {
+                    let column = rows.column_by_name(&name).unwrap();
                     column.is_valid(row).then(|| match column.data_type() {
                         DataType::Boolean => column.as_boolean().value(row).to_string(),
                         DataType::Float64 => double_text(column.as_primitive::<Float64Type>().value(row)),
@@ -77,7 +84,8 @@ impl World {
                         }
                     })
                 };
-                assert_eq!(keys.iter().map(value).collect::<Vec<_>>(), want[&sequence], "{what}: row {sequence}");
+                let names = keys.iter().map(|key| format!("attributes.{key}")).chain(labels.iter().map(LabelColumn::column));
+                assert_eq!(names.map(value).collect::<Vec<_>>(), want[&sequence], "{what}: row {sequence}");
             }
         }
     }
