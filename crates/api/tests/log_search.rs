@@ -57,6 +57,8 @@ async fn counts_over_time_and_by_value() {
         { "start_ms": 1_700_000_005_000_i64, "count": 0, "values": {} }
     ]);
     assert_eq!(answer, json!({ "interval_ms": 5_000, "total": 4, "buckets": buckets }));
+    let answer = world.get(&format!("/api/v1/logs/histogram?interval=10s&by=level&values=1&{RANGE}")).await.json();
+    assert_eq!(answer["buckets"][0]["values"], json!({ "error": 1 }));
     let answer = world.get(&format!("/api/v1/logs/histogram?query=tea&{RANGE}")).await.json();
     assert_eq!((&answer["interval_ms"], &answer["total"], answer["buckets"].as_array().map(Vec::len)), (&json!(500), &json!(1), Some(20)));
     let answer = world.get(&format!("/api/v1/logs/facets?more=1&{RANGE}")).await.json();

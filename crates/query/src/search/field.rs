@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `timestamp`, `@timestamp`, `observed_timestamp` | times, nanoseconds |
 //! | `message`, `body` | the body |
+//! | `pattern` | the pattern of the body: its text with `<_>` for what varies |
 //! | `level`, `log.level`, `severity`, `detected_level` | the level as one word |
 //! | `severity_text`, `severity_number`, `event_name`, `event.name`, `flags` | the field of that name |
 //! | `service`, `service.name`, `service_name` | the service |
@@ -32,6 +33,8 @@ pub enum Field {
     Sequence,
     /// The body.
     Body,
+    /// The pattern of the body, see [`signalbox_model::pattern`].
+    Pattern,
     /// The level as one word.
     Level,
     /// The number of the severity.
@@ -73,6 +76,7 @@ impl Field {
             "timestamp" | "@timestamp" => Self::Timestamp,
             "observed_timestamp" => Self::ObservedTimestamp,
             "message" | "body" => Self::Body,
+            "pattern" => Self::Pattern,
             "level" | "log.level" | "severity" | "detected_level" => Self::Level,
             "severity_number" => Self::SeverityNumber,
             "severity_text" => Self::SeverityText,
@@ -119,7 +123,7 @@ impl Field {
             Self::Timestamp => &[schema::TIMESTAMP],
             Self::ObservedTimestamp => &[logs::OBSERVED_TIMESTAMP],
             Self::Sequence => &[schema::SEQUENCE],
-            Self::Body => &[logs::BODY],
+            Self::Body | Self::Pattern => &[logs::BODY],
             Self::Level => &[logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT],
             Self::SeverityNumber => &[logs::SEVERITY_NUMBER],
             Self::SeverityText => &[logs::SEVERITY_TEXT],
@@ -143,6 +147,7 @@ impl Field {
             Self::TraceId | Self::SpanId | Self::Resource(_) => 2,
             Self::Own(_) | Self::Attribute(_) => 10,
             Self::Body => 20,
+            Self::Pattern => 30,
             Self::Any => 50,
         }
     }

@@ -1,6 +1,7 @@
 //! The values of a field in one record, as filters see them in columns.
 
 use signalbox_model::attributes::AttributeValue;
+use signalbox_model::pattern;
 
 use super::field::{Field, is_named};
 use super::value::{self, Value};
@@ -17,6 +18,7 @@ pub fn values_of(record: &LogRecord, field: &Field) -> Vec<Value<'static>> {
         Field::ObservedTimestamp => values.extend(record.observed_timestamp_ns.map(Value::integer)),
         Field::Sequence => values.push(Value::integer(record.sequence.cast_signed())),
         Field::Body => values.extend(record.line.as_ref().map(|line| Value { text: line.clone().into(), letter: record.body_letter })),
+        Field::Pattern => return text(&record.line.as_deref().map(pattern::of).unwrap_or_default()),
         Field::Level => values.push(Value { text: record.level().into(), letter: 's' }),
         Field::SeverityNumber => return number(record.severity_number.into()),
         Field::SeverityText => return text(&record.severity_text),

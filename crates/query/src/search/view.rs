@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, FixedSizeBinaryArray, Int32Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array};
 use signalbox_model::attributes::AttributeValue;
+use signalbox_model::pattern;
 use signalbox_model::schema::{self, logs};
 use signalbox_model::{Error, Result};
 
@@ -50,6 +51,7 @@ impl Probe {
             Field::ObservedTimestamp => Source::Time(column(rows, logs::OBSERVED_TIMESTAMP)?),
             Field::Sequence => Source::Sequence(column(rows, schema::SEQUENCE)?),
             Field::Body => Source::Text(column(rows, logs::BODY)?),
+            Field::Pattern => Source::Pattern(column(rows, logs::BODY)?),
             Field::Level => Source::Level(column(rows, logs::SEVERITY_NUMBER)?, texts(logs::SEVERITY_TEXT)?),
             Field::SeverityNumber => Source::Number(column(rows, logs::SEVERITY_NUMBER)?),
             Field::SeverityText => Source::Code(texts(logs::SEVERITY_TEXT)?),
@@ -81,6 +83,8 @@ enum Source<'a> {
     Number(&'a Int32Array),
     Flags(&'a UInt32Array),
     Text(&'a StringArray),
+    /// The pattern of a text. It is made of the text each time: the column has none where a segment has too many.
+    Pattern(&'a StringArray),
     Level(&'a Int32Array, Texts<'a>),
     Code(Texts<'a>),
     Trace(&'a FixedSizeBinaryArray),
@@ -113,6 +117,13 @@ impl<'a> View<'a, '_> {
             Source::Flags(_) => {}
             Source::Text(texts) if texts.is_valid(row) => visit(Value::text(texts.value(row))),
             Source::Text(_) => {}
+            Source::Pattern(texts) if texts.is_valid(row) => {
+                let pattern = pattern::of(texts.value(row));
+                if !pattern.is_empty() {
+                    visit(Value::text(&pattern));
+                }
+            }
+            Source::Pattern(_) => {}
             Source::Level(numbers, texts) => visit(Value::text(&level_of(numbers.value(row), texts.get(row)))),
             Source::Code(texts) => Some(texts.get(row)).filter(|text| !text.is_empty()).into_iter().for_each(|text| visit(Value::text(text))),
             Source::Trace(ids) => trace_id(ids, row).into_iter().for_each(|id| visit(Value::text(&id.to_string()))),

@@ -22,6 +22,7 @@ impl Chance {
     fn field(&mut self) -> Field {
         let names = [
             "message",
+            "pattern",
             "level",
             "severity_number",
             "severity_text",

@@ -33,6 +33,7 @@ async fn finds_what_people_ask_for() {
         ("timeout", &[295, 290, 285]),
         ("TIMEOUT service:cart", &[285, 270, 255]),
         ("\"timeout after 270 ms\"", &[270]),
+        ("pattern:\"timeout after <_> ms<_>\"", &[295, 290, 285]),
         ("time", &[]),
         ("time*", &[295, 290, 285]),
         ("\"after 27\"", &[]),

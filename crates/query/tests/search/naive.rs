@@ -48,6 +48,7 @@ pub(crate) fn values(field: &Field, record: &LogRecord) -> Vec<Value> {
         Field::ObservedTimestamp => one(record.observed_timestamp_ns.map(|time| (time.to_string(), 'i'))),
         Field::Sequence => vec![(record.sequence.to_string(), 'i')],
         Field::Body => one(record.line.clone().map(text)),
+        Field::Pattern => one(some(&record.line.as_deref().map(signalbox_model::pattern::of).unwrap_or_default())),
         Field::Level => vec![text(record.level())],
         Field::SeverityNumber => one(number(record.severity_number.into())),
         Field::SeverityText => one(some(&record.severity_text)),

@@ -19,8 +19,8 @@ use crate::native::sql::refuse;
 
 /// About how many buckets a histogram has that names no interval.
 const BUCKETS: i64 = 60;
-/// Values of `by` that are counted one by one.
-const BY_VALUES: usize = 10;
+/// Values of `by` that are counted one by one, unless said otherwise, and at most.
+const BY_VALUES: (u64, u64) = (10, 100);
 /// Records in a piece of an answer.
 const CHUNK_RECORDS: usize = 500;
 /// Lengths of buckets that people expect, in milliseconds.
@@ -135,10 +135,11 @@ async fn count(state: &ApiState, tenant: &Tenant, asked: &Asked) -> Result<serde
     };
     let rounding =
         DateRounding { interval: Interval::Fixed(interval_ms.saturating_mul(1_000_000)), zone: signalbox_query::search::times::zone("UTC")?, offset_ns: 0 };
+    let by_values = usize::try_from(asked.number("values", BY_VALUES.0, BY_VALUES.1)?).unwrap_or(usize::MAX);
     let by = asked.get("by").map(|name| {
         let terms = Terms {
             field: Field::named(name),
-            size: BY_VALUES,
+            size: by_values,
             order: vec![(OrderBy::Count, Direction::Descending)],
             count_min: 1,
             missing: None,

@@ -16,7 +16,8 @@
 //! | `fields` | search | names of fields, with commas between: only these are answered |
 //! | `total` | search | `true`: all that fit are counted |
 //! | `interval` | histogram | a duration such as `30s`; one that gives about 60 buckets |
-//! | `by` | histogram | a field: its ten most frequent values are counted one by one |
+//! | `by` | histogram | a field: the most frequent values of each bucket are counted one by one |
+//! | `values` | histogram | how many values of `by`, 10 |
 //! | `fields` | facets | names of fields; `service,level` |
 //! | `more` | facets | how many more, of those that most records have, 10 |
 //! | `values` | facets | values of each, 10 |
