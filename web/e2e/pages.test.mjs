@@ -162,7 +162,7 @@ describe("logs", () => {
     await page.locator("[data-chart=bars] rect").first().waitFor({ state: "attached" });
     await rows.first().getByRole("button").first().click();
     await until(() => parameters(page).get("row"), "the open row in the URL");
-    assert.match(await rows.first().innerText(), /service_name/);
+    assert.match(await rows.first().innerText(), /service\.name/);
     await page.reload();
     await until(async () => await page.locator("[data-testid=log-row][data-open=true]").count() === 1, "the row to stay open");
   });
@@ -184,10 +184,11 @@ describe("logs", () => {
       const texts = await rows.allInnerTexts();
       return texts.length > 0 && texts.every((text) => text.includes(name));
     }, `rows of ${name} only`);
-    const word = (await rows.first().innerText()).split("\n").at(-1).trim().split(/\s+/)[0];
-    await type(page, "logql", word);
-    await page.keyboard.press("Enter");
-    await until(() => parameters(page).get("q") === word, "the text in the URL");
+    const word = /(?<![\w-])[A-Za-z]{3,}(?![\w-])/.exec((await rows.first().innerText()).split("\n").at(-1))[0];
+    await type(page, "logs", `body:${word}`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await until(() => parameters(page).get("q") === `body:${word}`, "the text in the URL");
     await until(async () => {
       const texts = await rows.allInnerTexts();
       return texts.length > 0 && texts.every((text) => text.includes(word));
@@ -204,10 +205,105 @@ describe("logs", () => {
     const page = await visit(`/ui/logs?q=${encodeURIComponent(`{service_name="${name}"}`)}`);
     await page.getByTestId("log-row").first().waitFor();
     expected = /400/;
-    await type(page, "logql", '{service_name=');
+    await type(page, "logs", '{service_name=');
     await page.keyboard.press("Escape");
-    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByRole("button", { name: "Search", exact: true }).click();
     await page.getByRole("alert").first().waitFor();
+  });
+
+  it("shows where a search cannot be read, and completes fields and their values", async () => {
+    const page = await visit("/ui/logs");
+    await page.getByTestId("log-row").first().waitFor();
+    expected = /400/;
+    await type(page, "logs", "timeout AND");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await page.getByTestId("caret").waitFor();
+    assert.match(await page.getByTestId("caret").innerText(), /^timeout AND\n {11}\^/);
+    await type(page, "logs", "");
+    await page.keyboard.type("lev");
+    const options = page.locator("[data-editor=logs] .cm-tooltip-autocomplete li");
+    await options.filter({ hasText: "level" }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await options.filter({ hasText: "info" }).first().click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Search", exact: true }).click();
+    await until(() => parameters(page).get("q") === "level:info", "the completed clause");
+    await page.locator("[data-testid=log-row] [data-severity=info]").first().waitFor();
+  });
+
+  it("narrows and leaves out by fields at the side", async () => {
+    const page = await visit("/ui/logs");
+    const level = page.getByTestId("facet").and(page.getByRole("region", { name: "level", exact: true }));
+    const value = level.getByTestId("facet-value").first();
+    const name = /= (\S+),/.exec(await value.getAttribute("aria-label"))[1];
+    await value.click();
+    await until(() => parameters(page).get("q") === `level:${name}`, "the clause in the URL");
+    await until(async () => await level.getByTestId("facet-value").count() === 1, "one level to be left");
+    await level.getByTestId("facet-value").first().click({ modifiers: ["Alt"] });
+    await until(() => parameters(page).get("q") === `-level:${name}`, "the clause turned");
+    await until(async () => {
+      const labels = await level.getByTestId("facet-value").evaluateAll((nodes) => nodes.map((node) => node.getAttribute("aria-label")));
+      return labels.length > 0 && labels.every((label) => !label.includes(`= ${name},`));
+    }, "the other levels");
+    await page.goBack();
+    await until(() => parameters(page).get("q") === `level:${name}`, "the back button");
+    await page.getByRole("button", { name: "Hide the fields" }).click();
+    await page.getByTestId("facet").first().waitFor({ state: "detached" });
+    assert.equal(parameters(page).get("fields"), "hidden");
+  });
+
+  it("counts by a field of a record, and shows what came before and after", async () => {
+    const name = await service();
+    const page = await visit(`/ui/logs?service=${encodeURIComponent(name)}`);
+    const row = page.getByTestId("log-row").first();
+    await row.getByRole("button").first().click();
+    await row.getByRole("button", { name: "Before and after" }).click();
+    await until(async () => (await page.getByTestId("context").locator("time").count()) > 1, "its neighbours");
+    assert.equal(parameters(page).get("context"), "1");
+    await row.getByRole("button", { name: "Count by service.name", exact: true }).click();
+    await row.getByRole("list", { name: "Values of service.name" }).getByText(name).waitFor();
+  });
+
+  it("follows new records, and stands still while one is read", async () => {
+    const page = await visit("/ui/logs?from=now-15m&to=now");
+    await page.getByTestId("log-row").first().waitFor();
+    await page.getByRole("button", { name: "Live", exact: true }).click();
+    const live = page.getByTestId("live");
+    await until(async () => Number(/Live, (\d+)/.exec(await live.innerText())?.[1] ?? 0) > 0, "new records");
+    assert.equal(parameters(page).get("live"), "1");
+    await page.getByTestId("log-row").nth(3).getByRole("button").first().click();
+    await until(async () => Number(/Paused, (\d+)/.exec(await live.innerText())?.[1] ?? 0) > 0, "records that wait");
+    await live.getByRole("button", { name: "Show them" }).click();
+    await until(async () => /^Live/.test((await live.innerText()).trim()), "the tail to go on");
+  });
+
+  it("shows patterns, and narrows to the lines of one", async () => {
+    const page = await visit("/ui/logs");
+    await page.getByRole("radio", { name: "Patterns" }).click();
+    const first = page.getByTestId("pattern-row").first().locator("[data-row]");
+    const pattern = (await first.getAttribute("title"));
+    assert.equal(parameters(page).get("tab"), "patterns");
+    await first.click();
+    await until(() => parameters(page).get("q")?.startsWith("pattern:") && parameters(page).get("tab") === null, "the pattern in the search");
+    const like = new RegExp(pattern.split("<_>").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".+"));
+    await until(async () => {
+      const texts = await page.getByTestId("log-row").allInnerTexts();
+      return texts.length > 0 && texts.every((text) => like.test(text.split("\n").at(-1)));
+    }, `lines like ${pattern}`);
+  });
+
+  it("links to files with everything that was found", async () => {
+    const page = await visit("/ui/logs?q=level:error&service=cart");
+    await page.getByRole("button", { name: "Export" }).click();
+    const links = page.getByRole("navigation", { name: "Formats" }).getByRole("link");
+    await until(async () => await links.count() === 4, "four formats");
+    for (const [index, format] of ["ndjson", "csv", "parquet", "arrow"].entries()) {
+      const url = new URL(await links.nth(index).getAttribute("href"), session.base);
+      assert.equal(url.pathname, "/api/v1/export");
+      assert.deepEqual(["query", "language", "format"].map((name) => url.searchParams.get(name)), ["service:cart level:error", "search", format]);
+      assert.ok(Number(url.searchParams.get("end")) > Number(url.searchParams.get("start")));
+    }
   });
 
   it("says so when nothing matches", async () => {

@@ -17,10 +17,10 @@ export class ApiError extends Error {
 export type Query = readonly (readonly [string, string])[];
 
 /** Answer of a GET as JSON. */
-export function getJson(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+export function getJson(path: string, query: Query, signal: AbortSignal, headers: Readonly<Record<string, string>> = {}): Promise<unknown> {
   const search = new URLSearchParams(query.map(([name, value]) => [name, value]));
   const text = search.toString();
-  return request(text === "" ? path : `${path}?${text}`, { signal, headers: { accept: "application/json" } });
+  return request(text === "" ? path : `${path}?${text}`, { signal, headers: { accept: "application/json", ...headers } });
 }
 
 /** Answer of a POST of a form: for queries that may be longer than a URL. */
@@ -39,7 +39,17 @@ export function postJson(path: string, body: unknown, signal: AbortSignal): Prom
   });
 }
 
-async function request(url: string, init: RequestInit): Promise<unknown> {
+/** As `postForm`; integers that no number holds exactly come as text. */
+export function postFormExact(path: string, query: Query, signal: AbortSignal): Promise<unknown> {
+  const body = new URLSearchParams(query.map(([name, value]) => [name, value]));
+  return request(path, { method: "POST", body, signal, headers: { accept: "application/json" } }, exact);
+}
+
+function exact(_name: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source !== undefined ? context.source : value;
+}
+
+async function request(url: string, init: RequestInit, revive?: (name: string, value: unknown) => unknown): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(url, init);
@@ -48,15 +58,15 @@ async function request(url: string, init: RequestInit): Promise<unknown> {
     throw new ApiError("The server does not answer. Is Signalbox running, and is the network up?", 0, "network");
   }
   const text = await response.text();
-  const body = parse(text);
+  const body = parse(text, revive);
   if (!response.ok) throw refusal(response.status, body, text);
   if (body === undefined) throw new ApiError(`The server answered ${url.split("?")[0] ?? url} with something that is not JSON.`, response.status, "format");
   return body;
 }
 
-function parse(text: string): unknown {
+function parse(text: string, revive?: (name: string, value: unknown) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, revive);
   } catch {
     return undefined;
   }

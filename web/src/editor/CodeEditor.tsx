@@ -3,7 +3,7 @@
  * uses constructed style sheets, which a strict Content-Security-Policy allows, instead of style elements.
  */
 
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
@@ -13,9 +13,10 @@ import { tags } from "@lezer/highlight";
 import { useEffect, useRef, type ReactNode } from "react";
 import { STAGES, contextAt, type LogqlLookup } from "./logql.ts";
 import { promql, type PromqlLookup } from "./promql.ts";
+import { OPERATORS, escapeQuoted, printField, printValue, searchContextAt, type LogsLookup } from "./search.ts";
 import { THEME } from "./theme.ts";
 
-export type Language = { name: "promql"; lookup: PromqlLookup } | { name: "logql"; lookup: LogqlLookup };
+export type Language = { name: "promql"; lookup: PromqlLookup } | { name: "logs"; lookup: LogsLookup };
 
 export interface EditorProps {
   /** Accessible name. */
@@ -107,8 +108,38 @@ function extensions(latest: { readonly current: EditorProps }, language: Compart
 
 function support(language: Language): Extension {
   if (language.name === "promql") return promql(language.lookup);
-  const { lookup } = language;
-  return EditorState.languageData.of(() => [{ autocomplete: (context: CompletionContext) => completeLogql(context, lookup) }]);
+  // One function for as long as the language stays: answers of another one are thrown away.
+  const data = [{ autocomplete: (context: CompletionContext) => completeLogs(context, language) }];
+  return EditorState.languageData.of(() => data);
+}
+
+type LogsLanguage = Extract<Language, { name: "logs" }>;
+
+/** LogQL has selectors; everything without one is a search. */
+function completeLogs(context: CompletionContext, language: LogsLanguage): Promise<CompletionResult | null> {
+  return context.state.sliceDoc().includes("{") ? completeLogql(context, language.lookup) : completeSearch(context, language);
+}
+
+async function completeSearch(context: CompletionContext, { lookup }: LogsLanguage): Promise<CompletionResult | null> {
+  const found = searchContextAt(context.state.sliceDoc(0, context.pos));
+  if (found.kind === "value") {
+    const values = await lookup.fieldValues(found.field);
+    const options = values.map(({ value, count }, index): Completion => ({ label: value, detail: String(count), type: "value", apply: found.isQuoted ? `${escapeQuoted(value)}"` : printValue(value), boost: -index / 10 }));
+    return { from: found.from, options, validFor: found.isQuoted ? /^[^"]*$/ : /^[^\s"()]*$/ };
+  }
+  if (found.kind === "none" || (found.from === context.pos && !context.explicit)) return null;
+  const fields = await lookup.fields();
+  const options = fields.map(({ name, distinct }): Completion => ({
+    label: name,
+    detail: distinct === 1 ? "1 value" : `${distinct} values`,
+    type: "label",
+    apply: (view, _completion, from, to) => {
+      const insert = `${printField(name)}:`;
+      view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length } });
+      startCompletion(view);
+    },
+  }));
+  return { from: found.from, options: [...options, ...OPERATORS.map((operator) => ({ label: operator.text, detail: operator.info, type: "keyword", boost: -50 }))], validFor: /^[\p{L}\p{N}_\-.@$/]*$/u };
 }
 
 async function completeLogql(context: CompletionContext, lookup: LogqlLookup): Promise<CompletionResult | null> {

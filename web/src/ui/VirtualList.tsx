@@ -20,11 +20,13 @@ interface Props {
   footer?: ReactNode;
   /** Called when the last row comes into view. */
   onEnd?: () => void;
+  /** Called with how far the list is scrolled, in pixels. */
+  onScroll?: (offset: number) => void;
   role?: "list" | "tree" | "rowgroup";
   host?: RefObject<HTMLDivElement | null>;
 }
 
-export function VirtualList({ label, count, estimate, keyOf, render, className, reveal = -1, footer, onEnd, role = "list", host }: Props): ReactNode {
+export function VirtualList({ label, count, estimate, keyOf, render, className, reveal = -1, footer, onEnd, onScroll, role = "list", host }: Props): ReactNode {
   const own = useRef<HTMLDivElement>(null);
   const scroller = host ?? own;
   const virtualizer = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => estimate, overscan: 12, getItemKey: keyOf });
@@ -55,7 +57,7 @@ export function VirtualList({ label, count, estimate, keyOf, render, className, 
   };
 
   return (
-    <div ref={scroller} className={classes(styles.scroller, className)} onKeyDown={move}>
+    <div ref={scroller} className={classes(styles.scroller, className)} onKeyDown={move} onScroll={onScroll === undefined ? undefined : (event) => onScroll(event.currentTarget.scrollTop)}>
       <div role={role} aria-label={label} className={styles.canvas} style={{ height: virtualizer.getTotalSize() }}>
         {items.map((item) => (
           <div key={item.key} ref={virtualizer.measureElement} data-index={item.index} className={styles.item} style={{ transform: `translateY(${item.start}px)` }} role={role === "list" ? "listitem" : "presentation"}>

@@ -1,162 +1,126 @@
-/** Logs: search, how many over time, rows that open. */
+/** Logs: search, how many over time, fields, rows that open, patterns, a live tail, charts of LogQL. */
 
-import { useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
-import { logLabelValues } from "../../api/loki.ts";
+import { useEffect, useState, type ReactNode } from "react";
 import { Bars } from "../../charts/Bars/Bars.tsx";
 import { total } from "../../charts/Bars/model.ts";
-import { distinctColors, nameColor } from "../../charts/color.ts";
-import { QueryEditor, type Language } from "../../editor/QueryEditor.tsx";
-import { useTime, useUrlState } from "../../location.tsx";
-import { Button, Field, Select, classes } from "../../ui/controls.tsx";
-import { Badge, Panel } from "../../ui/layout.tsx";
+import { QueryFailure } from "../../editor/QueryFailure.tsx";
+import { useTime, useUrlState, type Time } from "../../location.tsx";
+import { DEFAULT_RANGE, resolveRange, type TimeWindow } from "../../time/range.ts";
+import { Button, Segmented, classes } from "../../ui/controls.tsx";
+import { Panel } from "../../ui/layout.tsx";
 import { count } from "../../ui/number.ts";
-import { Empty, Failure, Notice, Progress, Skeleton } from "../../ui/states.tsx";
-import { VirtualList } from "../../ui/VirtualList.tsx";
-import { SEVERITIES, narrowed, toEntries, type Entry, type Severity } from "./model.ts";
-import { LogRowView } from "./parts/LogRowView.tsx";
-import { PAGE_ROWS, ROWS_MAX, useHistogram, useLogLabels, useLogPages } from "./queries.ts";
+import { Progress, Skeleton } from "../../ui/states.tsx";
+import { languageOf } from "./language.ts";
 import styles from "./logs.module.css";
+import { ExportMenu } from "./parts/ExportMenu.tsx";
+import { Facets } from "./parts/Facets.tsx";
+import { MetricResult } from "./parts/MetricResult.tsx";
+import { Patterns } from "./parts/Patterns.tsx";
+import { Records } from "./parts/Records.tsx";
+import { SearchBar } from "./parts/SearchBar.tsx";
+import { SeverityFilter } from "./parts/SeverityFilter.tsx";
+import { useHistogram, useLogPages, useServices, type LogPages } from "./queries.ts";
+import { SEVERITIES } from "./severity.ts";
 import { LOGS_URL, type LogsView } from "./url.ts";
+import { useTail } from "./use_tail.ts";
 
 const COLORS = SEVERITIES.map((severity) => `var(--severity-${severity})`);
-const ROW_HEIGHT = 26;
+/** How often the histogram moves on while records are followed. */
+const LIVE_TICK_MS = 5_000;
+/** Where fields have room beside the records. */
+const WIDE = "(min-width: 1080px)";
 
 export function LogsPage(): ReactNode {
   const time = useTime();
   const { state: view, update, replace } = useUrlState(LOGS_URL);
-  const known = useLogLabels(time);
-  const pages = useLogPages(view, time);
-  const histogram = useHistogram(view, time, pages.rows);
-  const entries = useMemo(() => toEntries(pages.rows ?? []), [pages.rows]);
-
+  const services = useServices(time);
   return (
     <div className={styles.page}>
-      <SearchBar view={view} services={known.services} labels={known.labels} onChange={update} />
+      <SearchBar view={view} services={services} onChange={update} />
+      {languageOf(view.query) === "metric"
+        ? <MetricResult view={view} onChange={replace} />
+        : <Found view={view} time={time} services={services} update={update} replace={replace} />}
+    </div>
+  );
+}
+
+function Found({ view, time, services, update, replace }: { view: LogsView; time: Time; services: readonly string[]; update: (view: LogsView) => void; replace: (view: LogsView) => void }): ReactNode {
+  const pages = useLogPages(view, time, true);
+  const live = useTail(view, view.live && view.tab === "records", pages.firstRows, time.window.endMs);
+  const window = useMovingWindow(time, view.live);
+  const histogram = useHistogram(view, window, time.version, pages.rows);
+  const isWide = useMedia(WIDE);
+  const hasFields = view.fields === "shown" || (view.fields === "" && isWide);
+  const toggleLive = (): void => {
+    update({ ...view, live: !view.live, tab: "records", row: "", context: false });
+    // What is new lies at the end of a range that ends now.
+    if (!view.live && time.range.to !== "now") time.setRange(DEFAULT_RANGE);
+  };
+  return (
+    <>
       <Panel
         title="Records over time"
-        note={histogram.stacked === undefined ? undefined : histogram.exact ? count(total(histogram.stacked), "record") : `of the ${entries.length} loaded rows only`}
+        className={styles.histogram}
+        note={histogram.stacked === undefined ? undefined : histogram.exact ? count(total(histogram.stacked), "record") : `of the ${pages.rows?.length ?? 0} loaded rows only`}
         actions={<SeverityFilter view={view} onChange={update} />}
       >
-        <Progress on={histogram.resource.loading} label="Loading the histogram" />
+        <Progress on={histogram.resource.loading && !view.live} label="Loading the histogram" />
         {histogram.stacked === undefined
           ? <div className={styles.histogramSpace} />
           : <Bars label="Records over time by severity" stacked={histogram.stacked} colors={COLORS} height={84} noun="record" onZoom={time.setWindow} />}
       </Panel>
-      {pages.error !== null && <Failure title="The logs could not be loaded" error={pages.error} retry={pages.reload} />}
-      <Panel label="Records" className={styles.rows}>
-        <Progress on={pages.loading} label="Loading records" />
-        {pages.rows === undefined ? (pages.loading && <Skeleton lines={14} />) : entries.length === 0
-          ? <NoRows view={view} onClear={() => update({ query: "", service: "", severities: [], trace: "", span: "", row: "" })} />
-          : <Rows entries={entries} services={known.services} view={view} pages={pages} onOpen={replace} onNarrow={update} />}
-      </Panel>
-    </div>
-  );
-}
-
-function SearchBar({ view, services, labels, onChange }: { view: LogsView; services: readonly string[]; labels: readonly string[]; onChange: (view: LogsView) => void }): ReactNode {
-  const time = useTime();
-  const [draft, setDraft] = useState(view.query);
-  useEffect(() => setDraft(view.query), [view.query]);
-  const run = useCallback(() => {
-    if (draft.trim() === view.query) time.reload();
-    else onChange({ ...view, query: draft.trim(), row: "" });
-  }, [draft, view, onChange, time]);
-  const language = useMemo<Language>(() => ({
-    name: "logql",
-    lookup: { labels: () => Promise.resolve(labels), values: (label) => logLabelValues(label, time.window, new AbortController().signal) },
-  }), [labels, time.window]);
-  const choices = view.service !== "" && !services.includes(view.service) ? [view.service, ...services] : services;
-  return (
-    <div className={styles.search} role="search">
-      <Field label="Service">
-        <Select value={view.service} onChange={(event) => onChange({ ...view, service: event.target.value, row: "" })}>
-          <option value="">All services</option>
-          {choices.map((service) => <option key={service} value={service}>{service}</option>)}
-        </Select>
-      </Field>
-      <div className={styles.query}>
-        <span className={styles.queryLabel}>Text, or LogQL that starts with {"{"}</span>
-        <QueryEditor label="Search in logs" language={language} value={draft} placeholder='timeout     or     {service_name="checkout"} |= "declined"' onChange={setDraft} onRun={run} />
+      {pages.error !== null && !pages.loading && <QueryFailure query={view.query} error={pages.error} retry={pages.reload} />}
+      <div className={styles.found}>
+        {hasFields && <Facets view={view} rows={pages.rows} isFailed={pages.error !== null} onChange={update} onClose={() => replace({ ...view, fields: "hidden" })} />}
+        <section className={styles.rows} aria-label="Records">
+          <div className={styles.rowsHead}>
+            <Segmented label="View" value={view.tab} options={[{ value: "records", label: "Records" }, { value: "patterns", label: "Patterns" }]} onChange={(tab) => update({ ...view, tab, row: "", context: false })} />
+            <Button small look="quiet" icon="filter" aria-pressed={hasFields} onClick={() => replace({ ...view, fields: hasFields ? "hidden" : "shown" })}>Fields</Button>
+            {view.tab === "records" && <Button small look="quiet" aria-pressed={view.wrap} onClick={() => replace({ ...view, wrap: !view.wrap })}>Wrap lines</Button>}
+            <span className={styles.rowsSpace} />
+            <Button small icon="play" aria-pressed={view.live} className={classes(view.live && styles.liveOn)} onClick={toggleLive}>Live</Button>
+            <ExportMenu view={view} window={time.window} />
+          </div>
+          {view.tab === "patterns" ? <Patterns view={view} onChange={update} /> : <Body pages={pages}>{() => <Records pages={pages} live={live} services={services} view={view} onOpen={replace} onNarrow={update} />}</Body>}
+        </section>
       </div>
-      <Button look="primary" icon="search" onClick={run} className={styles.run}>Search</Button>
-      {view.trace !== "" && (
-        <div className={styles.chips}>
-          <Badge tone="accent">Trace {view.trace.slice(0, 8)}…</Badge>
-          {view.span !== "" && <Badge tone="accent">Span {view.span}</Badge>}
-          <Button small look="quiet" icon="close" onClick={() => onChange({ ...view, trace: "", span: "", row: "" })}>Show the logs of all traces</Button>
-          {view.span !== "" && <Button small look="quiet" onClick={() => onChange({ ...view, span: "", row: "" })}>Show the whole trace</Button>}
-        </div>
-      )}
-    </div>
+    </>
   );
 }
 
-function SeverityFilter({ view, onChange }: { view: LogsView; onChange: (view: LogsView) => void }): ReactNode {
-  const toggle = (severity: Severity): void => {
-    const severities = SEVERITIES.filter((each) => (each === severity) !== view.severities.includes(each));
-    onChange({ ...view, severities, row: "" });
-  };
+function Body({ pages, children }: { pages: LogPages; children: () => ReactNode }): ReactNode {
   return (
-    <div role="group" aria-label="Severities" className={styles.severities}>
-      {SEVERITIES.map((severity) => (
-        <button key={severity} type="button" aria-pressed={view.severities.includes(severity)} className={classes(styles.severity, view.severities.length > 0 && !view.severities.includes(severity) && styles.off)} onClick={() => toggle(severity)}>
-          <span className={styles.severityDot} style={{ background: `var(--severity-${severity})` }} />
-          {severity}
-        </button>
-      ))}
-    </div>
+    <>
+      <Progress on={pages.loading} label="Loading records" />
+      {pages.rows === undefined ? pages.loading && <Skeleton lines={14} /> : children()}
+    </>
   );
 }
 
-function Rows({ entries, services, view, pages, onOpen, onNarrow }: {
-  entries: readonly Entry[];
-  services: readonly string[];
-  view: LogsView;
-  pages: ReturnType<typeof useLogPages>;
-  onOpen: (view: LogsView) => void;
-  onNarrow: (view: LogsView) => void;
-}): ReactNode {
-  const colors = useMemo(() => distinctColors(services), [services]);
-  // Bring the open row into view when the page is opened with one, and not again when rows are added.
-  const [reveal] = useState(() => entries.findIndex((entry) => entry.key === view.row));
-  return (
-    <VirtualList
-      label="Log records"
-      count={entries.length}
-      estimate={ROW_HEIGHT}
-      keyOf={(index) => entries[index]?.key ?? index}
-      reveal={reveal}
-      onEnd={pages.loadOlder}
-      render={(index) => {
-        const entry = entries[index];
-        return entry === undefined ? null : (
-          <LogRowView
-            entry={entry}
-            color={colors.get(entry.service) ?? nameColor(entry.service)}
-            open={entry.key === view.row}
-            onToggle={() => onOpen({ ...view, row: entry.key === view.row ? "" : entry.key })}
-            onNarrow={(label, value, wanted) => onNarrow(narrowed(view, label, value, wanted))}
-          />
-        );
-      }}
-      footer={
-        <div className={styles.footer} role="status">
-          {pages.loadingOlder ? "Loading older records…" : !pages.complete ? <Button small onClick={pages.loadOlder}>Load {PAGE_ROWS} older</Button>
-            : entries.length >= ROWS_MAX ? <Notice>The page holds {count(entries.length, "row")}, which is its limit: narrow the range or the query.</Notice>
-              : `${count(entries.length, "record")}, all there are in this range`}
-        </div>
-      }
-    />
-  );
+/** The window of the page; while records are followed, it moves with the clock. */
+function useMovingWindow(time: Time, isLive: boolean): TimeWindow {
+  const [moved, setMoved] = useState<{ of: TimeWindow; window: TimeWindow } | null>(null);
+  const { range, window } = time;
+  useEffect(() => {
+    if (!isLive || range.to !== "now") {
+      setMoved(null);
+      return;
+    }
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") setMoved({ of: window, window: resolveRange(range, Date.now()) });
+    }, LIVE_TICK_MS);
+    return () => clearInterval(timer);
+  }, [isLive, range.from, range.to, window]);
+  return moved?.of === window && isLive ? moved.window : window;
 }
 
-function NoRows({ view, onClear }: { view: LogsView; onClear: () => void }): ReactNode {
-  const filtered = view.query !== "" || view.service !== "" || view.severities.length > 0 || view.trace !== "";
-  return (
-    <Empty icon="logs" title={filtered ? "No records match" : "No logs in this range"}>
-      {filtered
-        ? <Button onClick={onClear}>Clear the search</Button>
-        : <p>Send logs by OTLP to port 4317 (gRPC) or 4318 (HTTP), or choose a longer range.</p>}
-    </Empty>
-  );
+function useMedia(query: string): boolean {
+  const [fits, setFits] = useState(() => globalThis.matchMedia(query).matches);
+  useEffect(() => {
+    const list = globalThis.matchMedia(query);
+    const change = (): void => setFits(list.matches);
+    list.addEventListener("change", change);
+    return () => list.removeEventListener("change", change);
+  }, [query]);
+  return fits;
 }

@@ -1,97 +1,55 @@
-/** LogQL as far as the page must understand it: to build the query it sends, and to count by SQL what that query selects. */
-
-import { literal } from "../../api/sql.ts";
-
-export interface Matcher {
-  label: string;
-  operator: "=" | "!=" | "=~" | "!~";
-  value: string;
-}
-
-export interface LineFilter {
-  operator: "|=" | "!=" | "|~" | "!~";
-  value: string;
-}
-
-export interface Selection {
-  matchers: Matcher[];
-  filters: LineFilter[];
-}
+/** LogQL as far as the page must understand it: where its selectors are, so that matchers can be added. */
 
 /** A string of LogQL. */
 export function quote(value: string): string {
   return JSON.stringify(value);
 }
 
-/** The text of a selection; one without matchers selects every stream. */
-export function printSelection({ matchers, filters }: Selection): string {
-  const inside = matchers.length === 0 ? 'service_name=~".+"' : matchers.map((each) => `${each.label}${each.operator}${quote(each.value)}`).join(", ");
-  return [`{${inside}}`, ...filters.map((each) => `${each.operator} ${quote(each.value)}`)].join(" ");
+/** A name as labels have it. */
+export function labelName(name: string): string {
+  const label = name.replace(/[^a-zA-Z0-9_]/g, "_");
+  return /^\d/.test(label) ? `_${label}` : label;
 }
 
-/** A selector with line filters; null for anything else, which only the server can judge. */
-export function parseSelection(text: string): Selection | null {
-  const open = /^\s*\{/.exec(text);
-  if (open === null) return null;
-  let rest = text.slice(open[0].length);
-  const selection: Selection = { matchers: [], filters: [] };
-  for (;;) {
-    const close = /^\s*\}/.exec(rest);
-    if (close !== null) {
-      rest = rest.slice(close[0].length);
-      break;
+/** Where each selector begins and ends: offsets of its braces. A brace that is never closed is none. */
+export function selectors(text: string): { open: number; close: number }[] {
+  const found: { open: number; close: number }[] = [];
+  let [quoted, open]: [string, number] = ["", -1];
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index] ?? "";
+    if (quoted !== "") {
+      if (character === "\\" && quoted === '"') index += 1;
+      else if (character === quoted) quoted = "";
+    } else if (character === '"' || character === "`") quoted = character;
+    else if (character === "{") open = index;
+    else if (character === "}" && open >= 0) {
+      found.push({ open, close: index });
+      open = -1;
     }
-    const matcher = /^\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*/.exec(rest);
-    const value = matcher === null ? null : readString(rest.slice(matcher[0].length));
-    if (matcher?.[1] === undefined || value === null) return null;
-    selection.matchers.push({ label: matcher[1], operator: matcher[2] as Matcher["operator"], value: value.text });
-    rest = value.rest.replace(/^\s*,/, "");
-  }
-  while (rest.trim() !== "") {
-    const operator = /^\s*(\|=|!=|\|~|!~)\s*/.exec(rest);
-    const value = operator === null ? null : readString(rest.slice(operator[0].length));
-    if (operator === null || value === null) return null;
-    selection.filters.push({ operator: operator[1] as LineFilter["operator"], value: value.text });
-    rest = value.rest;
-  }
-  return selection;
-}
-
-function readString(text: string): { text: string; rest: string } | null {
-  const raw = /^`([^`]*)`/.exec(text);
-  if (raw !== null) return { text: raw[1] ?? "", rest: text.slice(raw[0].length) };
-  const quoted = /^"(?:[^"\\\n]|\\.)*"/.exec(text);
-  if (quoted === null) return null;
-  try {
-    return { text: JSON.parse(quoted[0]) as string, rest: text.slice(quoted[0].length) };
-  } catch {
-    return null;
-  }
-}
-
-/** The same selection as conditions on the table `logs`; null when a label is no column. */
-export function conditions({ matchers, filters }: Selection): string[] | null {
-  const found: string[] = [];
-  for (const { label, operator, value } of matchers) {
-    const column = { service_name: "service", severity_text: "severity_text", trace_id: "trace_id", span_id: "span_id" }[label];
-    if (column === undefined) return null;
-    // The API calls a record without a service so; its column is empty.
-    if (label === "service_name" && value === "unknown_service" && (operator === "=" || operator === "!=")) {
-      found.push(`${column} ${operator === "=" ? "=" : "<>"} ''`);
-      continue;
-    }
-    if (operator === "=~" && (value === ".*" || (label === "service_name" && value === ".+"))) continue;
-    if (operator === "=~" && value === ".+") found.push(`${column} <> ''`);
-    else if (operator === "=") found.push(`${column} = ${literal(value)}`);
-    else if (operator === "!=") found.push(`${column} <> ${literal(value)}`);
-    else found.push(`CAST(${column} AS VARCHAR) ${operator === "=~" ? "~" : "!~"} ${literal(`^(?:${value})$`)}`);
-  }
-  for (const { operator, value } of filters) {
-    if (value === "") continue;
-    const body = "coalesce(body, '')";
-    if (operator === "|=") found.push(`strpos(${body}, ${literal(value)}) > 0`);
-    else if (operator === "!=") found.push(`strpos(${body}, ${literal(value)}) = 0`);
-    else found.push(`${body} ${operator === "|~" ? "~" : "!~"} ${literal(value)}`);
   }
   return found;
+}
+
+/** The query with matchers in each selector and stages behind each. */
+export function withConditions(text: string, matchers: readonly string[], stages: readonly string[]): string {
+  let [made, at] = ["", 0];
+  for (const { open, close } of selectors(text)) {
+    const inside = text.slice(open + 1, close).trim();
+    const added = matchers.filter((matcher) => !inside.includes(matcher));
+    made += `${text.slice(at, open)}{${[...added, ...(inside === "" ? [] : [inside])].join(", ")}}${stages.map((stage) => ` ${stage}`).join("")}`;
+    at = close + 1;
+  }
+  return made + text.slice(at);
+}
+
+/** The log query narrowed to lines with the label, or to the others. Asked for again, nothing changes. */
+export function narrowedLogql(text: string, label: string, value: string, wanted: boolean): string {
+  const stage = (operator: string): string => ` | ${labelName(label)}${operator}${quote(value)}`;
+  return text.trim().replace(stage("="), "").replace(stage("!="), "") + stage(wanted ? "=" : "!=");
+}
+
+/** The log query narrowed to lines of a pattern, or to the others. */
+export function narrowedToPattern(text: string, pattern: string, wanted: boolean): string {
+  const stage = (operator: string): string => ` ${operator} ${quote(pattern)}`;
+  return text.trim().replace(stage("|>"), "").replace(stage("!>"), "") + stage(wanted ? "|>" : "!>");
 }

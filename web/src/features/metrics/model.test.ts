@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { unitOf } from "../../charts/unit.ts";
-import { caret, errorPosition, families, lineNames, seriesName, serviceMatchers, suggestedQuery, type Family } from "./model.ts";
+import { lineNames, seriesName } from "../../charts/names.ts";
+import { caret, errorPosition } from "../../editor/fault.ts";
+import { families, serviceMatchers, suggestedQuery, type Family } from "./model.ts";
 import { METRICS_URL, type MetricsView } from "./url.ts";
 
 describe("url", () => {
@@ -58,6 +60,7 @@ describe("errors", () => {
     expect(position).toEqual({ line: 1, column: 9 });
     expect(caret("sum(rate(x", { line: 1, column: 9 })).toBe("sum(rate(x\n        ^");
     expect(caret("x", { line: 3, column: 1 })).toBeNull();
+    expect(errorPosition("parse error at line 2, col 6: unexpected end")).toEqual({ line: 2, column: 6 });
     expect(errorPosition("query timed out")).toBeNull();
   });
 });

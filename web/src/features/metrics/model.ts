@@ -1,26 +1,7 @@
-/** The pure half of the Metrics page: names of lines, a fitting query for each metric, where an error is. */
+/** The pure half of the Metrics page: a fitting query for each metric. */
 
-import type { Labels, Metadata } from "../../api/prometheus.ts";
+import type { Metadata } from "../../api/prometheus.ts";
 import { printSeconds } from "../../time/duration.ts";
-
-/** The text of a label set as PromQL writes it. */
-export function seriesName(labels: Labels): string {
-  const { __name__: name = "", ...rest } = labels;
-  const inside = Object.entries(rest).sort(([left], [right]) => (left < right ? -1 : 1)).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-  return inside.length === 0 ? name === "" ? "{}" : name : `${name}{${inside.join(", ")}}`;
-}
-
-/** Short names for lines that are seen together: only the labels in which they differ. */
-export function lineNames(all: readonly Labels[]): string[] {
-  if (all.length <= 1) return all.map(seriesName);
-  const names = [...new Set(all.flatMap((labels) => Object.keys(labels)))].sort();
-  const differing = names.filter((name) => all.some((labels) => labels[name] !== all[0]?.[name]));
-  const [only] = differing;
-  return all.map((labels) => {
-    if (differing.length === 1 && only !== undefined) return labels[only] ?? `no ${only}`;
-    return seriesName(Object.fromEntries(differing.filter((name) => labels[name] !== undefined).map((name) => [name, labels[name] ?? ""])));
-  });
-}
 
 export type Kind = "counter" | "gauge" | "histogram" | "native-histogram" | "summary";
 
@@ -78,23 +59,4 @@ export function suggestedQuery(family: Family, matcher: string, window: number):
     case "gauge":
       return `${family.name}${selector}`;
   }
-}
-
-export interface Position {
-  line: number;
-  /** From 1. */
-  column: number;
-}
-
-/** Where the server says that an expression is wrong: `1:5: parse error: …`; null when it does not say. */
-export function errorPosition(message: string): Position | null {
-  const found = /(?:^|\s)(\d+):(\d+):/.exec(message);
-  return found === null ? null : { line: Number(found[1]), column: Number(found[2]) };
-}
-
-/** The line of the expression with a caret below the position; null when the position is outside. */
-export function caret(query: string, position: Position): string | null {
-  const line = query.split("\n")[position.line - 1];
-  if (line === undefined || position.column < 1 || position.column > line.length + 1) return null;
-  return `${line}\n${" ".repeat(position.column - 1)}^`;
 }

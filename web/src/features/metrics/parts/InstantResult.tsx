@@ -9,11 +9,11 @@ import { Panel } from "../../../ui/layout.tsx";
 import { count, formatExact } from "../../../ui/number.ts";
 import { Empty, Notice, Progress, Skeleton } from "../../../ui/states.tsx";
 import { VirtualList } from "../../../ui/VirtualList.tsx";
-import { seriesName } from "../model.ts";
+import { seriesName } from "../../../charts/names.ts";
 import { useInstant } from "../queries.ts";
 import styles from "../metrics.module.css";
 import type { MetricsView } from "../url.ts";
-import { QueryFailure } from "./QueryFailure.tsx";
+import { QueryFailure } from "../../../editor/QueryFailure.tsx";
 
 const ROW_HEIGHT = 28;
 

@@ -9,13 +9,12 @@ import { printSeconds } from "../../../time/duration.ts";
 import { Panel } from "../../../ui/layout.tsx";
 import { count } from "../../../ui/number.ts";
 import { Empty, Notice, Progress, Skeleton } from "../../../ui/states.tsx";
-import { lineNames, seriesName } from "../model.ts";
+import { lineNames, seriesName } from "../../../charts/names.ts";
 import { stepOf, useRange } from "../queries.ts";
-import styles from "../metrics.module.css";
 import type { MetricsView } from "../url.ts";
 import { CHART_POINTS } from "./QueryBar.tsx";
-import { QueryFailure } from "./QueryFailure.tsx";
-import { SeriesTable } from "./SeriesTable.tsx";
+import { QueryFailure } from "../../../editor/QueryFailure.tsx";
+import { SeriesTable } from "../../../charts/SeriesTable/SeriesTable.tsx";
 
 /** More lines than this no eye tells apart, and no canvas draws in a frame. The table shows all. */
 const LINES_MAX = 200;
@@ -64,7 +63,6 @@ function Chart({ data, view, time, onChange }: { data: Matrix; view: MetricsView
         hidden={hidden}
         onToggle={toggle}
         onFocus={setFocus}
-        className={styles.series}
       />
     </>
   );

@@ -12,7 +12,7 @@ import { Icon } from "../../../ui/Icon.tsx";
 import { Panel } from "../../../ui/layout.tsx";
 import { Empty, Failure, Progress } from "../../../ui/states.tsx";
 import { plans, type ChartPlan } from "../charts.ts";
-import { lineNames } from "../model.ts";
+import { lineNames } from "../../../charts/names.ts";
 import { useRange, type Catalog } from "../queries.ts";
 import styles from "../metrics.module.css";
 

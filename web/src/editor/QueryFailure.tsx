@@ -1,9 +1,9 @@
 /** A refused expression, with a caret where the server found the fault. */
 
 import type { ReactNode } from "react";
-import { Failure } from "../../../ui/states.tsx";
-import { caret, errorPosition } from "../model.ts";
-import styles from "../metrics.module.css";
+import { Failure } from "../ui/states.tsx";
+import { caret, errorPosition } from "./fault.ts";
+import styles from "./editor.module.css";
 
 export function QueryFailure({ query, error, retry }: { query: string; error: Error; retry: () => void }): ReactNode {
   const position = errorPosition(error.message);

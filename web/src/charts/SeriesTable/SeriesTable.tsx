@@ -1,19 +1,19 @@
 /** The lines of a chart as rows: the legend, with statistics. */
 
 import { useMemo, type ReactNode } from "react";
-import type { Series } from "../../../api/prometheus.ts";
-import { seriesColor } from "../../../charts/color.ts";
-import { statistics, type Statistics } from "../../../charts/TimeSeries/model.ts";
-import { formatUnit, type Unit } from "../../../charts/unit.ts";
-import { VirtualList } from "../../../ui/VirtualList.tsx";
-import styles from "../metrics.module.css";
+import { seriesColor } from "../color.ts";
+import { statistics, type Statistics } from "../TimeSeries/model.ts";
+import { formatUnit, type Unit } from "../unit.ts";
+import { classes } from "../../ui/controls.tsx";
+import { VirtualList } from "../../ui/VirtualList.tsx";
+import styles from "./series_table.module.css";
 
 const ROW_HEIGHT = 26;
 const ROWS_SEEN = 12;
 const COLUMNS = ["last", "mean", "minimum", "maximum"] as const satisfies readonly (keyof Statistics)[];
 
 export function SeriesTable({ series, names, titles, unit, hidden, onToggle, onFocus, className }: {
-  series: readonly Series[];
+  series: readonly { values: Float64Array }[];
   names: readonly string[];
   titles: readonly string[];
   unit: Unit;
@@ -24,7 +24,7 @@ export function SeriesTable({ series, names, titles, unit, hidden, onToggle, onF
 }): ReactNode {
   const figures = useMemo(() => series.map((each) => statistics(each.values)), [series]);
   return (
-    <div className={className}>
+    <div className={classes(styles.series, className)}>
       <div className={styles.seriesHead} aria-hidden="true">
         <span>Line</span>
         {COLUMNS.map((column) => <span key={column}>{column}</span>)}
