@@ -85,6 +85,9 @@ impl TraceLink {
 
     fn see_text(&mut self, text: &str) {
         let bytes = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)];
+        if !may_hold_trace(bytes) {
+            return;
+        }
         let Some(first) = TRACE.find(bytes) else { return };
         self.see_places(bytes, first, &TRACE);
         if self.trace_id.is_some()
@@ -115,6 +118,30 @@ impl TraceLink {
     }
 }
 
+/// Whether a text may have `race` in it: `r` and `c`, one byte between them. For texts of usual length this is half of what
+/// looking for the word costs, and it nearly always says no.
+fn may_hold_trace(bytes: &[u8]) -> bool {
+    const WIDTH: usize = 32;
+    if !(WIDTH + 2..=512).contains(&bytes.len()) {
+        return true;
+    }
+    let (firsts, thirds) = (&bytes[..bytes.len() - 2], &bytes[2..]);
+    let mut seen = [0u8; WIDTH];
+    let mut see = |firsts: &[u8; WIDTH], thirds: &[u8; WIDTH]| {
+        for at in 0..WIDTH {
+            seen[at] |= u8::from(firsts[at] == b'r') & u8::from(thirds[at] == b'c');
+        }
+    };
+    for (first, third) in firsts.as_chunks().0.iter().zip(thirds.as_chunks().0) {
+        see(first, third);
+    }
+    // What is left, with some that was seen.
+    if let (Some(first), Some(third)) = (firsts.last_chunk(), thirds.last_chunk()) {
+        see(first, third);
+    }
+    seen != [0; WIDTH]
+}
+
 /// One bit for each letter, of either case.
 const fn letters(letters: &[u8]) -> u32 {
     let (mut bits, mut at) = (0, 0);
@@ -134,21 +161,27 @@ fn may_be_name(name: &[u8]) -> bool {
     (BEFORE >> (before & 31)) & (LAST >> (last & 31)) & 1 == 1 && ends_like_name(name)
 }
 
-#[inline(never)]
+/// What the last letters of names are, and which stand before them.
 fn ends_like_name(name: &[u8]) -> bool {
-    let [rest @ .., before, last] = name else { return false };
-    let may_be = match (before | 0x20, last | 0x20) {
-        (b'i', b'd') => {
-            let rest = if let [rest @ .., b'_' | b'-' | b'.' | b' '] = rest { rest } else { rest };
-            matches!(rest, [.., b'c' | b'C', b'e' | b'E'] | [.., b'a' | b'A', b'n' | b'N'])
+    let [rest @ .., third, before, last] = name else { return matches!(name, [b'b' | b'B', b'3']) };
+    let ending = u16::from_be_bytes([before | 0x20, last | 0x20]);
+    let may_be = if ending == u16::from_be_bytes(*b"id") {
+        let is_separated = matches!(third, b'_' | b'-' | b'.' | b' ');
+        let ahead = if is_separated { rest } else { &name[..name.len() - 2] };
+        let [.., before, last] = ahead else { return false };
+        match last | 0x20 {
+            b'e' => before | 0x20 == b'c',
+            b'n' => before | 0x20 == b'a',
+            _ => false,
         }
+    } else {
         // `trace`, `span`, `traceparent`, `context`.
-        (b'c', b'e') => matches!(rest, [.., b'r' | b'R', b'a' | b'A']),
-        (b'a', b'n') => matches!(rest, [.., b'p' | b'P']),
-        (b'n', b't') => matches!(rest, [.., b'r' | b'R', b'e' | b'E']),
-        (b'x', b't') => matches!(rest, [.., b't' | b'T', b'e' | b'E']),
-        (b'b', b'3') => rest.is_empty(),
-        _ => false,
+        match &ending.to_be_bytes() {
+            b"ce" => third | 0x20 == b'a',
+            b"an" => third | 0x20 == b'p',
+            b"nt" | b"xt" => third | 0x20 == b'e',
+            _ => false,
+        }
     };
     may_be && name.len() <= NAME_BYTES_MAX
 }

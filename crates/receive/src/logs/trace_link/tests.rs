@@ -58,6 +58,16 @@ fn numbers_link_by_the_names_of_datadog_alone() {
 }
 
 #[test]
+fn a_trace_is_found_wherever_it_stands_in_a_text_of_any_length() {
+    for before in 0..600 {
+        for after in [0, 1, 31, 70] {
+            let text = format!("{} trace={T}{}", "x".repeat(before), " ".repeat(after));
+            assert_eq!(of_text(&text).0, T, "{text}");
+        }
+    }
+}
+
+#[test]
 fn text_that_names_a_trace_links() {
     for text in [
         format!(r#"{{"level":"info","trace_id":"{T}","span_id":"{S}","msg":"x"}}"#),
