@@ -54,6 +54,9 @@ use step::Compiled;
 /// Attribute that tells which steps could not do their work on a record.
 pub const ERROR_ATTRIBUTE: &str = "signalbox.transform_error";
 
+/// The doors of logs, by the word in their metrics.
+const DOORS: [&str; 10] = ["elastic", "files", "forward", "gelf", "json_lines", "loki", "otlp_grpc", "otlp_http", "splunk", "syslog"];
+
 /// Steps for the records that meet a condition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +152,9 @@ impl CompiledRule {
         if rule.steps.is_empty() {
             return Err(Error::invalid(format!("{place}.steps: want at least one step")));
         }
+        if let Some((number, name)) = rule.condition.doors.iter().enumerate().find(|(_, name)| !DOORS.contains(&name.as_str())) {
+            return Err(Error::invalid(format!("{place}.match.doors[{number}]: no door {name:?}: want one of {}", DOORS.join(", "))));
+        }
         let test = Test::new(&rule.condition, &format!("{place}.match"))?;
         Ok(Self { doors: rule.condition.doors.clone(), test, steps: compile_steps(&rule.steps, &format!("{place}.steps"))? })
     }
@@ -207,7 +213,7 @@ impl Pipeline {
 }
 
 /// Says in the record what did not work; the first problems are kept.
-fn flag(record: &mut Record<'_>, place: &str, problem: &str) {
+pub(crate) fn flag(record: &mut Record<'_>, place: &str, problem: &str) {
     let text = format!("{place}: {problem}");
     match record.attributes.iter_mut().find(|(name, _)| name == ERROR_ATTRIBUTE) {
         Some((_, AttributeValue::String(known))) => {

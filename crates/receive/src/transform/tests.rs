@@ -113,6 +113,13 @@ fn a_step_that_cannot_flags_the_record_and_the_others_go_on() {
 }
 
 #[test]
+fn a_door_that_does_not_exist_is_refused() {
+    let rule: Rule = serde_norway::from_str("match: {doors: [loki, lokki]}\nsteps: [{add: {a: b}}]").unwrap();
+    let error = Transform::new(&[rule], "receive.transform").unwrap_err().to_string();
+    assert!(error.starts_with("receive.transform[0].match.doors[1]: no door \"lokki\": want one of elastic, files, "), "{error}");
+}
+
+#[test]
 fn rules_are_for_the_doors_and_records_they_name() {
     let rules: Vec<Rule> = serde_norway::from_str(
         "- match: {doors: [loki]}\n  steps: [{add: {a: '1'}}]\n- match: {services: [other]}\n  steps: [{add: {b: '2'}}]\n- match: {fields: {resource.service.name: '^shop$'}}\n  steps: [{add: {c: '3'}}]\n",
