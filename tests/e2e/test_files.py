@@ -1,6 +1,7 @@
 """Log files that are read where they lie: written and rotated by another process while the server is killed and started again."""
 
 import collections
+import gzip
 import json
 import os
 import random
@@ -127,3 +128,43 @@ def test_containers_multiline_and_steps(servers, tmp_path):
     assert rows[1]["body"] == "Traceback\n  at a and b"
     resource = json.loads(rows[1]["resource"])
     assert resource["k8s.namespace.name"] == "shop" and resource["k8s.pod.name"] == "cart-7d9f" and resource["k8s.container.name"] == "cart"
+
+
+def test_where_promtail_stopped_reading_goes_on(servers, tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "app.log").write_text("number=1 a\nnumber=2 b\nnumber=3 c\n")
+    with gzip.open(folder / "app.log.1.gz", "wt") as out:
+        out.write("number=0 z\n")
+    positions = tmp_path / "positions.yaml"
+    positions.write_text(f'positions:\n  {folder}/app.log: "22"\n  cursor-journal: s=1\n')
+    before = positions.read_bytes()
+    (tmp_path / "promtail.yaml").write_text(
+        textwrap.dedent(
+            f"""
+            positions: {{filename: {positions}}}
+            scrape_configs:
+              - static_configs: [{{labels: {{service_name: shop, __path__: "{folder}/app.log*"}}}}]
+                decompression: {{enabled: true, format: gz}}
+                pipeline_stages:
+                  - regex: {{expression: 'number=(?P<number>\\d+)'}}
+                  - structured_metadata: {{number: }}
+            """
+        )
+    )
+    server = servers(config={"receive": {"files_promtail_config": str(tmp_path / "promtail.yaml")}}).start()
+    bodies = lambda: sorted(row["body"] for row in server.sql("SELECT body FROM logs WHERE body LIKE 'number=%'"))
+    until(lambda: len(bodies()) == 2, "two lines")
+    assert bodies() == ["number=0 z", "number=3 c"]
+    with open(folder / "app.log", "a") as out:
+        out.write("number=4 d\n")
+    until(lambda: len(bodies()) == 3, "three lines")
+    until(lambda: '"offset":44' in (server.data / "files/positions.json").read_text(), "positions")
+    server.stop()
+    # What promtail said is of no use any more.
+    (folder / "app.log").unlink()
+    (folder / "app.log").write_text("number=5 e\nnumber=6 f\nnumber=7 g\n")
+    server.start()
+    until(lambda: len(bodies()) == 6, "six lines")
+    assert bodies() == [f"number={number} {letter}" for number, letter in zip((0, 3, 4, 5, 6, 7), "zcdefg")]
+    assert positions.read_bytes() == before

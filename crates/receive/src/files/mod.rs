@@ -15,8 +15,10 @@
 //! | `/var/log/containers/<pod>_<namespace>_<container>-<id>.log` | the same, and `container.id` |
 //! | `/var/lib/docker/containers/<id>/…` | resource `container.id` |
 //!
-//! Files that a rotation compressed (`.gz`, `.bz2`, `.xz`, `.zst`) are passed over. A file that was renamed while nobody read it is
-//! found again beside its old path; one that was renamed twice is only found if a pattern matches its name.
+//! Files that a rotation compressed (`.gz`, `.bz2`, `.xz`, `.zst`) are passed over. With `compressed: once` those of gzip are read,
+//! once: one that holds a file that was followed goes on where that one stopped, known by its first bytes. A file that was
+//! renamed while nobody read it is found again beside its old path; one that was renamed twice is only found if a pattern
+//! matches its name.
 //!
 //! ## Metrics
 //! `signalbox_receive_rows_total{protocol="files"}`, `signalbox_receive_bytes_total{protocol="files"}`, `signalbox_receive_files`.
@@ -29,6 +31,7 @@ pub mod promtail;
 mod run;
 mod source;
 mod tail;
+mod unpack;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -41,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::door::Entry;
 use crate::transform::Step;
+use positions::Takeover;
 use source::Compiled;
 use watch::Watch;
 
@@ -65,6 +69,8 @@ pub struct Source {
     pub service: String,
     /// Where reading starts in a file that was not read before: `beginning` or `end`.
     pub start: Start,
+    /// What is done with files that a rotation compressed: `ignore`, or `once` to read those of gzip (`.gz`) once.
+    pub compressed: Compressed,
     /// Longest line in bytes; of longer ones the beginning is kept.
     pub line_bytes_max: usize,
     /// Steps that records go through, see `receive.transform`; before the rules for all doors.
@@ -81,6 +87,7 @@ impl Default for Source {
             attributes: BTreeMap::new(),
             service: String::new(),
             start: Start::Beginning,
+            compressed: Compressed::Ignore,
             line_bytes_max: 256 << 10,
             transform: Vec::new(),
         }
@@ -113,6 +120,17 @@ pub enum Start {
     End,
 }
 
+/// What is done with compressed files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compressed {
+    /// They are passed over.
+    #[default]
+    Ignore,
+    /// Those of gzip are read once, to their end.
+    Once,
+}
+
 /// Records of several lines.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -131,12 +149,24 @@ impl Default for Multiline {
     }
 }
 
+/// The records that lines make, joined, none longer than `bytes_max`; for tests and fuzzing.
+#[doc(hidden)]
+pub fn records_of(format: LineFormat, multiline: Option<&Multiline>, text: &str, bytes_max: usize) -> Result<Vec<String>> {
+    let lines = multiline.map(|multiline| source::Lines::new(multiline, "multiline")).transpose()?;
+    let (mut joiner, mut pieces) = (join::Joiner::default(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        joiner.push(container::read(format, line), number as u64, lines.as_ref(), bytes_max, std::time::Duration::ZERO, &mut pieces);
+    }
+    joiner.flush(&mut pieces);
+    Ok(pieces.into_iter().map(|piece| piece.text).collect())
+}
+
 /// The sources of files, compiled.
 #[derive(Debug, Default)]
 pub struct Sources {
     sources: Vec<Compiled>,
-    /// Where positions are kept, if not in the data folder.
-    positions: Option<std::path::PathBuf>,
+    /// Where promtail stopped.
+    takeover: Option<Takeover>,
     /// What was understood and is not done: for people.
     notes: Vec<String>,
 }
@@ -154,7 +184,7 @@ impl Sources {
         if !promtail_config.as_os_str().is_empty() {
             let loaded = promtail::load(promtail_config)?;
             all.sources.extend(loaded.sources);
-            all.positions = loaded.positions;
+            all.takeover = loaded.takeover;
             all.notes = loaded.notes;
         }
         Ok(all)
@@ -173,8 +203,7 @@ impl Sources {
         for note in &self.notes {
             tracing::info!("{note}");
         }
-        let file = self.positions.unwrap_or_else(|| data_dir.join("files/positions.json"));
-        let watch = Watch::new(self.sources, file);
+        let watch = Watch::new(self.sources, data_dir.join("files/positions.json"), self.takeover);
         let stop = CancellationToken::new();
         let reading = tokio::spawn(run::run(entry, watch, stop.clone()));
         Some(Files { stop, reading })

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use glob::Pattern;
 use signalbox_model::{Error, Result};
 
+use super::{Compressed, unpack};
+
 /// Files that one pattern may find.
 const FOUND_MAX: usize = 16 << 10;
 /// Patterns that the braces of one may stand for.
 const BRACES_MAX: usize = 64;
-/// What rotation leaves behind when it compresses.
+/// What a rotation leaves behind when it compresses.
 const COMPRESSED: [&str; 4] = ["gz", "bz2", "xz", "zst"];
 
 /// Patterns with their braces written out.
@@ -49,12 +51,13 @@ fn without_braces(text: &str) -> Vec<String> {
     done
 }
 
-/// Appends the files that a pattern matches now.
-pub(super) fn find(pattern: &str, exclude: &[Pattern], out: &mut Vec<PathBuf>) {
+/// Appends the files that a pattern matches now; of compressed ones those that can be read, if that is wanted.
+pub(super) fn find(pattern: &str, exclude: &[Pattern], compressed: Compressed, out: &mut Vec<PathBuf>) {
     let Ok(found) = glob::glob(pattern) else { return };
     for path in found.flatten().take(FOUND_MAX) {
         let is_compressed = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| COMPRESSED.contains(&extension));
-        if !is_compressed && !exclude.iter().any(|pattern| pattern.matches_path(&path)) {
+        let is_wanted = !is_compressed || compressed == Compressed::Once && unpack::is_packed(&path);
+        if is_wanted && !exclude.iter().any(|pattern| pattern.matches_path(&path)) {
             out.push(path);
         }
     }

@@ -1,5 +1,6 @@
 //! How far files were read, on disk.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -45,46 +46,68 @@ pub(super) struct Position {
     pub(super) fingerprint: Fingerprint,
     /// Bytes that are acknowledged.
     pub(super) offset: u64,
+    /// Whether it is a compressed file that was read to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_complete: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Document {
+/// Where another reader of files stopped, by path.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Takeover {
+    /// The file that says so; it is taken over once and never written.
+    pub(super) file: PathBuf,
+    pub(super) offsets: HashMap<PathBuf, u64>,
+}
+
+/// All that is known of files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Document {
     version: u32,
-    files: Vec<Position>,
+    /// Files that are there.
+    pub(super) files: Vec<Position>,
+    /// Files that are gone and may come back compressed, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) gone: Vec<Position>,
+    /// What was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) taken_over: Option<PathBuf>,
+}
+
+impl Document {
+    pub(super) fn new(files: Vec<Position>, gone: Vec<Position>, taken_over: Option<PathBuf>) -> Self {
+        Self { version: 1, files, gone, taken_over }
+    }
 }
 
 /// Reads positions. A file that cannot be read is as good as none, and said so: reading again is better than not reading.
-pub(super) fn load(file: &Path) -> Vec<Position> {
+pub(super) fn load(file: &Path) -> Document {
     let text = match fs::read(file) {
         Ok(text) => text,
         Err(error) => {
             if error.kind() != std::io::ErrorKind::NotFound {
                 tracing::error!("cannot read positions {}: {error}: files are read again", file.display());
             }
-            return Vec::new();
+            return Document::default();
         }
     };
-    match serde_json::from_slice::<Document>(&text) {
-        Ok(document) => document.files,
-        Err(error) => {
-            tracing::error!("cannot read positions {}: {error}: files are read again", file.display());
-            Vec::new()
-        }
-    }
+    serde_json::from_slice(&text).unwrap_or_else(|error| {
+        tracing::error!("cannot read positions {}: {error}: files are read again", file.display());
+        Document::default()
+    })
 }
 
 /// Writes positions: all of them or none.
 ///
 /// # Errors
 /// If the disk does not take them.
-pub(super) fn save(file: &Path, files: Vec<Position>) -> std::io::Result<()> {
+pub(super) fn save(file: &Path, document: &Document) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut name = file.as_os_str().to_owned();
     name.push(".new");
     let beside = PathBuf::from(name);
     let mut written = fs::File::create(&beside)?;
-    written.write_all(&serde_json::to_vec(&Document { version: 1, files })?)?;
+    written.write_all(&serde_json::to_vec(document)?)?;
     written.sync_data()?;
     fs::rename(&beside, file)?;
     fs::File::open(folder)?.sync_all()

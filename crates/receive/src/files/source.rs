@@ -8,7 +8,7 @@ use regex::Regex;
 use signalbox_model::{Error, Result, Tenant};
 
 use super::promtail::Stages;
-use super::{DOOR, LineFormat, Multiline, Source, Start, paths};
+use super::{Compressed, DOOR, LineFormat, Multiline, Source, Start, paths};
 use crate::logs::Record;
 use crate::transform::{Pipeline, Transform, Verdict, compile};
 
@@ -28,6 +28,7 @@ pub(crate) struct Compiled {
     pub(super) reads_path: bool,
     pub(super) service: String,
     pub(super) start: Start,
+    pub(super) compressed: Compressed,
     pub(super) line_bytes_max: usize,
     pub(super) work: Work,
 }
@@ -78,6 +79,7 @@ impl Compiled {
             reads_path: true,
             service: source.service.clone(),
             start: source.start,
+            compressed: source.compressed,
             line_bytes_max: source.line_bytes_max,
             work: steps.pipeline(DOOR).map_or(Work::Nothing, Work::Steps),
         })
@@ -86,7 +88,7 @@ impl Compiled {
     /// Paths that exist now.
     pub(super) fn find(&self, out: &mut Vec<PathBuf>) {
         for pattern in &self.patterns {
-            paths::find(pattern, &self.exclude, out);
+            paths::find(pattern, &self.exclude, self.compressed, out);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One file that is followed.
+//! One file that is followed, or a compressed one that is read to its end.
 
 use std::fs::File;
 use std::io;
@@ -11,10 +11,13 @@ use super::container;
 use super::join::{Joiner, Piece};
 use super::positions::{FINGERPRINT_BYTES, FileId, Fingerprint, Position};
 use super::source::Compiled;
+use super::unpack::{Unpacked, Unpacking};
 use crate::logs::Origin;
 
 /// Bytes that one file gives in one round.
 const READ_BYTES: usize = 256 << 10;
+/// How long a compressed file that ends too early must not have grown, to be taken as damaged.
+const CUT_WAIT: Duration = Duration::from_secs(30);
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Tail {
     pub(super) source: usize,
     pub(super) origin: Arc<Origin>,
     pub(super) handle: Option<File>,
+    /// Of a compressed file. Offsets are of what it holds.
+    pub(super) unpacked: Option<Unpacked>,
     /// Bytes that are acknowledged.
     pub(super) acknowledged: u64,
     /// Where `buffer` begins in the file.
@@ -39,6 +44,8 @@ pub(super) struct Tail {
     pub(super) touched: Duration,
     /// Whether its path is another file's, or nobody's.
     pub(super) is_replaced: bool,
+    /// Since when that is known.
+    pub(super) replaced_since: Option<Duration>,
 }
 
 /// What reading a file once gave.
@@ -85,6 +92,7 @@ impl Tail {
             source,
             origin,
             handle: Some(handle),
+            unpacked: None,
             acknowledged: offset,
             buffer_start: offset,
             buffer: Vec::new(),
@@ -92,7 +100,40 @@ impl Tail {
             joiner: Joiner::default(),
             touched: Duration::ZERO,
             is_replaced: false,
+            replaced_since: None,
         })
+    }
+
+    /// A compressed file, known by its id and the first bytes of its content, from an offset on.
+    pub(super) fn packed(path: PathBuf, (id, first): (FileId, &[u8]), source: usize, origin: Arc<Origin>, offset: u64, is_complete: bool) -> Self {
+        Self {
+            path,
+            id,
+            fingerprint: Fingerprint::of(first),
+            source,
+            origin,
+            handle: None,
+            unpacked: Some(Unpacked { is_complete, ..Unpacked::default() }),
+            acknowledged: offset,
+            buffer_start: offset,
+            buffer: Vec::new(),
+            is_skipping: false,
+            joiner: Joiner::default(),
+            touched: Duration::ZERO,
+            is_replaced: false,
+            replaced_since: None,
+        }
+    }
+
+    /// Whether a compressed file is open.
+    pub(super) fn is_unpacking(&self) -> bool {
+        self.unpacked.as_ref().is_some_and(|unpacked| unpacked.open.is_some())
+    }
+
+    /// Whether the file is no longer under its path, and has been silent, for so long. Its path may have become another one
+    /// meanwhile, which only the next look tells.
+    pub(super) fn is_replaced_for(&self, wait: Duration, now: Duration) -> bool {
+        self.replaced_since.is_some_and(|since| now.saturating_sub(since.max(self.touched)) >= wait)
     }
 
     /// Where the first byte stands that is not in a record that was given away.
@@ -101,7 +142,8 @@ impl Tail {
     }
 
     pub(super) fn on_disk(&self) -> Position {
-        Position { path: self.path.clone(), id: self.id, fingerprint: self.fingerprint, offset: self.acknowledged }
+        let is_complete = self.unpacked.as_ref().is_some_and(|unpacked| unpacked.is_complete) && self.acknowledged == self.position();
+        Position { path: self.path.clone(), id: self.id, fingerprint: self.fingerprint, offset: self.acknowledged, is_complete }
     }
 
     /// Reads what is there, up to a bound, and appends records that are complete.
@@ -109,6 +151,9 @@ impl Tail {
     /// # Errors
     /// If the file cannot be read.
     pub(super) fn read(&mut self, source: &Compiled, now: Duration, out: &mut Vec<Piece>) -> io::Result<Progress> {
+        if self.unpacked.is_some() {
+            return self.unpack(source, now, out);
+        }
         if self.handle.is_none() {
             let file = File::open(&self.path)?;
             if id_of(&file.metadata()?) != self.id {
@@ -137,6 +182,53 @@ impl Tail {
             self.joiner.flush_old(lines, now, out);
         }
         Ok(Progress { bytes: read, has_more: read == READ_BYTES })
+    }
+
+    /// Reads a piece of a compressed file. One that ends too early may still be written and is tried again; one that is damaged
+    /// gives what comes before the damage.
+    fn unpack(&mut self, source: &Compiled, now: Duration, out: &mut Vec<Piece>) -> io::Result<Progress> {
+        let Some(mut unpacked) = self.unpacked.take() else { return Ok(Progress::default()) };
+        let progress = if unpacked.is_complete { Ok(Progress::default()) } else { self.unpack_piece(&mut unpacked, source, now, out) };
+        self.unpacked = Some(unpacked);
+        progress
+    }
+
+    fn unpack_piece(&mut self, unpacked: &mut Unpacked, source: &Compiled, now: Duration, out: &mut Vec<Piece>) -> io::Result<Progress> {
+        let length = std::fs::metadata(&self.path)?.len();
+        if unpacked.cut_at == Some(length) && now.saturating_sub(self.touched) < CUT_WAIT {
+            return Ok(Progress::default());
+        }
+        let (known, end) = (self.buffer.len(), self.buffer_start + self.buffer.len() as u64);
+        let read = match unpacked.open.take() {
+            Some(open) => Ok(open),
+            None => Unpacking::open(&self.path, end).map(|(open, is_inside)| {
+                self.is_skipping |= is_inside && known == 0;
+                open
+            }),
+        };
+        let read = read.and_then(|mut open| {
+            let read = open.read(READ_BYTES, &mut self.buffer)?;
+            unpacked.open = Some(open);
+            Ok(read)
+        });
+        let bytes = self.buffer.len() - known;
+        if bytes > 0 {
+            self.touched = now;
+            self.lines(source, now, out);
+        }
+        match read {
+            Ok(READ_BYTES) => return Ok(Progress { bytes, has_more: true }),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && unpacked.cut_at != Some(length) => {
+                unpacked.cut_at = Some(length);
+                self.touched = now;
+                return Ok(Progress { bytes, has_more: false });
+            }
+            Err(error) => tracing::warn!(path = %self.path.display(), "cannot read all of {}: {error}", self.path.display()),
+        }
+        self.finish(source, now, out);
+        (unpacked.open, unpacked.is_complete) = (None, true);
+        Ok(Progress { bytes, has_more: false })
     }
 
     /// Gives the last line even without a line feed: nobody writes to the file any more.

@@ -1,5 +1,5 @@
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use signalbox_model::{Batch, TimeRange};
 
 use super::container::{self, Line};
 use super::join::Joiner;
+use super::positions::Takeover;
 use super::source::{Compiled, Lines};
 use super::watch::{Round, Watch};
-use super::{LineFormat, Multiline, Source, Start, paths};
+use super::{Compressed, LineFormat, Multiline, Source, Start, paths};
 use crate::door::Context;
 
 fn context() -> Context<'static> {
@@ -44,7 +45,7 @@ impl World {
     }
 
     fn watch(folder: &tempfile::TempDir, source: &Source) -> Watch {
-        Watch::new(vec![Compiled::new(source, "receive.files[0]").unwrap()], folder.path().join("state/positions.json"))
+        Watch::new(vec![Compiled::new(source, "receive.files[0]").unwrap()], folder.path().join("state/positions.json"), None)
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) {
@@ -127,6 +128,23 @@ fn renamed_files_are_read_to_their_end_and_new_ones_from_their_beginning() {
 }
 
 #[test]
+fn a_file_that_was_silent_for_long_is_known_under_its_next_name() {
+    let mut world = World::new(Source::default());
+    world.source.paths = vec![world.path("*.log*").display().to_string()];
+    world.restart();
+    world.write("a.log", "one\n");
+    assert_eq!(world.lines(), ["one"]);
+    for name in ["a.log.1", "a.log.2"] {
+        world.now += Duration::from_secs(3600);
+        let before = if name == "a.log.1" { "a.log" } else { "a.log.1" };
+        fs::rename(world.path(before), world.path(name)).unwrap();
+        assert_eq!(world.lines(), Vec::<String>::new(), "{name}");
+        world.restart();
+        assert_eq!(world.lines(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
 fn truncated_files_and_files_with_an_old_inode_begin_anew() {
     let mut world = World::new(Source::default());
     world.write("a.log", "one is a long line\n");
@@ -172,6 +190,146 @@ fn damaged_positions_read_everything_again() {
         world.restart();
         assert_eq!(world.lines(), ["one"], "{damage}");
     }
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A source of files that are also read when they are compressed.
+fn archive() -> World {
+    let mut world = World::new(Source::default());
+    world.source = Source { compressed: Compressed::Once, paths: vec![world.path("*.log*").display().to_string()], ..world.source };
+    world.restart();
+    world
+}
+
+fn numbered(numbers: std::ops::Range<u32>) -> String {
+    numbers.map(|number| format!("line {number} with some words\n")).collect()
+}
+
+#[test]
+fn compressed_files_are_read_once_when_asked() {
+    let mut world = World::new(Source::default());
+    world.source.paths = vec![world.path("*").display().to_string()];
+    world.restart();
+    world.write("a.log.gz", packed("one\n"));
+    assert_eq!(world.lines(), Vec::<String>::new());
+    let mut world = archive();
+    // Two members, as `cat a.gz b.gz` makes; the last line has no end. Others of rotation are not understood.
+    world.write("a.log.gz", [packed("one\ntwo\nth"), packed("ree\nfour")].concat());
+    world.write("b.log.bz2", "BZh");
+    world.write("empty.log.gz", packed(""));
+    world.write("cut.log.gz", &packed(&numbered(0..9))[..5]);
+    assert_eq!(world.lines(), ["one", "two", "three", "four"]);
+    world.restart();
+    assert_eq!(world.lines(), Vec::<String>::new());
+    fs::rename(world.path("a.log.gz"), world.path("a.log.2.gz")).unwrap();
+    assert_eq!(world.lines(), Vec::<String>::new());
+}
+
+#[test]
+fn a_compressed_file_is_read_on_in_pieces_and_after_a_restart() {
+    let mut world = archive();
+    let all = numbered(0..30_000);
+    world.write("a.log.gz", packed(&all));
+    let round = world.read();
+    let mut found = bodies(&round);
+    assert!(round.has_more && found.len() < 30_000);
+    world.watch.acknowledge(&round, world.now).unwrap();
+    // Read and not acknowledged.
+    world.read();
+    world.restart();
+    found.extend(world.lines());
+    while found.len() < 30_000 {
+        found.extend(world.lines());
+    }
+    assert!(found.iter().map(String::as_str).eq(all.lines()));
+}
+
+#[test]
+fn a_file_that_was_followed_is_not_read_again_when_it_comes_back_compressed() {
+    let mut world = archive();
+    world.write("a.log", numbered(0..20));
+    assert_eq!(world.lines().len(), 20);
+    fs::rename(world.path("a.log"), world.path("a.log.1")).unwrap();
+    world.write("a.log.1", numbered(20..21));
+    // Compressed while the old one is still there, and its last line is read from there.
+    world.write("a.log.1.gz", packed(&numbered(0..21)));
+    assert_eq!(world.lines(), ["line 20 with some words"]);
+    fs::remove_file(world.path("a.log.1")).unwrap();
+    world.now += Duration::from_secs(60);
+    assert_eq!(world.lines(), Vec::<String>::new());
+    world.now += Duration::from_secs(60);
+    assert_eq!(world.lines(), Vec::<String>::new());
+    world.restart();
+    assert_eq!(world.lines(), Vec::<String>::new());
+    // Read in part, then rotated and compressed while nobody looked.
+    world.write("b.log", numbered(0..20));
+    assert_eq!(world.lines().len(), 20);
+    fs::remove_file(world.path("b.log")).unwrap();
+    world.write("b.log.1.gz", packed(&numbered(0..22)));
+    world.restart();
+    assert_eq!(world.lines(), ["line 20 with some words", "line 21 with some words"]);
+    // Another file with the same beginning, which stays.
+    world.write("c.log", numbered(0..20));
+    assert_eq!(world.lines().len(), 20);
+    world.write("c.log.1.gz", packed(&numbered(0..30)));
+    let later: Vec<String> = (0..30).flat_map(|_| world.lines()).collect();
+    assert_eq!(later.len(), 30);
+}
+
+#[test]
+fn damaged_and_cut_compressed_files_give_what_they_have_and_an_endless_line_no_memory() {
+    let mut world = archive();
+    let whole = packed(&numbered(0..30_000));
+    world.write("cut.log.gz", &whole[..whole.len() / 2]);
+    let first: Vec<String> = (0..3).flat_map(|_| world.lines()).collect();
+    assert!(first.len() > 5_000 && first.len() < 29_000, "{}", first.len());
+    // It was still being written.
+    world.write("cut.log.gz", &whole[whole.len() / 2..]);
+    let rest: Vec<String> = (0..3).flat_map(|_| world.lines()).collect();
+    assert!(first.iter().chain(&rest).map(String::as_str).eq(numbered(0..30_000).lines()));
+    let mut damaged = whole;
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 64].fill(0xff);
+    world.write("damaged.log.gz", damaged);
+    let found: Vec<String> = (0..3).flat_map(|_| world.lines()).collect();
+    assert!(found.len() > 5_000 && found.len() < 30_000, "{}", found.len());
+    world.now += Duration::from_secs(60);
+    world.lines();
+    world.restart();
+    assert_eq!(world.lines(), Vec::<String>::new());
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::copy(&mut std::io::repeat(b'x').take(20 << 20), &mut bomb).unwrap();
+    world.write("bomb.log.gz", bomb.finish().unwrap());
+    let mut lines: Vec<String> = Vec::new();
+    for _ in 0..40 {
+        lines.extend(world.lines());
+    }
+    assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [256 << 10]);
+}
+
+#[test]
+fn reading_begins_where_another_reader_stopped_once() {
+    let mut world = World::new(Source::default());
+    for name in ["a.log", "b.log", "c.log"] {
+        world.write(name, "one\ntwo\nthree\n");
+    }
+    // In the middle of a line the whole line is read; past the end it was another file.
+    let offsets = [("a.log", 8), ("b.log", 6), ("c.log", 99)].map(|(name, offset)| (world.path(name), offset)).into();
+    let takeover = Some(Takeover { file: world.path("promtail.yaml"), offsets });
+    let again = |world: &World| Watch::new(vec![Compiled::new(&world.source, "x").unwrap()], world.path("state/positions.json"), takeover.clone());
+    world.watch = again(&world);
+    assert_eq!(world.lines(), ["three", "two", "three", "one", "two", "three"]);
+    // Rotated: what the other reader said is of the file that was.
+    fs::rename(world.path("a.log"), world.path("a.old")).unwrap();
+    world.write("a.log", "four\nfive\nsix\n");
+    world.watch = again(&world);
+    assert_eq!(world.lines(), ["four", "five", "six"]);
+    assert!(!world.path("promtail.yaml").exists());
 }
 
 #[test]

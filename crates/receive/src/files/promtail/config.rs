@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_norway::Value;
 
 use super::super::source::{Compiled, Lines, Work};
-use super::super::{LineFormat, Multiline, Start, paths};
+use super::super::{Compressed, LineFormat, Multiline, Start, paths};
 use super::relabel::Relabel;
 use super::stages::Stages;
 use super::{Loaded, stage};
@@ -40,8 +40,8 @@ struct Positions {
     filename: Option<PathBuf>,
     #[serde(rename = "sync_period")]
     _sync_period: Option<Value>,
-    #[serde(rename = "ignore_invalid_yaml")]
-    _ignore_invalid_yaml: Option<Value>,
+    #[serde(default)]
+    ignore_invalid_yaml: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,7 +58,7 @@ struct Scrape {
     #[serde(default)]
     relabel_configs: Vec<Relabel>,
     encoding: Option<String>,
-    decompression: Option<Value>,
+    decompression: Option<Decompression>,
     kubernetes_sd_configs: Option<Value>,
     docker_sd_configs: Option<Value>,
     consul_sd_configs: Option<Value>,
@@ -73,6 +73,17 @@ struct Scrape {
     gelf: Option<Value>,
     cloudflare: Option<Value>,
     heroku_drain: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decompression {
+    #[serde(default)]
+    enabled: bool,
+    #[serde(rename = "initial_delay")]
+    _initial_delay: Option<Value>,
+    #[serde(default)]
+    format: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -95,7 +106,8 @@ struct FileDiscovery {
 /// Reads the text of a file that lies in a folder.
 pub(super) fn read(text: &str, folder: &Path) -> Result<Loaded, String> {
     let document: Document = serde_norway::from_str(text).map_err(|error| error.to_string())?;
-    let mut loaded = Loaded { positions: document.positions.and_then(|positions| positions.filename), ..Loaded::default() };
+    let positions = document.positions.and_then(|positions| Some((positions.filename?, positions.ignore_invalid_yaml)));
+    let mut loaded = Loaded { positions, ..Loaded::default() };
     let passed_over = [
         ("clients", document.clients.is_some() || document.client.is_some(), "records go to this store"),
         ("server", document.server.is_some(), "`http.listen` has the address"),
@@ -138,7 +150,6 @@ fn add(loaded: &mut Loaded, scrape: Scrape, place: &str, folder: &Path) -> Resul
         ("gelf", scrape.gelf.is_some(), "use receive.gelf"),
         ("cloudflare", scrape.cloudflare.is_some(), "send records with an agent"),
         ("heroku_drain", scrape.heroku_drain.is_some(), "send records with an agent"),
-        ("decompression", scrape.decompression.is_some(), "compressed files are passed over"),
     ];
     for (key, is_there, advice) in refused {
         if is_there {
@@ -151,6 +162,13 @@ fn add(loaded: &mut Loaded, scrape: Scrape, place: &str, folder: &Path) -> Resul
     {
         return Err(format!("{place}.encoding: {encoding:?} is not supported: want UTF-8"));
     }
+    let compressed = match &scrape.decompression {
+        Some(wanted) if wanted.enabled && wanted.format != "gz" => {
+            return Err(format!("{place}.decompression.format: {:?} is not supported: want gz", wanted.format));
+        }
+        Some(wanted) if wanted.enabled => Compressed::Once,
+        _ => Compressed::Ignore,
+    };
     for (number, rule) in scrape.relabel_configs.iter().enumerate() {
         rule.check(&format!("{place}.relabel_configs[{number}]"))?;
     }
@@ -167,7 +185,8 @@ fn add(loaded: &mut Loaded, scrape: Scrape, place: &str, folder: &Path) -> Resul
         let Some(path) = take("__path__") else { return Err(format!("{place}: a group of targets without the label `__path__`")) };
         let exclude: Vec<String> = take("__path_exclude__").into_iter().collect();
         labels.retain(|(name, _)| !name.starts_with("__"));
-        loaded.sources.push(source(&path, &exclude, labels, &scrape.pipeline_stages, place)?);
+        let source = source(&path, &exclude, labels, &scrape.pipeline_stages, place)?;
+        loaded.sources.push(Compiled { compressed, ..source });
     }
     Ok(())
 }
@@ -203,6 +222,7 @@ fn source(path: &str, exclude: &[String], labels: Vec<(String, String)>, stages:
         reads_path: false,
         service: String::new(),
         start: Start::Beginning,
+        compressed: Compressed::Ignore,
         line_bytes_max: LINE_BYTES_MAX,
         work: Work::Stages(compiled),
     })

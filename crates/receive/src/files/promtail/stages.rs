@@ -22,7 +22,7 @@ use super::selector::Selector;
 use super::stage::{self, Names};
 use super::template::Template;
 use crate::logs::{Origin, Record};
-use crate::transform::{Verdict, Zone, compile, logfmt_fields};
+use crate::transform::{Verdict, Zone, compile, flag, logfmt_fields};
 
 /// Stages within `match` stages.
 const DEPTH_MAX: usize = 8;
@@ -71,13 +71,21 @@ struct Entry {
 }
 
 impl Entry {
-    /// The text of what was extracted.
+    /// The text of what was extracted. A `null` has none, as in promtail: what would take it leaves everything as it is.
     fn text(&self, name: &str) -> Option<String> {
-        self.extracted.get(name).map(|value| match value {
-            Json::String(text) => text.clone(),
-            Json::Null => String::new(),
-            other => other.to_string(),
-        })
+        match self.extracted.get(name)? {
+            Json::String(text) => Some(text.clone()),
+            Json::Null => None,
+            // Numbers with a fraction or an exponent are written as promtail does: `1.0` is 1, `1e3` is 1000.
+            Json::Number(number) if number.is_f64() => number.as_f64().map(|number| number.to_string()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// Looks up names and what they are taken from.
+    fn texts<'n>(&self, names: &'n Names) -> Vec<(&'n str, String)> {
+        let from = |name: &'n String, from: &'n Option<String>| from.as_ref().filter(|from| !from.is_empty()).unwrap_or(name);
+        names.iter().filter_map(|(name, source)| Some((name.as_str(), self.text(from(name, source))?))).collect()
     }
 
     fn source(&self, source: Option<&String>) -> Option<String> {
@@ -128,9 +136,11 @@ impl Stages {
         for (name, value) in entry.metadata {
             record.attributes.push((Cow::Owned(name), AttributeValue::String(value)));
         }
-        // A name that no tenant can have is as good as none.
-        let tenant = entry.tenant.and_then(|name| Tenant::new(&name).ok()).unwrap_or_default();
-        (verdict, tenant)
+        let tenant = entry.tenant.map(|name| Tenant::new(&name)).transpose().unwrap_or_else(|error| {
+            flag(record, "tenant", &error.to_string());
+            None
+        });
+        (verdict, tenant.unwrap_or_default())
     }
 
     fn run_entry(&mut self, entry: &mut Entry, now_ns: i64) -> Verdict {
@@ -197,10 +207,10 @@ fn compile_stage(name: &str, value: &Value, place: &str, depth: usize) -> Result
         }
         "timestamp" => timestamp(stage::settings(value, place, name)?, &inner)?,
         "output" => Stage::Output(stage::settings::<stage::Source>(value, place, name)?.source),
-        "labels" => Stage::Labels(stage::settings(value, place, name)?),
+        "labels" => Stage::Labels(label_names(stage::settings(value, place, name)?, &inner)?),
         "labeldrop" => Stage::LabelDrop(stage::settings(value, place, name)?),
         "labelallow" => Stage::LabelAllow(stage::settings(value, place, name)?),
-        "structured_metadata" => Stage::Metadata(stage::settings(value, place, name)?),
+        "structured_metadata" => Stage::Metadata(label_names(stage::settings(value, place, name)?, &inner)?),
         "static_labels" => Stage::StaticLabels(stage::settings(value, place, name)?),
         "drop" => drop_stage(stage::settings(value, place, name)?, &inner)?,
         "limit" => {
@@ -225,6 +235,9 @@ fn compile_stage(name: &str, value: &Value, place: &str, depth: usize) -> Result
             if [&settings.value, &settings.source, &settings.label].into_iter().flatten().count() != 1 {
                 return Err(format!("{inner}: want one of value, source, label"));
             }
+            if let Some(value) = &settings.value {
+                Tenant::new(value).map_err(|error| format!("{inner}.value: {error}"))?;
+            }
             Stage::Tenant { value: settings.value, source: settings.source, label: settings.label }
         }
         "decolorize" => Stage::Decolorize(expression(ESCAPE, &inner)?),
@@ -233,6 +246,18 @@ fn compile_stage(name: &str, value: &Value, place: &str, depth: usize) -> Result
         "geoip" | "eventlogmessage" | "sampling" => return Err(format!("{inner}: not supported")),
         _ => return Err(format!("{place}: no stage {name:?}")),
     })
+}
+
+/// Names that labels can have.
+fn label_names(names: Names, place: &str) -> Result<Names, String> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && name.chars().all(|byte| byte.is_ascii_alphanumeric() || byte == '_')
+    };
+    match names.keys().find(|name| !is_name(name)) {
+        Some(name) => Err(format!("{place}: {name:?} is no name of a label")),
+        None if names.is_empty() => Err(format!("{place}: want at least one")),
+        None => Ok(names),
+    }
 }
 
 fn timestamp(settings: stage::Timestamp, place: &str) -> Result<Stage, String> {
@@ -287,7 +312,7 @@ impl Stage {
         match self {
             Self::Container(format) => container_line(*format, entry),
             Self::Json { expressions, source, drops } => {
-                let text = entry.source(source.as_ref()).unwrap_or_default();
+                let Some(text) = entry.source(source.as_ref()) else { return Verdict::Keep };
                 match serde_json::from_str::<Json>(&text) {
                     Ok(value) => {
                         for (name, expression) in expressions {
@@ -300,7 +325,7 @@ impl Stage {
                 }
             }
             Self::Logfmt { mapping, source } => {
-                let text = entry.source(source.as_ref()).unwrap_or_default();
+                let Some(text) = entry.source(source.as_ref()) else { return Verdict::Keep };
                 let fields = logfmt_fields(&text);
                 for (name, from) in mapping {
                     let from = from.as_deref().filter(|from| !from.is_empty()).unwrap_or(name);
@@ -336,24 +361,20 @@ impl Stage {
             }
             Self::Output(source) => entry.line = entry.text(source).unwrap_or_else(|| std::mem::take(&mut entry.line)),
             Self::Labels(names) => {
-                for (name, from) in names {
-                    if let Some(value) = entry.text(from.as_deref().unwrap_or(name)) {
-                        set(&mut entry.labels, name, value);
-                    }
+                for (name, value) in entry.texts(names) {
+                    set(&mut entry.labels, name, value);
                 }
             }
             Self::LabelDrop(names) => entry.labels.retain(|(name, _)| !names.contains(name)),
             Self::LabelAllow(names) => entry.labels.retain(|(name, _)| names.contains(name)),
             Self::Metadata(names) => {
-                for (name, from) in names {
-                    if let Some(value) = entry.text(from.as_deref().unwrap_or(name)) {
-                        set(&mut entry.metadata, name, value);
-                    }
+                for (name, value) in entry.texts(names) {
+                    set(&mut entry.metadata, name, value);
                 }
             }
             Self::StaticLabels(labels) => {
-                for (name, value) in labels {
-                    set(&mut entry.labels, name, value.clone().unwrap_or_default());
+                for (name, value) in labels.iter().filter_map(|(name, value)| Some((name, value.clone()?))) {
+                    set(&mut entry.labels, name, value);
                 }
             }
             Self::Drop { sources, separator, expression, value, older, longer } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use signalbox_model::attributes::AttributeValue;
 
-use super::{Loaded, Stages, config, expression::Expression, layout::Layout, selector::Selector, template::Template};
+use super::{Loaded, Stages, config, expression::Expression, layout::Layout, positions, selector::Selector, template::Template};
 use crate::files::source::Work;
 use crate::logs::{Origin, Record};
 use crate::transform::{Verdict, Zone};
@@ -93,6 +93,19 @@ fn stages_do_what_promtail_documents() {
         ("- tenant: {value: other}", "x", "x | tenant=other"),
         ("- tenant: {label: app}", "x", "x | tenant=shop"),
         ("- tenant: {source: nope}", "x", "x"),
+        (
+            "- json: {expressions: {t: t}}\n- tenant: {source: t}",
+            r#"{"t":"no tenant"}"#,
+            r#"{"t":"no tenant"} | +signalbox.transform_error=tenant: cannot use "no tenant" as tenant: want 1 to 64 of A-Z a-z 0-9 _ -"#,
+        ),
+        // What is missing or null leaves a label as it is; the empty text takes it away.
+        (
+            "- static_labels: {a: '1', b: '2', c: '3', d: }\n- json: {expressions: {a: , b: , c: , n: , f: , t: }}\n- labels: {a: , b: , c: '', x: nope, n: , f: , t: }",
+            r#"{"b":null,"c":"","n":12345678901234567,"f":1.0,"t":true}"#,
+            r#"{"b":null,"c":"","n":12345678901234567,"f":1.0,"t":true} | a=1 | b=2 | f=1 | n=12345678901234567 | t=true"#,
+        ),
+        ("- json: {expressions: {a: }}\n- output: {source: a}", r#"{"a":null}"#, r#"{"a":null}"#),
+        ("- json: {expressions: {a: }, source: nope, drop_malformed: true}", "x", "x"),
         ("- decolorize:", "\u{1b}[31mred\u{1b}[0m", "red"),
         ("- static_labels: {a: b, c: d}\n- labeldrop: [a]", "x", "x | c=d"),
         ("- static_labels: {a: b, c: d}\n- labelallow: [a]", "x", "x | a=b"),
@@ -217,7 +230,7 @@ scrape_configs:
 #[test]
 fn a_whole_file_is_read() {
     let loaded = load(WHOLE).unwrap();
-    assert_eq!(loaded.positions.as_deref(), Some(Path::new("/tmp/positions.yaml")));
+    assert_eq!(loaded.positions, Some(("/tmp/positions.yaml".into(), false)));
     assert_eq!(loaded.notes.len(), 2);
     let [source] = loaded.sources.as_slice() else { panic!("{} sources", loaded.sources.len()) };
     assert_eq!(source.patterns, ["/var/log/a/*.log", "/var/log/b/*.log"]);
@@ -262,6 +275,10 @@ fn what_is_unknown_or_not_supported_is_refused_by_name() {
         (scrape("pipeline_stages: [{drop: {}}]"), "drop: want source"),
         (scrape("pipeline_stages: [{tenant: {}}]"), "tenant: want one of"),
         (scrape("pipeline_stages: [{timestamp: {source: a, format: x}}]"), "timestamp.format"),
+        (scrape("pipeline_stages: [{labels: {a-b: }}]"), "pipeline_stages[0].labels: \"a-b\" is no name of a label"),
+        (scrape("pipeline_stages: [{labels: {}}]"), "pipeline_stages[0].labels: want at least one"),
+        (scrape("pipeline_stages: [{tenant: {value: 'a b'}}]"), "pipeline_stages[0].tenant.value: cannot use \"a b\" as tenant"),
+        (scrape("decompression: {enabled: true, format: bz2}"), "scrape_configs[0].decompression.format: \"bz2\" is not supported: want gz"),
         (scrape("pipeline_stages: [7]"), "pipeline_stages[0]: want one stage"),
         ("scrape_configs: [{static_configs: [{labels: {a: b}}]}]".to_owned(), "without the label `__path__`"),
         ("scrape_configs: [{file_sd_configs: [{files: ['[']}]}]".to_owned(), "cannot read pattern"),
@@ -275,6 +292,38 @@ fn what_is_unknown_or_not_supported_is_refused_by_name() {
 fn the_example_is_read() {
     let loaded = load(include_str!("../../../../../config/agents/promtail.yaml")).unwrap();
     assert_eq!((loaded.sources.len(), loaded.notes.len()), (3, 1));
+}
+
+#[test]
+fn positions_of_promtail_are_read_and_refused() {
+    let read = |text: &str| {
+        let mut found: Vec<_> = positions::parse(text)?.into_iter().map(|(path, offset)| format!("{}={offset}", path.display())).collect();
+        found.sort();
+        Ok::<_, String>(found.join(" "))
+    };
+    for (text, want) in [
+        ("positions:\n  /var/log/a.log: \"123\"\n  /var/log/b c.log: 7\n  cursor-x: s=1;i=2\n  journal-y: z\n", "/var/log/a.log=123 /var/log/b c.log=7"),
+        ("positions: {}\n", ""),
+        ("positions:\n", ""),
+        ("", ""),
+    ] {
+        assert_eq!(read(text).unwrap(), want, "{text}");
+    }
+    for text in ["positions: {/a: x}", "positions: {/a: -1}", "positions: [1]", "positions: {", "7"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (config, positions) = (folder.path().join("promtail.yaml"), folder.path().join("positions.yaml"));
+    std::fs::write(&config, "positions: {filename: positions.yaml}").unwrap();
+    assert_eq!(super::load(&config).unwrap().takeover.unwrap().offsets.len(), 0);
+    std::fs::write(&positions, "positions: {/a: '5'}").unwrap();
+    let takeover = super::load(&config).unwrap().takeover.unwrap();
+    assert_eq!((takeover.file.as_path(), takeover.offsets[Path::new("/a")]), (positions.as_path(), 5));
+    std::fs::write(&positions, "{").unwrap();
+    assert!(super::load(&config).unwrap_err().to_string().contains("cannot read positions"));
+    std::fs::write(&config, "positions: {filename: positions.yaml, ignore_invalid_yaml: true}").unwrap();
+    let loaded = super::load(&config).unwrap();
+    assert!(loaded.takeover.is_none() && loaded.notes[0].contains("cannot read positions"));
 }
 
 #[test]
