@@ -29,6 +29,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("bulk requests of Elasticsearch", "receive", "elastic_bulk", "tests/main/brief.rs", "elastic_bulk"),
     ("events of Splunk", "receive", "splunk_events", "tests/main/brief.rs", "splunk_events"),
     ("promtail.yaml", "receive", "promtail", "tests/main/brief.rs", "promtail"),
+    ("promtail's file of positions", "receive", "promtail_positions", "tests/main/brief.rs", "promtail_positions"),
+    ("lines of container runtimes", "receive", "container_lines", "tests/main/brief.rs", "container_lines"),
     ("gzip, zstd, deflate, snappy", "receive", "decompress", "tests/main/brief.rs", "decompress"),
     ("pages of targets, text", "scrape", "exposition_text", "tests/exposition/brief.rs", "exposition_text"),
     ("pages of targets, OpenMetrics", "scrape", "exposition_open_metrics", "tests/exposition/brief.rs", "exposition_open_metrics"),

@@ -206,6 +206,26 @@ pub(crate) fn promtail(bytes: &[u8]) {
     }
 }
 
+/// Lines as container runtimes write them. Nothing is longer than allowed, and nothing is made up.
+pub(crate) fn container_lines(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let multiline = files::Multiline { firstline: r"^\S".into(), lines_max: 4, ..files::Multiline::default() };
+    for format in [files::LineFormat::Plain, files::LineFormat::Cri, files::LineFormat::Docker, files::LineFormat::Container] {
+        for multiline in [None, Some(&multiline)] {
+            let records = files::records_of(format, multiline, &text, 100).unwrap_or_default();
+            assert!(records.len() <= text.lines().count());
+            assert!(records.iter().all(|record| record.len() <= 100));
+        }
+    }
+}
+
+/// What promtail knows of files.
+pub(crate) fn promtail_positions(bytes: &[u8]) {
+    if let Err(problem) = files::promtail::check_positions(&String::from_utf8_lossy(bytes)) {
+        assert!(!problem.is_empty());
+    }
+}
+
 /// A text that may name a trace.
 pub(crate) fn trace_link(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

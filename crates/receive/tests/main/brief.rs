@@ -106,6 +106,20 @@ fn promtail() {
 }
 
 #[test]
+fn container_lines() {
+    let lines = "2024-05-06T07:08:09.5Z stdout F one\n2024-05-06T07:08:09.5+02:00 stderr P:x two \n2024-05-06T07:08:09Z stdout F  more\n2024-05-06T07:08:09.5Z stderr F and\n";
+    let docker = r#"{"log":"a \u00e9\n","stream":"stdout","time":"2024-05-06T07:08:09.5Z"}
+{"log":" cut","stream":"stderr","time":"x","attrs":{"a":"b"}}
+{"log":" end\r\n","stream":"stderr"}"#;
+    run(&[lines.into(), docker.into(), format!("{lines}{docker}\n{}", "x".repeat(300)).into()], bodies::container_lines);
+}
+
+#[test]
+fn promtail_positions() {
+    run(&[b"positions:\n  /var/log/a.log: \"123\"\n  'b c': 7\n  cursor-x: s=1;i=2\n".to_vec()], bodies::promtail_positions);
+}
+
+#[test]
 fn trace_link() {
     let text = "X-B3-TraceId: 4bf92f3577b34da6a3ce929d0e0e4736 traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 \"trace\":{\"id\":\"1\"} span_id=00f067aa0ba902b7";
     run(&[text.as_bytes().to_vec()], bodies::trace_link);
