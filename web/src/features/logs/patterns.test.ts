@@ -9,8 +9,8 @@ it("joins counts of patterns with their counts over time", () => {
   ]);
 });
 
-it("lays samples of the Loki API into buckets, most frequent first", () => {
-  const rows = patternRows([{ pattern: "a", samples: [[60, 1]] }, { pattern: "b", samples: [[0, 2], [119, 3]] }], { startMs: 0, endMs: 120_000 }, 60);
+it("lays samples of the Loki API into buckets, all levels of a pattern in one row, most frequent first", () => {
+  const rows = patternRows([{ pattern: "a", samples: [[60, 1]] }, { pattern: "b", samples: [[0, 2]] }, { pattern: "b", samples: [[119, 3]] }], { startMs: 0, endMs: 120_000 }, 60);
   expect(rows.map(({ pattern, count, values }) => [pattern, count, [...values]])).toEqual([["b", 5, [2, 3]], ["a", 1, [0, 1]]]);
 });
 

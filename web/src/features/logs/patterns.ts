@@ -16,21 +16,21 @@ export function mergedPatterns(totals: readonly { value: string; count: number }
   return totals.map(({ value, count }) => ({ pattern: value, count, values: Float64Array.from(buckets, (bucket) => bucket.values[value] ?? 0) }));
 }
 
-/** Patterns of the Loki API as rows, most frequent first. */
+/** Patterns of the Loki API as rows, most frequent first. It tells a pattern once for each level; here it is one. */
 export function patternRows(patterns: readonly LogPattern[], window: TimeWindow, step: number): PatternRow[] {
   const start = Math.floor(window.startMs / 1_000 / step) * step;
   const buckets = Math.max(1, Math.ceil((window.endMs / 1_000 - start) / step));
-  const rows = patterns.map(({ pattern, samples }) => {
-    const values = new Float64Array(buckets);
-    let count = 0;
+  const rows = new Map<string, PatternRow>();
+  for (const { pattern, samples } of patterns) {
+    const row = rows.get(pattern) ?? { pattern, count: 0, values: new Float64Array(buckets) };
+    rows.set(pattern, row);
     for (const [at, amount] of samples) {
       const bucket = Math.min(buckets - 1, Math.max(0, Math.floor((at - start) / step)));
-      values[bucket] = (values[bucket] ?? 0) + amount;
-      count += amount;
+      row.values[bucket] = (row.values[bucket] ?? 0) + amount;
+      row.count += amount;
     }
-    return { pattern, count, values };
-  });
-  return rows.sort((left, right) => right.count - left.count);
+  }
+  return [...rows.values()].sort((left, right) => right.count - left.count);
 }
 
 /** The fixed and the varying parts of a pattern, in turn. */
