@@ -12,7 +12,10 @@ def fill(server):
     now = time.time_ns()
     for batch in range(3):
         at = now - 60_000_000_000 + batch * 1_000_000_000
-        otlp.send(server.otlp, "logs", otlp.logs("duck", [(at + i, f"line {batch} {i} grün", {"i": str(i), "ünicode": "ß"}) for i in range(200)]))
+        logs = otlp.logs("duck", [(at + i, f"line {batch} {i} grün", {"i": str(i), "ünicode": "ß"}) for i in range(200)])
+        for record in logs.resource_logs[0].scope_logs[0].log_records:
+            record.observed_time_unix_nano = record.time_unix_nano + 1500
+        otlp.send(server.otlp, "logs", logs)
         otlp.send(server.otlp, "traces", otlp.spans("duck", [(bytes([batch + 1]) * 16, (batch * 1000 + i + 1).to_bytes(8, "big"), f"op {i % 7}", at + i) for i in range(150)]))
         otlp.send(server.otlp, "metrics", otlp.gauges("duck", [("duck.gauge", {"i": str(i)}, at, i / 7) for i in range(50)]))
         series = [({"__name__": "duck_total", "job": "duck", "i": str(i)}, [(float(batch * 10 + s), at // 1_000_000 + s * 10) for s in range(20)]) for i in range(10)]
@@ -82,6 +85,7 @@ def test_views_make_every_table_readable_and_leave_out_what_is_purged(servers):
         assert exemplars == [("duck_calls_total", 0.25, "07" * 16, "08" * 8, "ada")]
         assert rows("SELECT count(*), min(body), any_value(attributes['ünicode']), count(DISTINCT attributes['i']), any_value(pattern) FROM logs($data)") == [(600, "line 0 0 grün", "ß", 200, "line <_> <_> grün")]
         assert rows("""SELECT attributes['i'], "attributes.i", attribute_keys FROM logs($data) WHERE body = 'line 1 17 grün'""") == [("17", "17", '["si","sünicode"]')]
+        assert rows("SELECT count(*) FROM logs($data) WHERE epoch_ns(observed_timestamp) - epoch_ns(timestamp) = 1500") == [(600,)]
         assert rows("SELECT count(*), count(DISTINCT trace_id), min(trace_id) FROM spans($data)") == [(450, 3, "01" * 16)]
 
     # What is deleted is in the files until it is purged.

@@ -55,15 +55,20 @@ CREATE OR REPLACE MACRO all_attributes(rest, columns) AS
 CREATE OR REPLACE MACRO logs(data) AS TABLE
     SELECT
         regexp_extract(filename, 'segments/([^/]+)/logs/', 1) AS tenant,
-        * EXCLUDE (filename, attribute_types, promoted)
+        * EXCLUDE (filename, attribute_types, promoted, observed_delay)
         REPLACE (
+            coalesce(observed_timestamp, TRY(make_timestamp_ns(epoch_ns(timestamp) + observed_delay) AT TIME ZONE 'UTC')) AS observed_timestamp,
             lower(hex(trace_id)) AS trace_id,
             lower(hex(span_id)) AS span_id,
             all_attributes(attributes, promoted) AS attributes
         )
     FROM (
         SELECT *, struct_pack(*COLUMNS('^attribute(s[.].*|_types)$')) AS promoted
-        FROM read_parquet(data || '/segments/*/logs/*.parquet', filename = true, union_by_name = true)
+        FROM (
+            FROM read_parquet(data || '/segments/*/logs/*.parquet', filename = true, union_by_name = true)
+            -- A file has one of these columns, and which one depends on its layout.
+            UNION ALL BY NAME SELECT CAST(NULL AS TIMESTAMPTZ_NS) AS observed_timestamp, CAST(NULL AS BIGINT) AS observed_delay WHERE false
+        )
     );
 
 -- One row a span. Attributes as those of logs.

@@ -23,6 +23,9 @@ pub const FLAGS: &str = "flags";
 /// How many attributes the source dropped.
 pub const DROPPED_ATTRIBUTES_COUNT: &str = "dropped_attributes_count";
 
+/// Nanoseconds from [`super::TIMESTAMP`] to [`OBSERVED_TIMESTAMP`], as segments keep the latter; wraps around, null when that is.
+pub const OBSERVED_DELAY: &str = "observed_delay";
+
 /// Pattern of the body, see [`crate::pattern`]: no column of what comes in, the store makes it. Null where there is no body, and
 /// where a segment has too many patterns.
 pub const PATTERN: &str = "pattern";

@@ -90,6 +90,8 @@ fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
         };
     }
     match column.physical_type() {
+        // A collector has few of them, or as many as rows.
+        Type::INT64 if root == schema::logs::OBSERVED_DELAY => Form::Few(Encoding::DELTA_BINARY_PACKED),
         // Times, sequences, durations.
         Type::INT64 => Form::Encoded(Encoding::DELTA_BINARY_PACKED),
         // Spans of a trace lie together; all other identifiers are as good as random.

@@ -1,12 +1,12 @@
 //! Which columns a segment has at rest.
 //!
-//! First those of the rows as they come in, in their order. Behind them stand, in segments of logs, the pattern of the body;
+//! First those of the rows as they come in, in their order; of logs the delay of observation in the place of its time. Behind them stand, in segments of logs, the pattern of the body;
 //! then the keys of the attributes and a column for each attribute that is frequent in this segment. Segments of earlier
 //! layouts have none of these, or not all; readers never see the difference.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use signalbox_model::{Result, Table, schema};
 
 use super::schema_of;
@@ -62,6 +62,8 @@ pub(crate) struct Promoted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) table: Table,
+    /// Whether `observed_delay` stands where rows have `observed_timestamp`.
+    pub(crate) has_delay: bool,
     pub(crate) has_pattern: bool,
     /// Attributes with columns of their own, in the order of these; `None` in segments that know of none and have no keys.
     pub(crate) promoted: Option<Vec<Promoted>>,
@@ -70,18 +72,25 @@ pub(crate) struct Layout {
 impl Layout {
     /// What is written, with these attributes in columns of their own.
     pub(crate) fn new(table: Table, promoted: Vec<Promoted>) -> Self {
-        Self { table, has_pattern: table == Table::Logs, promoted: Some(promoted) }
+        let is_logs = table == Table::Logs;
+        Self { table, has_delay: is_logs, has_pattern: is_logs, promoted: Some(promoted) }
+    }
+
+    /// The columns of rows as they come in.
+    pub(crate) fn of_head(table: Table) -> Self {
+        Self { table, has_delay: false, has_pattern: false, promoted: None }
     }
 
     /// The layout of a file; `None` if it is none of the table.
     pub(crate) fn of(found: &Schema, table: Table) -> Result<Option<Self>> {
-        let base = schema_of(table)?;
         let fields = found.fields();
+        let has_delay = table == Table::Logs && found.column_with_name(schema::logs::OBSERVED_DELAY).is_some();
+        let mut layout = Self { has_delay, ..Self::of_head(table) };
+        let base = layout.schema()?;
         if fields.len() < base.fields().len() || fields.iter().zip(base.fields()).any(|(found, want)| found != want) {
             return Ok(None);
         }
         let mut rest = fields[base.fields().len()..].iter().peekable();
-        let mut layout = Self { table, has_pattern: false, promoted: None };
         let is_text = |field: &Field, name: &str| field.name() == name && *field.data_type() == schema::dictionary();
         layout.has_pattern = table == Table::Logs && rest.next_if(|field| is_text(field, schema::PATTERN)).is_some();
         if rest.next_if(|field| is_text(field, schema::ATTRIBUTE_KEYS)).is_some() {
@@ -97,7 +106,7 @@ impl Layout {
 
     /// The columns of the file.
     pub(crate) fn schema(&self) -> Result<SchemaRef> {
-        let mut fields: Vec<_> = schema_of(self.table)?.fields().iter().cloned().collect();
+        let mut fields: Vec<_> = schema_of(self.table)?.fields().iter().map(|field| self.at_rest(field)).collect();
         if self.has_pattern {
             fields.push(Arc::new(Field::new(schema::PATTERN, schema::dictionary(), true)));
         }
@@ -106,6 +115,14 @@ impl Layout {
             fields.extend(promoted.iter().map(|own| Arc::new(Field::new(column_name(&own.key), own.kind.data_type(), true))));
         }
         Ok(Arc::new(Schema::new(fields)))
+    }
+
+    /// What stands in the place of a column of rows as they come in.
+    fn at_rest(&self, field: &FieldRef) -> FieldRef {
+        if self.has_delay && field.name() == schema::logs::OBSERVED_TIMESTAMP {
+            return Arc::new(Field::new(schema::logs::OBSERVED_DELAY, DataType::Int64, field.is_nullable()));
+        }
+        Arc::clone(field)
     }
 
     /// Attributes with columns of their own.

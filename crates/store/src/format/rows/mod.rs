@@ -5,6 +5,7 @@
 
 mod attributes;
 mod columns;
+mod delay;
 pub(crate) mod gather;
 mod layout;
 mod merge;

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use signalbox_model::{Error, Result, schema};
 
 use super::attributes::{InMap, Joiner, named_column, text_column};
+use super::delay;
 use super::layout::{Layout, Promoted, column_name};
 use super::patterns::Patterns;
 use super::{schema_of, stored_schema_of};
@@ -40,6 +41,8 @@ enum Output {
     Column,
     /// Patterns that do not rest.
     Pattern,
+    /// Times that rest as delays.
+    Observed,
     Map,
     Types,
     /// An attribute that is, or may be, in the map.
@@ -139,6 +142,10 @@ impl Reading {
                     names.push(schema::logs::BODY);
                     Output::Pattern
                 }
+                schema::logs::OBSERVED_TIMESTAMP if layout.has_delay => {
+                    names.extend([schema::logs::OBSERVED_DELAY, schema::TIMESTAMP]);
+                    Output::Observed
+                }
                 schema::ATTRIBUTES | schema::ATTRIBUTE_TYPES if !is_whole || !attributes.is_empty() => {
                     names.extend([schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES]);
                     if !is_whole {
@@ -200,6 +207,7 @@ impl Reading {
                 Output::Named(named) => named.make(rows)?,
                 Output::Column => Arc::clone(column(field.name())?),
                 Output::Pattern => self.patterns.of_rows(rows)?,
+                Output::Observed => delay::to_times(column(schema::logs::OBSERVED_DELAY)?, column(schema::TIMESTAMP)?)?,
                 Output::Missing => new_null_array(field.data_type(), rows.num_rows()),
                 Output::Attribute { key, column: own } => {
                     let map = column(schema::ATTRIBUTES)?.as_map_opt().ok_or_else(|| missing(schema::ATTRIBUTES))?;

@@ -66,7 +66,7 @@ fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<
         return Ok(None);
     }
     // Projected before rows are chosen, shaped when the part is read.
-    let layout = Layout { table, has_pattern: false, promoted: None };
+    let layout = Layout::of_head(table);
     let mut reading = Reading::new(&layout, &InMap::Unknown, request.wanted())?;
     let project = |rows: &RecordBatch| rows.project(&reading.roots).map_err(failed);
     let rows = match (&request.chosen, &request.trace_id) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, new_null_array};
 use signalbox_model::{Error, Result, schema};
 
+use super::super::delay;
 use super::super::layout::{Layout, column_name};
 use super::super::patterns::Patterns;
 use super::super::schema_of;
@@ -42,16 +43,17 @@ impl Adapter {
             (true, Some(column)) => Some(patterns.limit(column)?),
             (true, None) => Some(patterns.of_rows(rows)?),
         };
+        let column = |name: &str| rows.column_by_name(name).ok_or_else(other_schema);
         let Some(joiner) = &mut self.joiner else {
             let columns = self.target.fields().iter().map(|field| match rows.column_by_name(field.name()) {
                 _ if field.name() == schema::PATTERN => pattern.clone().ok_or_else(other_schema),
                 Some(column) => Ok(Arc::clone(column)),
+                None if field.name() == schema::logs::OBSERVED_DELAY => delay::of_times(column(schema::logs::OBSERVED_TIMESTAMP)?, column(schema::TIMESTAMP)?),
                 None => Ok(new_null_array(field.data_type(), rows.num_rows())),
             });
             return RecordBatch::try_new(Arc::clone(&self.target), columns.collect::<Result<Vec<_>>>()?).map_err(failed);
         };
         let base = schema_of(self.source.table)?;
-        let column = |name: &str| rows.column_by_name(name).ok_or_else(other_schema);
         let promoted = self.source.promoted().iter().map(|own| column(&column_name(&own.key)).cloned());
         let promoted = promoted.collect::<Result<Vec<ArrayRef>>>()?;
         let (map, types) = (column(schema::ATTRIBUTES)?, column(schema::ATTRIBUTE_TYPES)?);
@@ -60,6 +62,7 @@ impl Adapter {
         let columns = base.fields().iter().map(|field| match field.name().as_str() {
             schema::ATTRIBUTES => Ok(Arc::clone(&map)),
             schema::ATTRIBUTE_TYPES => Ok(Arc::clone(&types)),
+            schema::logs::OBSERVED_TIMESTAMP if self.source.has_delay => delay::to_times(column(schema::logs::OBSERVED_DELAY)?, column(schema::TIMESTAMP)?),
             name => column(name).cloned(),
         });
         let joined = RecordBatch::try_new(Arc::clone(&base), columns.collect::<Result<Vec<_>>>()?).map_err(failed)?;

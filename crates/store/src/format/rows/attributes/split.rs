@@ -8,9 +8,10 @@ use signalbox_model::attributes::double_text;
 use signalbox_model::builder::AttributesBuilder;
 use signalbox_model::{Error, Result, schema};
 
+use super::super::delay;
 use super::super::layout::{Kind, Layout};
 use super::shapes::{ROOT, Shapes, Slot};
-use super::{InMap, Map};
+use super::{InMap, Map, other_schema};
 use crate::format::rows::gather::NullableText;
 
 /// Takes frequent attributes out of the map.
@@ -75,12 +76,14 @@ impl Splitter {
             rest.close_row();
         }
         let (attributes, types) = rest.finish();
+        let times = rows.column_by_name(schema::TIMESTAMP).ok_or_else(other_schema)?;
         let replaced = |(column, field): (&ArrayRef, &Arc<arrow::datatypes::Field>)| match field.name().as_str() {
-            schema::ATTRIBUTES => Arc::clone(&attributes),
-            schema::ATTRIBUTE_TYPES => Arc::clone(&types),
-            _ => Arc::clone(column),
+            schema::ATTRIBUTES => Ok(Arc::clone(&attributes)),
+            schema::ATTRIBUTE_TYPES => Ok(Arc::clone(&types)),
+            schema::logs::OBSERVED_TIMESTAMP if self.layout.has_delay => delay::of_times(column, times),
+            _ => Ok(Arc::clone(column)),
         };
-        let mut made: Vec<ArrayRef> = rows.columns().iter().zip(rows.schema_ref().fields()).map(replaced).collect();
+        let mut made = rows.columns().iter().zip(rows.schema_ref().fields()).map(replaced).collect::<Result<Vec<ArrayRef>>>()?;
         made.extend(pattern);
         made.push(shapes.finish()?);
         for column in columns {

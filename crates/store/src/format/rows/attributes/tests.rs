@@ -164,7 +164,7 @@ fn random_attributes_come_back_in_every_layout_and_between_them() {
         let in_map = splitter.in_map().clone();
         assert_eq!(read(&first, &in_map, &at_rest, ALL), rows);
         // To another layout, from this one and from rows that know of no layout.
-        let base = Layout { table: Table::Logs, has_pattern: false, promoted: None };
+        let base = Layout::of_head(Table::Logs);
         for (source, in_map, from) in [(&first, &in_map, &at_rest), (&base, &InMap::Unknown, &rows)] {
             let (mut splitter, mut patterns) = (Splitter::new(second.clone()).unwrap(), Patterns::default());
             let mut adapter = Adapter::new(source, in_map, &mut splitter).unwrap();
@@ -247,7 +247,7 @@ fn layouts_are_told_by_their_columns() {
     let layout = promoted(&[("a.b", Kind::Int), ("", Kind::Bool), ("x y", Kind::Plain)]);
     assert_eq!(Layout::of(&layout.schema().unwrap(), Table::Logs).unwrap(), Some(layout.clone()));
     assert_eq!(column_name("a.b"), "attributes.a.b");
-    let base = Layout { table: Table::Spans, has_pattern: false, promoted: None };
+    let base = Layout::of_head(Table::Spans);
     assert_eq!(Layout::of(&base.schema().unwrap(), Table::Spans).unwrap(), Some(base.clone()));
     assert_eq!(Layout::of(&base.schema().unwrap(), Table::Logs).unwrap(), None);
     let fields = layout.schema().unwrap().fields().to_vec();

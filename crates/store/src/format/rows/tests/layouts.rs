@@ -14,17 +14,24 @@ use crate::scan::LabelColumn;
 const NAMES: [&str; 5] = ["key.3", "key.1", "key.", "key.11", "nothing"];
 
 impl World {
-    /// Flushes as a process without patterns and columns of attributes did.
+    /// Flushes as a process did that wrote less: without patterns, columns of attributes, delays.
     fn flush_without(&mut self, has_pattern: bool) {
+        self.flush_as(Layout { has_pattern, ..Layout::of_head(self.table) });
+    }
+
+    fn flush_as(&mut self, layout: Layout) {
         let Some(sealed) = self.head.seal() else { return };
         let batches: Vec<&RecordBatch> = sealed.chunks.iter().map(|chunk| &chunk.rows).collect();
         let rows = gather::concat(&batches).unwrap();
-        let layout = Layout { table: self.table, has_pattern, promoted: None };
-        let columns: Vec<ArrayRef> = rows.columns().iter().cloned().chain(has_pattern.then(|| patterns::Patterns::default().of_rows(&rows).unwrap())).collect();
-        let rows = RecordBatch::try_new(layout.schema().unwrap(), columns).unwrap();
         let written = self.with_target(0, |_, target| {
-            let mut writer = RowsWriter::create(layout, target)?;
-            writer.push_at_rest(&rows)?;
+            let mut writer = RowsWriter::create(layout.clone(), target)?;
+            if layout.promoted.is_some() {
+                writer.push(&rows)?;
+            } else {
+                let pattern = layout.has_pattern.then(|| patterns::Patterns::default().of_rows(&rows).unwrap());
+                let columns: Vec<ArrayRef> = rows.columns().iter().cloned().chain(pattern).collect();
+                writer.push_at_rest(&RecordBatch::try_new(layout.schema()?, columns).unwrap())?;
+            }
             writer.finish()
         });
         let opened = self.open(&written.unwrap());
@@ -33,7 +40,7 @@ impl World {
     }
 
     /// Single attributes are what the map says, and patterns what the bodies say.
-    fn check_columns(&self, what: &str) {
+    pub(super) fn check_columns(&self, what: &str) {
         let base = schema_of(self.table).unwrap();
         let mut projection = [schema::SEQUENCE, schema::ATTRIBUTES].map(|name| schema::index(&base, name)).to_vec();
         if self.table == Table::Logs {
@@ -120,6 +127,37 @@ fn segments_of_all_layouts_are_read_and_merged() {
         world.check("all");
         world.check_columns("all");
     }
+}
+
+/// Of head, segments with delays and those with times: the column alone, and all of it.
+#[test]
+fn times_of_observation_rest_as_delays() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(94));
+    let observed = |world: &World, projection: Option<Vec<usize>>| {
+        let rows = world.scan(&ScanRequest { projection, ..ScanRequest::all(TimeRange::ALL) }).unwrap();
+        let column = |rows: &RecordBatch| rows.column_by_name(schema::logs::OBSERVED_TIMESTAMP).unwrap().clone();
+        let mut found: Vec<String> = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(|row| text(&column(rows), row)).collect::<Vec<_>>()).collect();
+        found.sort_unstable();
+        found
+    };
+    let alone = Some(vec![schema::index(&schema::logs(), schema::logs::OBSERVED_TIMESTAMP)]);
+    world.append(&mut random, 700);
+    let promoted = vec![layout::Promoted { key: "key.3".into(), kind: layout::Kind::Text }];
+    world.flush_as(Layout { has_delay: false, ..Layout::new(Table::Logs, promoted) });
+    world.append(&mut random, 700);
+    world.flush();
+    let has_delay = |world: &World| world.segments.iter().map(|segment| segment.opened().unwrap().layout.has_delay).collect::<Vec<_>>();
+    assert_eq!(has_delay(&world), [false, true]);
+    world.append(&mut random, 100);
+    let want = observed(&world, None);
+    assert!(want.iter().any(|text| text == "null") && want.iter().any(|text| *text == i64::MIN.to_string()));
+    assert_eq!(observed(&world, alone.clone()), want);
+    world.check("side by side");
+    world.merge(0, 2);
+    assert_eq!(has_delay(&world), [true]);
+    assert_eq!(observed(&world, alone), want);
+    world.check("merged");
+    world.check_columns("merged");
 }
 
 #[test]

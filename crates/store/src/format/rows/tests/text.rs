@@ -137,7 +137,7 @@ fn a_segment_without_an_index_is_read_whole() {
     world.append(&mut random, 500);
     world.flush();
     let mut other = world.segments[0].record().clone();
-    let layout = Layout { table: Table::Logs, has_pattern: false, promoted: None };
+    let layout = Layout::of_head(Table::Logs);
     let rows = world.segments[0].read_all(Wanted::Rows { projection: None, attributes: &[], labels: &[] }).unwrap();
     let schema = layout.schema().unwrap();
     other.url = "segments/old.parquet".into();
