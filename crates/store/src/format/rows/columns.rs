@@ -21,7 +21,7 @@ pub(super) const GROUP_ROWS: usize = if cfg!(test) { 2 << 10 } else { 128 << 10 
 const PAGE_BYTES_MAX: usize = 16 << 20;
 /// The texts of a dictionary column in a row group, before compression. Beyond it the rest of the group is written plainly.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
-/// The same for values of attributes, which may be as many as the rows: whoever reads one page reads the dictionary too.
+/// The same for values of attributes and for traces, which may be as many as the rows: whoever reads one page reads the dictionary too.
 const VALUES_BYTES_MAX: usize = 1 << 20;
 
 /// The same for numbers that are attributes: states repeat, measurements do not.
@@ -48,10 +48,7 @@ pub(super) fn properties(layout: &Layout, arrow: &SchemaRef, zstd_level: i32) ->
             Form::Plain => properties.set_column_dictionary_enabled(path, false),
             Form::Encoded(encoding) => properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding),
             Form::Dictionary => properties,
-            Form::Few(encoding) => properties.set_column_dictionary_page_size_limit(path.clone(), FEW_BYTES_MAX).set_column_encoding(path, encoding),
-            Form::Values => {
-                properties.set_column_dictionary_page_size_limit(path.clone(), VALUES_BYTES_MAX).set_column_encoding(path, Encoding::DELTA_LENGTH_BYTE_ARRAY)
-            }
+            Form::Limited(bytes_max, encoding) => properties.set_column_dictionary_page_size_limit(path.clone(), bytes_max).set_column_encoding(path, encoding),
         };
         let statistics = match column.path().parts() {
             [name] if [schema::TIMESTAMP, schema::SERVICE].contains(&name.as_str()) => EnabledStatistics::Page,
@@ -69,11 +66,12 @@ enum Form {
     Plain,
     Encoded(Encoding),
     Dictionary,
-    /// A dictionary while it is small.
-    Values,
-    /// A dictionary of few numbers, else an encoding.
-    Few(Encoding),
+    /// A dictionary of at most so many bytes, an encoding behind that.
+    Limited(usize, Encoding),
 }
+
+/// Values of attributes: their lengths apart, since they are short.
+const VALUES: Form = Form::Limited(VALUES_BYTES_MAX, Encoding::DELTA_LENGTH_BYTE_ARRAY);
 
 fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
     let table = layout.table;
@@ -83,23 +81,24 @@ fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
         let kind = layout.promoted().iter().find(|own| own.key == key).map(|own| own.kind);
         return match kind {
             Some(Kind::Plain) => Form::Plain,
-            Some(Kind::Int) => Form::Few(Encoding::DELTA_BINARY_PACKED),
-            Some(Kind::Double) => Form::Few(Encoding::PLAIN),
+            Some(Kind::Int) => Form::Limited(FEW_BYTES_MAX, Encoding::DELTA_BINARY_PACKED),
+            Some(Kind::Double) => Form::Limited(FEW_BYTES_MAX, Encoding::PLAIN),
             Some(Kind::Bool) => Form::Plain,
-            Some(Kind::Text) | None => Form::Values,
+            Some(Kind::Text) | None => VALUES,
         };
     }
     match column.physical_type() {
         // A collector has few of them, or as many as rows.
-        Type::INT64 if root == schema::logs::OBSERVED_DELAY => Form::Few(Encoding::DELTA_BINARY_PACKED),
+        Type::INT64 if root == schema::logs::OBSERVED_DELAY => Form::Limited(FEW_BYTES_MAX, Encoding::DELTA_BINARY_PACKED),
         // Times, sequences, durations.
         Type::INT64 => Form::Encoded(Encoding::DELTA_BINARY_PACKED),
-        // Spans of a trace lie together; all other identifiers are as good as random.
+        // Spans of a trace lie together, lines of one do not; all other identifiers are as good as random.
         Type::FIXED_LEN_BYTE_ARRAY if table == Table::Spans && root == schema::TRACE_ID => Form::Dictionary,
+        Type::FIXED_LEN_BYTE_ARRAY if root == schema::TRACE_ID && layout.has_few_traces => Form::Limited(VALUES_BYTES_MAX, Encoding::PLAIN),
         Type::FIXED_LEN_BYTE_ARRAY => Form::Plain,
         // The compressor makes more of lengths between the texts than of texts and lengths apart.
         Type::BYTE_ARRAY if root == schema::logs::BODY => Form::Plain,
-        Type::BYTE_ARRAY if leaf == "value" => Form::Values,
+        Type::BYTE_ARRAY if leaf == "value" => VALUES,
         _ => Form::Dictionary,
     }
 }

@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Result, Table, schema};
 
 use super::attributes::{Adapter, target_of};
+use super::cluster::Unfolded;
 use super::order::{At, Key, Order, add_services};
 use super::writer::RowsWriter;
 use super::{RowSegment, Target, Wanted, columns, gather, schema_of};
@@ -15,7 +16,7 @@ use crate::format::Segment;
 use crate::scan::Batches;
 
 /// Merges segments of one table. All rows stay as they are, those of equal keys too. Reads and writes piece by piece; memory
-/// is bounded by one row group and a few pages an input. Durable when this returns; `None` if there is no input.
+/// is bounded by one row group and a few pages an input, a cluster of those that have them and of what is written. Durable when this returns; `None` if there is no input.
 ///
 /// # Errors
 /// Of the disk; [`signalbox_model::ErrorKind::Corrupt`] if an input is damaged ([`RowSegment::is_damaged`] says which).
@@ -128,7 +129,7 @@ impl Pending {
 
 /// An input, at one of its rows.
 struct Source {
-    rest: Batches,
+    rest: Rest,
     adapter: Adapter,
     rows: RecordBatch,
     keys: Vec<Key>,
@@ -138,9 +139,19 @@ struct Source {
     pending: Option<usize>,
 }
 
+/// The rows of an input that are to come, in their order.
+enum Rest {
+    Sorted(Batches),
+    Clustered(Unfolded),
+}
+
 impl Source {
     fn new(input: &Arc<RowSegment>, order: &Order, writer: &mut RowsWriter) -> Result<Self> {
-        let (rest, opened) = (input.read_all(Wanted::Rest)?, input.opened()?);
+        let opened = input.opened()?;
+        let rest = match opened.clusters.as_slice() {
+            [] => Rest::Sorted(input.read_all(Wanted::Rest)?),
+            ends => Rest::Clustered(Unfolded::new(input, ends)),
+        };
         let adapter = Adapter::new(&opened.layout, &opened.in_map, writer.parts().0)?;
         let rows = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
         let mut source = Self { rest, adapter, rows, keys: Vec::new(), at: 0, trace: None, pending: None };
@@ -152,7 +163,11 @@ impl Source {
     fn advance(&mut self, order: &Order, writer: &mut RowsWriter) -> Result<()> {
         (self.keys, self.at, self.pending) = (Vec::new(), 0, None);
         while self.keys.is_empty() {
-            let Some(rows) = self.rest.next() else { return Ok(()) };
+            let next = match &mut self.rest {
+                Rest::Sorted(batches) => batches.next(),
+                Rest::Clustered(unfolded) => unfolded.next(order),
+            };
+            let Some(rows) = next else { return Ok(()) };
             let (splitter, patterns) = writer.parts();
             self.rows = self.adapter.adapt(&rows?, splitter, patterns)?;
             self.keys = order.keys(&self.rows, &mut self.trace)?;

@@ -15,6 +15,7 @@ use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Result, TraceId, schema};
 
 use super::attributes::IN_MAP_KEY;
+use super::cluster::{self, CLUSTERS_KEY};
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
 use super::{GRANULE_ROWS, InMap, Layout, Reading, TraceFilter, TraceIndex, Wanted, columns, schema_of};
 use crate::deletion::Deletion;
@@ -48,6 +49,8 @@ pub(crate) struct OpenRows {
     pub(crate) layout: Layout,
     /// The attributes that lie in its map.
     pub(crate) in_map: InMap,
+    /// Where its clusters end; empty if it has none.
+    pub(super) clusters: Vec<u64>,
 }
 
 impl RowSegment {
@@ -142,6 +145,12 @@ impl RowSegment {
         Ok(ranges)
     }
 
+    /// How many traces it has, about.
+    pub(super) fn traces(&self) -> Result<usize> {
+        let decode = |bytes: &[u8]| TraceIndex::decode(bytes, self.record.rows);
+        self.note(self.load_traces(INDEX_BLOB, decode, |(_, index)| index).map(|index| index.len()))
+    }
+
     /// Reads all rows in their order.
     pub(crate) fn read_all(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Batches> {
         let all = 0..self.record.rows;
@@ -208,7 +217,8 @@ impl RowSegment {
         let layout = Layout::of(segment.metadata.schema(), self.record.table)?;
         let layout = layout.ok_or_else(|| corrupt(format!("its columns are not those of {}", self.record.table.as_str())))?;
         let in_map = InMap::of_json(segment.entry(IN_MAP_KEY));
-        Ok(OpenRows { segment, starts, layout, in_map })
+        let clusters = cluster::ends_of(segment.entry(CLUSTERS_KEY), rows).ok_or_else(|| corrupt("its clusters are no ranges of rows".into()))?;
+        Ok(OpenRows { segment, starts, layout, in_map, clusters })
     }
 
     /// An embedded blob; made again from the columns if it is damaged.

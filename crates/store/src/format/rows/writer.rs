@@ -5,6 +5,7 @@ use arrow::datatypes::TimestampNanosecondType;
 use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
 use super::attributes::{IN_MAP_KEY, Splitter};
+use super::cluster::{CLUSTERED_LEVEL, CLUSTERS_KEY, Cluster, ends_to_json};
 use super::patterns::Patterns;
 use super::text::{self, TextBuilder};
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
@@ -21,6 +22,16 @@ pub(super) struct RowsWriter {
     bounds: (i64, i64),
     splitter: Splitter,
     patterns: Patterns,
+    /// Of segments that have clusters.
+    clusters: Option<Clusters>,
+}
+
+#[derive(Debug, Default)]
+struct Clusters {
+    next: Cluster,
+    rows: u64,
+    /// Where those end that are written.
+    ends: Vec<u64>,
 }
 
 impl RowsWriter {
@@ -28,12 +39,14 @@ impl RowsWriter {
     pub(super) fn create(layout: Layout, target: &mut Target<'_>) -> Result<Self> {
         let schema = layout.schema()?;
         let segment = (target.record)(layout.table)?;
+        let has_clusters = layout.has_pattern && segment.level >= CLUSTERED_LEVEL;
         let properties = columns::properties(&layout, &schema, super::zstd_level(segment.level));
         let properties = properties.map_err(|error| Error::internal("cannot set up the columns of a segment").with_source(error))?;
         let file = SegmentWriter::create(target.disk, target.dir, segment, schema, properties)?;
         let text = (layout.table == Table::Logs).then(TextBuilder::default);
         let splitter = Splitter::new(layout)?;
-        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN), splitter, patterns: Patterns::default() })
+        let clusters = has_clusters.then(Clusters::default);
+        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN), splitter, patterns: Patterns::default(), clusters })
     }
 
     /// Appends rows as they came in, in their order.
@@ -55,6 +68,24 @@ impl RowsWriter {
         for time in times.ok_or_else(other_schema)?.values() {
             self.bounds = (self.bounds.0.min(*time), self.bounds.1.max(*time));
         }
+        let Some(clusters) = &mut self.clusters else { return self.write(rows) };
+        clusters.rows += rows.num_rows() as u64;
+        if clusters.next.push(rows) { self.write_cluster() } else { Ok(()) }
+    }
+
+    /// Writes the cluster that is in the making.
+    fn write_cluster(&mut self) -> Result<()> {
+        let Some(clusters) = self.clusters.as_mut().filter(|clusters| clusters.ends.last() != Some(&clusters.rows)) else { return Ok(()) };
+        clusters.ends.push(clusters.rows);
+        for rows in clusters.next.take()? {
+            self.write(&rows?)?;
+        }
+        Ok(())
+    }
+
+    /// Appends rows as they rest.
+    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let other_schema = || Error::internal("cannot write rows: their schema is another one");
         let traces = rows.column_by_name(schema::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt());
         self.traces.push(traces.ok_or_else(other_schema)?)?;
         if let Some(text) = &mut self.text {
@@ -70,7 +101,7 @@ impl RowsWriter {
 
     /// Completes the segment, which must have rows.
     pub(super) fn finish(mut self) -> Result<Segment> {
-        match self.embed() {
+        match self.write_cluster().and_then(|()| self.embed()) {
             Ok(()) => self.file.finish(TimeRange::from_ns(self.bounds.0, self.bounds.1)),
             Err(error) => {
                 self.file.abandon();
@@ -88,6 +119,9 @@ impl RowsWriter {
             self.file.embed(text::PRINTS_BLOB, &encoded.prints)?;
             self.file.embed(text::GRAMS_BLOB, &encoded.grams)?;
             self.file.embed(text::INDEX_BLOB, &encoded.index)?;
+        }
+        if let Some(clusters) = &self.clusters {
+            self.file.annotate(CLUSTERS_KEY, ends_to_json(&clusters.ends));
         }
         if self.splitter.layout().promoted.is_some() {
             self.file.annotate(IN_MAP_KEY, self.splitter.in_map().to_json());

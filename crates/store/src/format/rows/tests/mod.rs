@@ -1,6 +1,7 @@
 //! Head, segments and merges of logs and spans against a plain list of rows.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod clusters;
 mod damage;
 mod layouts;
 mod narrow;
@@ -108,8 +109,12 @@ impl World {
     }
 
     fn merge(&mut self, from: usize, to: usize) {
+        self.merge_to(1, from, to);
+    }
+
+    fn merge_to(&mut self, level: u8, from: usize, to: usize) {
         let inputs: Vec<_> = self.segments.get(from..to.min(self.segments.len())).unwrap_or_default().to_vec();
-        let Some(merged) = self.with_target(1, |_, target| merge(&inputs, target)).unwrap() else { return };
+        let Some(merged) = self.with_target(level, |_, target| merge(&inputs, target)).unwrap() else { return };
         let merged = self.open(&merged);
         merged.verify().unwrap();
         self.segments.splice(from..from + inputs.len(), [merged]);

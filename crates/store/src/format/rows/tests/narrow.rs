@@ -17,7 +17,7 @@ fn mixed(table: Table) -> World {
         world.append(&mut random, 1500);
         world.flush();
     }
-    world.merge(0, 2);
+    world.merge_to(2, 0, 2);
     world.append(&mut random, 3000);
     world.append(&mut random, 30);
     world

@@ -15,7 +15,8 @@ fn all_rows_come_out_from_head_and_segments_and_merges() {
                     0 => world.flush(),
                     1 => {
                         let from = random.below(world.segments.len() as u64 + 1) as usize;
-                        world.merge(from, from + 1 + random.below(4) as usize);
+                        let level = 1 + random.below(2) as u8;
+                        world.merge_to(level, from, from + 1 + random.below(4) as usize);
                     }
                     _ => {
                         let rows = [1, 3, 40, 700][random.below(4) as usize];
