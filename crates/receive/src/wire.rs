@@ -79,6 +79,21 @@ impl<'a> Reader<'a> {
     /// If the bytes are no message.
     #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
+        // Most fields are short blocks: one byte is their tag, one their length.
+        if let [tag, length, rest @ ..] = self.rest
+            && tag & 0x87 == 2
+            && *tag >= 1 << 3
+            && *length < 0x80
+            && let Some((block, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.rest = rest;
+            return Ok(Some(Field { number: u32::from(tag >> 3), value: Value::Bytes(block) }));
+        }
+        self.any_field()
+    }
+
+    #[inline(never)]
+    fn any_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         loop {
             if self.rest.is_empty() {
                 return Ok(None);

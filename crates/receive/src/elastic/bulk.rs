@@ -8,9 +8,10 @@ use signalbox_model::attributes::write_json_string;
 use super::NAME_BYTES_MAX;
 use super::action::{self, Action, Body, Fault, Line};
 use crate::door::{Context, Decoded, Rejections};
-use crate::logs::document::{Document, DocumentFault, Leaf};
+use crate::logs::document::{Document, DocumentFault};
 use crate::logs::json::{Cursor, Piece, Value};
-use crate::logs::{Names, Rows};
+use crate::logs::leaf::Leaf;
+use crate::logs::{Names, Rows, mended};
 
 /// Which indices there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +84,7 @@ pub struct Report {
 
 /// Decodes a body. `seed` makes the ids of documents without one differ from those of other requests.
 pub fn decode(bytes: &[u8], context: &Context<'_>, sent: &Body, indices: &Indices, seed: u64) -> (Decoded, Report) {
-    let text = String::from_utf8_lossy(bytes);
+    let text = mended(bytes);
     let lines = match sent {
         Body::Bulk { index } => action::lines(&text, index.as_deref()),
         Body::One { index, id, action } => Ok(vec![Line { action: *action, index: index.clone(), id: id.clone(), document: &text }]),

@@ -12,7 +12,7 @@ use super::join::{Joiner, Piece};
 use super::positions::{FINGERPRINT_BYTES, FileId, Fingerprint, Position};
 use super::source::Compiled;
 use super::unpack::{Unpacked, Unpacking};
-use crate::logs::Origin;
+use crate::logs::{Origin, mended};
 
 /// Bytes that one file gives in one round.
 const READ_BYTES: usize = 256 << 10;
@@ -295,6 +295,6 @@ fn push_line(joiner: &mut Joiner, line: &[u8], start: u64, source: &Compiled, no
     let zeros = line.iter().take_while(|byte| **byte == 0).count();
     let line = line[zeros..].strip_suffix(b"\r").unwrap_or(&line[zeros..]);
     let line = &line[..line.len().min(raw_bytes_max(source))];
-    let text = String::from_utf8_lossy(line);
+    let text = mended(line);
     joiner.push(container::read(source.format, &text), start, source.multiline.as_ref(), source.line_bytes_max, now, out);
 }

@@ -1,11 +1,9 @@
 //! Lines or an array of objects to rows.
 
-use std::borrow::Cow;
-
 use crate::door::{Context, Decoded, Rejections};
 use crate::logs::document::{Document, DocumentFault};
 use crate::logs::json::{Cursor, Fault, Value};
-use crate::logs::{Names, Rows};
+use crate::logs::{Names, Rows, mended};
 
 /// Faults of one request that are told one by one.
 pub const FAULTS_MAX: usize = 20;
@@ -34,11 +32,8 @@ pub struct Report {
 
 /// Decodes a body. It never fails as a whole: each line is judged alone.
 pub fn decode(bytes: &[u8], context: &Context<'_>, names: &Names) -> (Decoded, Report) {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        // Rare enough for a copy; what is no text is mended and not lost.
-        Err(_) => String::from_utf8_lossy(bytes),
-    };
+    // What is no text is mended and not lost.
+    let text = mended(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let mut lines = Lines { context, document: Document::new(names), rows: Rows::new(context), rejections: Rejections::default(), report: Report::default() };
     if text.bytes().find(|byte| !byte.is_ascii_whitespace()) == Some(b'[') {

@@ -17,14 +17,16 @@
 //! A time that cannot be read stays an attribute and the record gets the time of arrival; if it is in `@timestamp` or in a
 //! field that the sender named, the record is refused.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
-use signalbox_model::attributes::{AttributeValue, write_json_double, write_json_string};
-use signalbox_model::builder::{AttributesBuilder, LogBuilder, LogRow};
+use signalbox_model::attributes::{AttributeValue, write_json_string};
+use signalbox_model::builder::{LogBuilder, LogRow};
 use signalbox_model::{SpanId, TimeRange, TraceId};
 
 use super::json::{Cursor, Fault, Piece, Value};
-use super::{Origin, Record, Rows, TraceLink, level, severity, timestamp};
+use super::leaf::{Leaf, append, text_of, value_of, write_leaf};
+use super::{Origin, Record, Rows, TraceLink, hex, level, severity, timestamp};
 use crate::door::Context;
 
 /// Which fields mean what, where the sender says so. An empty list leaves it to the usual names.
@@ -115,18 +117,6 @@ fn usual(name: &str) -> Role {
     }
 }
 
-/// A value that is no object.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Leaf<'a> {
-    Null,
-    Bool(bool),
-    Number(&'a str),
-    Text(Piece<'a>),
-    /// JSON of an array, or of an object without entries.
-    Array(&'a str),
-    Map(&'a str),
-}
-
 type Entry<'a> = (Piece<'a>, Leaf<'a>);
 
 /// Why a document is no record.
@@ -201,9 +191,13 @@ pub(crate) struct Document<'a> {
     /// The depth that an array went past: the rest is read all the same, so that the next document is found.
     too_deep: Option<usize>,
     json: String,
-    last_json: String,
+    /// The service and the fields of the resource that is announced: documents of one sender follow each other.
+    announced: Option<(Option<String>, Vec<Field<'a>>)>,
     scratch: String,
 }
+
+/// Name, kind and text of a field.
+type Field<'a> = (String, Discriminant<Leaf<'a>>, String);
 
 impl<'a> Document<'a> {
     pub(crate) fn new(names: &'a Names) -> Self {
@@ -222,7 +216,7 @@ impl<'a> Document<'a> {
             at: 0,
             too_deep: None,
             json: String::new(),
-            last_json: String::new(),
+            announced: None,
             scratch: String::new(),
         }
     }
@@ -311,11 +305,11 @@ impl<'a> Document<'a> {
                 keep_best(&mut self.severity, &mut self.attributes, rank, (name, leaf));
             }
             Role::Service(rank) if matches!(leaf, Leaf::Text(_)) => keep_best(&mut self.service, &mut self.attributes, rank, (name, leaf)),
-            Role::TraceId => match self.hex(&leaf, 2 * TraceId::LEN).and_then(TraceId::from_hex) {
+            Role::TraceId => match self.hex::<{ TraceId::LEN }>(&leaf).and_then(|id| TraceId::from_slice(&id)) {
                 Some(id) if self.trace_id.is_none() => self.trace_id = Some((id, (name, leaf))),
                 _ => self.attributes.push((name, leaf)),
             },
-            Role::SpanId => match self.hex(&leaf, 2 * SpanId::LEN).and_then(SpanId::from_hex) {
+            Role::SpanId => match self.hex::<{ SpanId::LEN }>(&leaf).and_then(|id| SpanId::from_slice(&id)) {
                 Some(id) if self.span_id.is_none() => self.span_id = Some((id, (name, leaf))),
                 _ => self.attributes.push((name, leaf)),
             },
@@ -345,9 +339,9 @@ impl<'a> Document<'a> {
         }
     }
 
-    fn hex<'s>(&'s self, leaf: &'s Leaf<'a>, digits: usize) -> Option<&'s str> {
+    fn hex<const N: usize>(&self, leaf: &Leaf<'a>) -> Option<[u8; N]> {
         match leaf {
-            Leaf::Text(piece) => Some(piece.get(&self.arena)).filter(|text| text.len() == digits),
+            Leaf::Text(piece) => hex::bytes(piece.get(&self.arena).as_bytes()),
             _ => None,
         }
     }
@@ -497,9 +491,19 @@ impl<'a> Document<'a> {
 
     fn enter_resource(&mut self, builder: &mut LogBuilder) {
         let Self { json, arena, .. } = self;
+        let service = self.service.as_ref().map(|(_, (_, leaf))| text_of(leaf, arena));
+        let is_field = |((name, leaf), (known, kind, text)): (&Entry<'a>, &Field<'a>)| {
+            name.get(arena) == known && discriminant(leaf) == *kind && text_of(leaf, arena) == text
+        };
+        if let Some((known, fields)) = &self.announced
+            && known.as_deref() == service
+            && fields.len() == self.resource.len()
+            && self.resource.iter().zip(fields).all(is_field)
+        {
+            return;
+        }
         json.clear();
         json.push('{');
-        let service = self.service.as_ref().map(|(_, (_, leaf))| text_of(leaf, arena));
         if let Some(service) = service {
             json.push_str("\"service.name\":");
             write_json_string(json, service);
@@ -519,11 +523,9 @@ impl<'a> Document<'a> {
             write_leaf(json, leaf, arena);
         }
         json.push('}');
-        // The resource of the row before is the one that is announced already.
-        if builder.is_empty() || *json != self.last_json {
-            builder.set_resource(json, service.unwrap_or_default());
-            self.last_json.clone_from(json);
-        }
+        builder.set_resource(json, service.unwrap_or_default());
+        let field = |(name, leaf): &Entry<'a>| (name.get(arena).to_owned(), discriminant(leaf), text_of(leaf, arena).to_owned());
+        self.announced = Some((service.map(str::to_owned), self.resource.iter().map(field).collect()));
     }
 }
 
@@ -536,59 +538,5 @@ fn keep_best<'a>(slot: &mut Option<(u8, Entry<'a>)>, attributes: &mut Vec<Entry<
                 attributes.push(worse);
             }
         }
-    }
-}
-
-fn text_of<'s>(leaf: &'s Leaf<'_>, arena: &'s str) -> &'s str {
-    match leaf {
-        Leaf::Null => "",
-        Leaf::Bool(true) => "true",
-        Leaf::Bool(false) => "false",
-        Leaf::Number(text) | Leaf::Array(text) | Leaf::Map(text) => text,
-        Leaf::Text(piece) => piece.get(arena),
-    }
-}
-
-/// Appends an attribute to the open row.
-pub(crate) fn append(builder: &mut AttributesBuilder, name: &str, leaf: &Leaf<'_>, arena: &str) {
-    match leaf {
-        Leaf::Null => builder.append_text(name, 'n', ""),
-        Leaf::Bool(value) => builder.append_bool(name, *value),
-        Leaf::Text(piece) => builder.append_string(name, piece.get(arena)),
-        Leaf::Array(json) => builder.append_text(name, 'a', json),
-        Leaf::Map(json) => builder.append_text(name, 'm', json),
-        Leaf::Number(text) => {
-            // A whole number is its own text, unless it is a spelling of zero or does not fit.
-            let is_whole = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && *text != "-0";
-            match text.parse::<f64>() {
-                _ if is_whole && (text.len() < 19 || text.parse::<i64>().is_ok()) => builder.append_text(name, 'i', text),
-                Ok(value) => builder.append_double(name, value),
-                Err(_) => builder.append_string(name, text),
-            }
-        }
-    }
-}
-
-fn value_of(leaf: &Leaf<'_>, arena: &str) -> AttributeValue {
-    match leaf {
-        Leaf::Null => AttributeValue::Empty,
-        Leaf::Bool(value) => AttributeValue::Bool(*value),
-        Leaf::Text(piece) => AttributeValue::String(piece.get(arena).to_owned()),
-        Leaf::Number(text) => match (text.parse(), text.parse()) {
-            (Ok(whole), _) => AttributeValue::Int(whole),
-            (_, Ok(value)) => AttributeValue::Double(value),
-            _ => AttributeValue::String((*text).to_owned()),
-        },
-        Leaf::Array(json) => AttributeValue::from_text('a', json),
-        Leaf::Map(json) => AttributeValue::from_text('m', json),
-    }
-}
-
-fn write_leaf(out: &mut String, leaf: &Leaf<'_>, arena: &str) {
-    match leaf {
-        Leaf::Null => out.push_str("null"),
-        Leaf::Text(piece) => write_json_string(out, piece.get(arena)),
-        Leaf::Number(text) if text.contains(['.', 'e', 'E']) => write_json_double(out, text.parse().unwrap_or(f64::NAN)),
-        leaf => out.push_str(text_of(leaf, arena)),
     }
 }

@@ -128,25 +128,43 @@ fn value_at(bytes: &[u8], at: usize) -> (usize, usize, usize) {
 /// The first word of a line that is a level and stands alone.
 fn first_level(line: &str) -> Option<&str> {
     let bytes = line.as_bytes();
-    let mut is_start = true;
-    for (at, byte) in bytes.iter().enumerate() {
-        if is_start && matches!(byte | 0x20, b't' | b'd' | b'f' | b'c' | b'e' | b'w' | b'i') {
-            let length = level_length(bytes.get(at..).unwrap_or_default());
-            if length > 0 {
-                return line.get(at..at + length);
-            }
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        let length = level_length(rest);
+        if length > 0 {
+            return line.get(at..at + length);
         }
-        is_start = matches!(byte, b' ' | b'\t' | b'\n' | b'[' | b'(' | b'{' | b'"' | b'\'' | b'=' | b'|');
+        at += rest.iter().position(|byte| BEFORE_WORD[usize::from(*byte)])? + 1;
     }
-    None
 }
+
+/// What a word may stand behind.
+static BEFORE_WORD: [bool; 256] = {
+    let mut is_before = [false; 256];
+    let (bytes, mut at) = (b" \t\n[({\"'=|", 0);
+    while at < bytes.len() {
+        is_before[bytes[at] as usize] = true;
+        at += 1;
+    }
+    is_before
+};
 
 /// Length of the level that some bytes begin with, 0 if they begin with none.
 fn level_length(bytes: &[u8]) -> usize {
-    const WORDS: [&[u8]; 9] = [b"trace", b"debug", b"fatal", b"critical", b"error", b"err", b"warning", b"warn", b"info"];
+    let words: &[&[u8]] = match bytes.first().map(|byte| byte | 0x20) {
+        Some(b't') => &[b"trace"],
+        Some(b'd') => &[b"debug"],
+        Some(b'f') => &[b"fatal"],
+        Some(b'c') => &[b"critical"],
+        Some(b'e') => &[b"error", b"err"],
+        Some(b'w') => &[b"warning", b"warn"],
+        Some(b'i') => &[b"info"],
+        _ => return 0,
+    };
     let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'[' | b']' | b'(' | b')' | b'{' | b'}' | b':' | b',' | b'!' | b'"' | b'\'' | b'=' | b'|');
     let begins = |word: &&&[u8]| bytes.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)) && bytes.get(word.len()).is_none_or(is_end);
-    WORDS.iter().find(begins).map_or(0, |word| word.len())
+    words.iter().find(begins).map_or(0, |word| word.len())
 }
 
 #[cfg(test)]
@@ -179,6 +197,10 @@ mod tests {
             ("", None),
             ("= = \" ==", None),
             ("é error", Some("error")),
+            ("error_count=3|WARN|", Some("WARN")),
+            ("x [info", Some("info")),
+            ("criticality critical", Some("critical")),
+            ("e w i info_", None),
         ] {
             assert_eq!(of_line(line, &FIELDS, &mut arena), level, "{line}");
         }

@@ -4,8 +4,11 @@
 
 mod assemble;
 pub(crate) mod document;
+pub(crate) mod hex;
 pub(crate) mod json;
+pub(crate) mod leaf;
 pub(crate) mod level;
+mod mend;
 mod origins;
 mod record;
 mod rows;
@@ -16,6 +19,7 @@ mod trace_link;
 pub use assemble::Assembler;
 pub(crate) use assemble::{json_of, service_of};
 pub use document::Names;
+pub(crate) use mend::mended;
 pub use origins::Origins;
 pub use record::{Attributes, Origin, Record};
 pub(crate) use rows::Rows;

@@ -24,6 +24,8 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use signalbox_model::{SpanId, TraceId};
 
+use super::hex;
+
 /// Longest name of the list, prefixes and separators included.
 const NAME_BYTES_MAX: usize = 40;
 /// Bytes of a text that are looked through; what is longer is a dump, not a line.
@@ -302,16 +304,10 @@ fn word(bytes: &[u8]) -> &[u8] {
     &bytes[..length]
 }
 
-fn digits<const N: usize>(word: &[u8]) -> Option<[u8; N]> {
-    let mut bytes = [0u8; N];
-    hex::decode_to_slice(word, &mut bytes).ok()?;
-    Some(bytes)
-}
-
 fn trace(word: &[u8]) -> Option<TraceId> {
     match word.len() {
-        32 => TraceId::from_slice(&digits::<16>(word)?),
-        16 => trace_of(&digits::<8>(word)?),
+        32 => TraceId::from_slice(&hex::bytes::<16>(word)?),
+        16 => trace_of(&hex::bytes::<8>(word)?),
         _ => None,
     }
 }
@@ -323,7 +319,7 @@ fn trace_of(low: &[u8; 8]) -> Option<TraceId> {
 }
 
 fn span(word: &[u8]) -> Option<SpanId> {
-    SpanId::from_slice(&digits::<8>(word)?)
+    SpanId::from_slice(&hex::bytes::<8>(word)?)
 }
 
 fn decimal(word: &[u8]) -> Option<[u8; 8]> {
@@ -337,8 +333,8 @@ fn trace_parent(bytes: &[u8]) -> TraceLink {
     let (Some(version), Some(trace), Some(parent), Some(flags)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return TraceLink::default();
     };
-    let is_version = digits::<1>(version).is_some_and(|version| version != [0xff]) && digits::<1>(flags).is_some();
-    let trace_id = digits::<16>(trace).filter(|_| is_version).and_then(|id| TraceId::from_slice(&id));
+    let is_version = hex::bytes::<1>(version).is_some_and(|version| version != [0xff]) && hex::bytes::<1>(flags).is_some();
+    let trace_id = hex::bytes::<16>(trace).filter(|_| is_version).and_then(|id| TraceId::from_slice(&id));
     TraceLink { trace_id, span_id: trace_id.and_then(|_| span(parent)) }
 }
 

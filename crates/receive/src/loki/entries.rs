@@ -8,7 +8,7 @@ use signalbox_model::{Error, Result, SpanId, TraceId};
 
 use super::labels::{Stream, StreamFault, Streams};
 use crate::door::{Context, Decoded, Rejections};
-use crate::logs::{Record, Rows, TraceLink, level, severity};
+use crate::logs::{Record, Rows, TraceLink, hex, level, severity};
 
 /// Structured metadata that says what a column says.
 const DETECTED_LEVEL: &str = "detected_level";
@@ -91,10 +91,20 @@ impl<'c> Entries<'c> {
             match name {
                 DETECTED_LEVEL => (said, said_rank) = (Some(value), 0),
                 SEVERITY_NUMBER if value.parse().is_ok_and(|number| (1..=24).contains(&number)) => row.severity_number = value.parse().unwrap_or_default(),
-                "trace_id" if row.trace_id.is_none() && is_lower_hex(value, 2 * TraceId::LEN) => row.trace_id = TraceId::from_hex(value),
-                "span_id" if row.span_id.is_none() && is_lower_hex(value, 2 * SpanId::LEN) => row.span_id = SpanId::from_hex(value),
+                "trace_id"
+                    if row.trace_id.is_none()
+                        && let Some(id) = lower_hex::<{ TraceId::LEN }>(value).and_then(|id| TraceId::from_slice(&id)) =>
+                {
+                    row.trace_id = Some(id)
+                }
+                "span_id"
+                    if row.span_id.is_none()
+                        && let Some(id) = lower_hex::<{ SpanId::LEN }>(value).and_then(|id| SpanId::from_slice(&id)) =>
+                {
+                    row.span_id = Some(id)
+                }
                 _ => {
-                    if let Some(rank) = discovery.level_position(name)
+                    if let Some(rank) = self.streams.level_position(name)
                         && rank + 1 < said_rank
                     {
                         (said, said_rank) = (Some(value), rank + 1);
@@ -156,9 +166,10 @@ impl<'c> Entries<'c> {
     }
 }
 
-/// Digits that read back as they are, and are not all zero.
-fn is_lower_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) && text.bytes().any(|byte| byte != b'0')
+/// The bytes of digits that read back as they are.
+fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let has_upper = |text: &str| text.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase());
+    hex::bytes(text.as_bytes()).filter(|_| !has_upper(text))
 }
 
 #[cold]

@@ -46,19 +46,34 @@ pub(crate) enum StreamFault {
 }
 
 /// The streams seen lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Streams {
     discovery: Discovery,
+    /// The bit of each length that a name of a level has, the last one for all from 63 bytes on: most names differ in that.
+    level_lengths: u64,
     known: Mutex<HashMap<Box<str>, Arc<Stream>>>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::new(Discovery::default())
+    }
 }
 
 impl Streams {
     pub(crate) fn new(discovery: Discovery) -> Self {
-        Self { discovery, known: Mutex::default() }
+        let level_lengths = discovery.level_names().fold(0, |lengths, name| lengths | length_bit(name));
+        Self { discovery, level_lengths, known: Mutex::default() }
     }
 
     pub(crate) fn discovery(&self) -> &Discovery {
         &self.discovery
+    }
+
+    /// The rank of a name among those that tell a level.
+    #[inline]
+    pub(crate) fn level_position(&self, name: &str) -> Option<usize> {
+        if self.level_lengths & length_bit(name) == 0 { None } else { self.discovery.level_position(name) }
     }
 
     /// The stream of a text such as `{app="shop", zone="a"}`.
@@ -76,6 +91,10 @@ impl Streams {
         }
         Ok(stream)
     }
+}
+
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 fn stream(text: &str, discovery: &Discovery) -> Result<Stream, StreamFault> {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use signalbox_model::Result;
 
 use super::entries::Entries;
+use crate::logs::mended;
 use crate::wire::{Field, Reader, WireError};
 
 /// Reads a request.
@@ -87,5 +88,5 @@ fn pair<'a>(mut reader: Reader<'a>) -> Result<(Cow<'a, str>, Cow<'a, str>), Wire
 
 #[inline]
 fn text<'a>(field: &Field<'a>) -> Result<Cow<'a, str>, WireError> {
-    field.bytes().map(String::from_utf8_lossy)
+    field.bytes().map(mended)
 }

@@ -2,9 +2,10 @@
 
 use super::{Code, Metadata};
 use crate::door::{Context, Decoded, Rejections};
-use crate::logs::document::{Document, Leaf};
+use crate::logs::document::Document;
 use crate::logs::json::{Cursor, Piece, Value};
-use crate::logs::{Names, Rows, timestamp};
+use crate::logs::leaf::Leaf;
+use crate::logs::{Names, Rows, mended, timestamp};
 
 /// How events are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ const INDEX: &str = "com.splunk.index";
 
 /// Decodes a body; what stands before a fault is taken.
 pub fn decode(format: Format, bytes: &[u8], context: &Context<'_>, metadata: &Metadata) -> (Decoded, Told) {
-    let text = String::from_utf8_lossy(bytes);
+    let text = mended(bytes);
     let names = Names::default();
     let mut events = Events { context, metadata, document: Document::new(&names), rows: Rows::new(context) };
     let told = match format {

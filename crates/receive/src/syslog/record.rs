@@ -10,7 +10,7 @@ use super::framing::Frame;
 use super::message::{FACILITIES, Fault, Message};
 use crate::door::Context;
 use crate::logs::severity::{of_syslog, syslog_word};
-use crate::logs::{Assembler, Attributes, Origins, Record};
+use crate::logs::{Assembler, Attributes, Origins, Record, mended};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -28,7 +28,7 @@ impl Records {
 
     /// Reads a message and hands it on.
     pub(super) fn push(&mut self, frame: &Frame<'_>, peer: IpAddr, context: &Context<'_>, assembler: &mut Assembler<'_>) {
-        let text = String::from_utf8_lossy(frame.bytes);
+        let text = mended(frame.bytes);
         let message = Message::parse(&text);
         let mut attributes: Attributes<'_> = Vec::with_capacity(4 + message.elements.len());
         attributes

@@ -57,6 +57,29 @@ fn a_time_that_was_guessed_may_be_none_and_one_that_was_named_may_not() {
 }
 
 #[test]
+fn each_record_has_the_resource_of_its_own_sender() {
+    let senders = [
+        (r#"{"host":"1"}"#, r#"{\"host\":\"1\"}"#, ""),
+        (r#"{"host":1}"#, r#"{\"host\":1}"#, ""),
+        (r#"{"hostname":"1"}"#, r#"{\"hostname\":\"1\"}"#, ""),
+        (r#"{"host":"1","service":""}"#, r#"{\"service.name\":\"\",\"host\":\"1\"}"#, ""),
+        (r#"{"host":"1","service":"a"}"#, r#"{\"service.name\":\"a\",\"host\":\"1\"}"#, "service=\"a\" "),
+        (r#"{"host":"1","k8s.pod.name":"p\u0041"}"#, r#"{\"host\":\"1\",\"k8s.pod.name\":\"pA\"}"#, ""),
+        (r#"{"msg":"nobody"}"#, "{}", ""),
+    ];
+    // Each behind itself, and behind each of the others.
+    for (one, resource, service) in senders {
+        for (other, _, _) in senders {
+            let (rows, _) = read(&[one, one, other, one].join("\n"), &Names::default());
+            for row in [&rows[0], &rows[1], &rows[3]] {
+                assert!(row.contains(&format!("resource=\"{resource}\" ")) && row.contains(service), "{one} behind {other}: {row}");
+                assert_eq!(row.contains("service=\""), !service.is_empty(), "{row}");
+            }
+        }
+    }
+}
+
+#[test]
 fn senders_choose_names() {
     let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let names = Names {
