@@ -44,6 +44,18 @@ async fn selects_the_first_records_that_match() {
         ("{span_id=\"0101010101010101\"}", 1, &[290]),
         ("{scope_name=\"lib\", nothing=\"\"}", 1, &[299]),
         ("{nothing=~\".+\"}", 1, &[]),
+        ("{service_name=\"cart\"} | http_status_code=\"500\"", 2, &[285, 270]),
+        ("{service_name=\"cart\"} | http_status_code>=500 |= \"timeout\"", 2, &[285, 270]),
+        ("{service_name=\"cart\"} |= \"after 27\" | http_status_code!=200", 2, &[270]),
+        ("{service_name=~\".+\"} | http_status_code>300 or user=\"user-299\"", 2, &[299, 295]),
+        ("{service_name=~\".+\"} | severity_text=\"ERROR\" | user!=\"user-295\" | ratio=0.5", 1, &[290]),
+        ("{service_name=~\".+\"} | replicas=\"3\", user=~\"user-2..\"", 1, &[297]),
+        ("{service_name=~\".+\"} | nothing!=\"\"", 1, &[]),
+        // What is no number is marked and stays.
+        ("{service_name=~\".+\"} | user>5", 2, &[299, 298]),
+        ("{service_name=~\".+\"} | user>5 | __error__=\"\"", 2, &[]),
+        ("{service_name=~\".+\"} | user=\"user-123\" | json", 2, &[123]),
+        ("{service_name=~\".+\"} | language=\"rust\" | scope_name=\"lib\" | user=\"user-7\"", 2, &[7]),
     ];
     for (place, world) in worlds().await {
         for (query, limit, want) in cases {

@@ -1,6 +1,5 @@
 //! The value of one label of each row, without making all labels of it: from the columns that it can be in.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use arrow::array::{FixedSizeBinaryArray, Int32Array, RecordBatch};
@@ -8,8 +7,9 @@ use signalbox_model::Result;
 use signalbox_model::schema::{self, logs};
 
 use super::labels::{Added, stream_labels};
+use super::values::Values;
 use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named};
-use crate::rows::{AttributeColumns, Resource, Scope, Texts, column, level_of, span_id, trace_id};
+use crate::rows::{Resource, Scope, Texts, column, level_of, span_id, trace_id};
 
 /// A field of a record that is a label when it has a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +106,15 @@ impl LabelReader {
         if self.is_level() {
             columns.extend([logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT]);
         } else if !self.is_of_stream() {
-            columns.extend([schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES, schema::SCOPE]);
+            columns.push(schema::SCOPE);
             columns.extend(self.field.map(Field::column));
         }
         columns
+    }
+
+    /// The label whose column it may be in, beside these.
+    pub(super) fn label(&self) -> Option<&str> {
+        (!self.is_level() && !self.is_of_stream()).then_some(self.name.as_str())
     }
 
     /// Whether the stream always has it.
@@ -164,8 +169,8 @@ enum Own<'a, T> {
     },
     Record {
         name: String,
-        field: Option<FieldValues<'a>>,
-        attributes: AttributeColumns<'a>,
+        field: Option<FieldValues<'a, T>>,
+        attributes: Values<'a, T>,
         scope: Texts<'a>,
         scopes: Vec<Option<Option<String>>>,
     },
@@ -174,13 +179,16 @@ enum Own<'a, T> {
 /// Severity numbers that are told apart: 0, those of OpenTelemetry, and all others.
 const LEVELS: usize = 26;
 
-enum FieldValues<'a> {
+enum FieldValues<'a, T> {
     TraceId(&'a FixedSizeBinaryArray),
     SpanId(&'a FixedSizeBinaryArray),
     Number(&'a Int32Array),
-    Text(Texts<'a>),
-    ScopeName(Texts<'a>),
-    ScopeVersion(Texts<'a>),
+    /// By the code of a text that the value is made of: what its value was mapped to, if there is one.
+    Text {
+        texts: Texts<'a>,
+        value_of: fn(&str) -> String,
+        mapped: Vec<Option<Option<T>>>,
+    },
 }
 
 impl<'a, T: Copy> Own<'a, T> {
@@ -198,13 +206,14 @@ impl<'a, T: Copy> Own<'a, T> {
             Some(Field::TraceId) => Some(FieldValues::TraceId(column(rows, schema::TRACE_ID)?)),
             Some(Field::SpanId) => Some(FieldValues::SpanId(column(rows, schema::SPAN_ID)?)),
             Some(Field::SeverityNumber) => Some(FieldValues::Number(column(rows, logs::SEVERITY_NUMBER)?)),
-            Some(Field::SeverityText) => Some(FieldValues::Text(texts(logs::SEVERITY_TEXT)?)),
-            Some(Field::EventName) => Some(FieldValues::Text(texts(logs::EVENT_NAME)?)),
-            Some(Field::ScopeName) => Some(FieldValues::ScopeName(texts(schema::SCOPE)?)),
-            Some(Field::ScopeVersion) => Some(FieldValues::ScopeVersion(texts(schema::SCOPE)?)),
+            Some(Field::SeverityText) => Some(FieldValues::text(texts(logs::SEVERITY_TEXT)?, str::to_owned)),
+            Some(Field::EventName) => Some(FieldValues::text(texts(logs::EVENT_NAME)?, str::to_owned)),
+            Some(Field::ScopeName) => Some(FieldValues::text(texts(schema::SCOPE)?, |json| Scope::from_json(json).name)),
+            Some(Field::ScopeVersion) => Some(FieldValues::text(texts(schema::SCOPE)?, |json| Scope::from_json(json).version)),
         };
         let scope = texts(schema::SCOPE)?;
-        Ok(Self::Record { name: reader.name.clone(), field, attributes: AttributeColumns::of(rows)?, scope, scopes: vec![None; scope.distinct()] })
+        let attributes = Values::of(rows, &reader.name)?;
+        Ok(Self::Record { name: reader.name.clone(), field, attributes, scope, scopes: vec![None; scope.distinct()] })
     }
 
     fn map(&mut self, row: usize, map: &mut impl FnMut(Option<&str>) -> T, missing: &mut Option<T>) -> T {
@@ -217,11 +226,11 @@ impl<'a, T: Copy> Own<'a, T> {
                 mapped.get_mut(slot).map_or_else(|| None, |slot| Some(*slot.get_or_insert_with(&mut level))).unwrap_or_else(level)
             }
             Self::Record { name, field, attributes, scope, scopes } => {
-                if let Some(value) = field.as_ref().and_then(|field| field.get(row)) {
-                    return map(Some(&value));
+                if let Some(mapped) = field.as_mut().and_then(|field| field.map(row, map)) {
+                    return mapped;
                 }
-                if let Some(value) = attributes.find(row, |key| is_named(key, name)) {
-                    return map(Some(value));
+                if let Some(mapped) = attributes.map(row, map) {
+                    return mapped;
                 }
                 let code = scope.code(row);
                 let of_scope = scopes.get_mut(code).and_then(|known| {
@@ -238,18 +247,27 @@ impl<'a, T: Copy> Own<'a, T> {
     }
 }
 
-impl<'a> FieldValues<'a> {
-    /// The value of a row, if there is one.
-    fn get(&self, row: usize) -> Option<Cow<'a, str>> {
-        let value: Cow<'a, str> = match self {
-            Self::TraceId(ids) => trace_id(ids, row)?.to_string().into(),
-            Self::SpanId(ids) => span_id(ids, row)?.to_string().into(),
+impl<'a, T: Copy> FieldValues<'a, T> {
+    fn text(texts: Texts<'a>, value_of: fn(&str) -> String) -> Self {
+        Self::Text { texts, value_of, mapped: vec![None; texts.distinct()] }
+    }
+
+    /// What the value of a row is mapped to, if there is one.
+    fn map(&mut self, row: usize, map: &mut impl FnMut(Option<&str>) -> T) -> Option<T> {
+        let value = match self {
+            Self::TraceId(ids) => trace_id(ids, row)?.to_string(),
+            Self::SpanId(ids) => span_id(ids, row)?.to_string(),
             Self::Number(numbers) if numbers.value(row) == 0 => return None,
-            Self::Number(numbers) => numbers.value(row).to_string().into(),
-            Self::Text(texts) => texts.get(row).into(),
-            Self::ScopeName(texts) => Scope::from_json(texts.get(row)).name.into(),
-            Self::ScopeVersion(texts) => Scope::from_json(texts.get(row)).version.into(),
+            Self::Number(numbers) => numbers.value(row).to_string(),
+            Self::Text { texts, value_of, mapped } => {
+                let code = texts.code(row);
+                let mut make = || Some(value_of(texts.value(code))).filter(|value| !value.is_empty()).map(|value| map(Some(&value)));
+                return match mapped.get_mut(code) {
+                    Some(known) => *known.get_or_insert_with(make),
+                    None => make(),
+                };
+            }
         };
-        (!value.is_empty()).then_some(value)
+        Some(map(Some(&value)))
     }
 }

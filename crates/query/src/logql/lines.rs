@@ -1,6 +1,8 @@
 //! Line filters: what a line must hold and what it must not.
 
-use arrow::array::{Array, RecordBatch, StringArray};
+use std::ops::Range;
+
+use arrow::array::{Array, BooleanBufferBuilder, RecordBatch, StringArray};
 use memchr::memmem::Finder;
 use regex::Regex;
 use signalbox_lang::logql::{LineFilter, LineOp, LinePattern, Stage};
@@ -37,7 +39,7 @@ impl LineFilters {
     }
 
     /// Compiles those of some stages that are filters of this kind.
-    pub(super) fn new(stages: &[Stage]) -> Result<Self> {
+    pub(super) fn new(stages: &[&Stage]) -> Result<Self> {
         let filters: Vec<&LineFilter> = stages.iter().filter_map(|stage| if let Stage::Line(filter) = stage { Some(filter) } else { None }).collect();
         let phrases = filters.iter().filter_map(|filter| phrases(filter)).collect();
         let filters = filters.into_iter().map(Filter::new).collect::<Result<_>>()?;
@@ -59,13 +61,49 @@ impl LineFilters {
             return Ok(0);
         }
         let body: &StringArray = column(rows, logs::BODY)?;
-        let mut bytes = 0;
-        candidates.retain(|row| {
-            let line = if body.is_valid(*row) { body.value(*row) } else { "" };
-            bytes += line.len() as u64;
-            self.filters.iter().all(|filter| filter.passes(line))
-        });
+        let offsets = body.value_offsets();
+        let bytes = candidates.iter().map(|row| (offsets[*row + 1] - offsets[*row]) as u64).sum();
+        for filter in &self.filters {
+            let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else { break };
+            let is_dense = candidates.len() * DENSE >= last + 1 - first;
+            match filter.texts().filter(|_| is_dense) {
+                Some(finders) => {
+                    let mut found = BooleanBufferBuilder::new(last + 1 - first);
+                    found.append_n(last + 1 - first, false);
+                    finders.for_each(|finder| find_rows(body, *first..last + 1, finder, |row| found.set_bit(row - first, true)));
+                    let start = *first;
+                    candidates.retain(|row| found.get_bit(row - start) != filter.is_negative);
+                }
+                None => candidates.retain(|row| filter.passes(if body.is_valid(*row) { body.value(*row) } else { "" })),
+            }
+        }
         Ok(bytes)
+    }
+}
+
+/// If at least one of so many lines is a candidate, all are searched as one text.
+const DENSE: usize = 4;
+
+/// Visits the rows among neighbours whose line holds a text, ascending: all lines are searched as one text, so that lines
+/// without it cost nothing each.
+fn find_rows(body: &StringArray, rows: Range<usize>, finder: &Finder<'_>, mut visit: impl FnMut(usize)) {
+    let (offsets, text, length) = (body.value_offsets(), body.value_data(), finder.needle().len());
+    let offset = |row: usize| offsets[row] as usize;
+    let end = offset(rows.end);
+    let (mut row, mut from) = (rows.start, offset(rows.start));
+    while let Some(hit) = finder.find(&text[from..end]).map(|hit| from + hit) {
+        row += offsets[row + 1..rows.end].partition_point(|start| *start as usize <= hit);
+        let next = offset(row + 1);
+        if hit + length <= next && body.is_valid(row) {
+            visit(row);
+            from = next;
+        } else {
+            // It begins in one line and ends in another.
+            from = hit + 1;
+        }
+        if from >= end {
+            break;
+        }
     }
 }
 
@@ -81,6 +119,15 @@ fn phrases(filter: &LineFilter) -> Option<Vec<Phrase>> {
     filter.alternatives.iter().map(text).collect()
 }
 
+impl Needle {
+    fn text(&self) -> Option<&Finder<'static>> {
+        match self {
+            Self::Text(finder) => Some(finder),
+            Self::Regex(_) => None,
+        }
+    }
+}
+
 impl Filter {
     fn new(filter: &LineFilter) -> Result<Self> {
         let needle = |alternative: &LinePattern| {
@@ -91,11 +138,39 @@ impl Filter {
         Ok(Self { is_negative: filter.op.is_negative(), alternatives })
     }
 
+    /// Its texts, if it is one of texts alone, none of them empty.
+    fn texts(&self) -> Option<impl Iterator<Item = &Finder<'static>>> {
+        let text = |needle: &Needle| needle.text().is_some_and(|finder| !finder.needle().is_empty());
+        self.alternatives.iter().all(text).then(|| self.alternatives.iter().filter_map(Needle::text))
+    }
+
     fn passes(&self, line: &str) -> bool {
         let has_one = self.alternatives.iter().any(|needle| match needle {
             Needle::Text(finder) => finder.find(line.as_bytes()).is_some(),
             Needle::Regex(regex) => regex.is_match(line),
         });
         has_one != self.is_negative
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_searched_as_one_text_are_those_that_hold_it() {
+        let lines = [Some("abab"), None, Some("ab"), Some(""), Some("a"), Some("b"), Some("xab"), Some("aab"), Some("bab"), Some("a"), Some("bb")];
+        let body = StringArray::from(lines.to_vec());
+        for needle in ["a", "b", "ab", "ba", "bab", "aab", "abab", "bb", "c", "aba"] {
+            let finder = Finder::new(needle);
+            for start in 0..lines.len() {
+                for end in start + 1..=lines.len() {
+                    let mut found = Vec::new();
+                    find_rows(&body, start..end, &finder, |row| found.push(row));
+                    let want: Vec<usize> = (start..end).filter(|row| lines[*row].is_some_and(|line| line.contains(needle))).collect();
+                    assert_eq!(found, want, "{needle} in {start}..{end}");
+                }
+            }
+        }
     }
 }

@@ -120,8 +120,9 @@ impl Context {
 /// A whole query, compiled.
 pub(super) struct Query {
     question: Question,
-    /// The stages that need all labels of a record.
+    /// The stages that need all labels of a record, or mark records.
     pipeline: Pipeline,
+    /// Whether a record that passes the question may not pass the stages.
     has_stages: bool,
     streams: Streams,
     context: Context,
@@ -132,7 +133,8 @@ impl Query {
         let (mut question, rest) = Question::new(expr, context.added)?;
         let pipeline = Pipeline::new(rest, None)?;
         question.expect(&pipeline.needs().text);
-        Ok(Self { question, pipeline, has_stages: !rest.is_empty(), streams: Streams::new(context.added), context })
+        let has_stages = !question.is_decided();
+        Ok(Self { question, pipeline, has_stages, streams: Streams::new(context.added), context })
     }
 
     /// Runs rows of a batch through the stages and hands on those that pass, with the labels of their stream.
@@ -174,6 +176,10 @@ impl LogFilter for Query {
             columns.push(logs::BODY);
         }
         columns
+    }
+
+    fn labels(&self) -> Vec<String> {
+        self.question.labels()
     }
 
     fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64> {

@@ -1,5 +1,6 @@
 //! LogQL over the logs of one snapshot: the first records of a log query, the series of a metric query.
 
+mod conditions;
 mod detect;
 mod fields;
 mod labels;
@@ -13,6 +14,7 @@ mod question;
 mod select;
 mod streams;
 mod tail;
+mod values;
 mod volume;
 
 pub use crate::logs::{Direction, SERVICE_LABEL, UNKNOWN_SERVICE, label_name};

@@ -23,7 +23,7 @@ impl Engine {
         let text = expr.to_string();
         let numbers = self.blocking(move |leash| {
             let (mut query, mut numbers) = (Query::new(&expr, context)?, Vec::new());
-            visit(&snapshot, &mut query, range, &[schema::SEQUENCE], leash, &mut |rows, wanted| {
+            visit(&snapshot, &mut query, range, &[schema::SEQUENCE], Vec::new(), leash, &mut |rows, wanted| {
                 let sequence: &UInt64Array = column(rows, schema::SEQUENCE)?;
                 numbers.extend(wanted.iter().map(|row| sequence.value(*row)));
                 if numbers.len() > ROWS_MAX {

@@ -13,7 +13,7 @@ use signalbox_store::{ScanRequest, Snapshot};
 use super::log::{Context, Query};
 use crate::Engine;
 use crate::leash::Leash;
-use crate::logs::LogFilter;
+use crate::logs::{LogFilter, label_columns};
 use crate::rows::{Texts, column, level_of};
 
 /// Patterns that are counted at a time; lines of others, which come later, are left out.
@@ -82,7 +82,7 @@ fn pass(snapshot: &Snapshot, query: &mut Query, request: &PatternsRequest, leash
     projection.dedup();
     let mut scan = ScanRequest::all(request.range);
     query.narrow(&mut scan);
-    scan.projection = Some(projection);
+    (scan.projection, scan.labels) = (Some(projection), label_columns(query.labels()));
     let mut unknown = 0;
     for part in snapshot.scan(Table::Logs, &scan)? {
         for rows in part.read()? {

@@ -74,6 +74,12 @@ impl Selector {
         readers.flat_map(LabelReader::columns).collect()
     }
 
+    /// Labels whose columns the matchers look at.
+    pub(super) fn labels(&self) -> Vec<String> {
+        let readers = self.matchers.iter().flat_map(|each| std::iter::once(&each.label).chain(&each.otherwise));
+        readers.filter_map(LabelReader::label).map(str::to_owned).collect()
+    }
+
     /// Keeps the candidates that all matchers match.
     pub(super) fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<()> {
         self.matchers.iter_mut().try_for_each(|each| each.retain(rows, candidates))

@@ -74,6 +74,10 @@ impl LogFilter for AnyOf {
         self.0.iter().flat_map(Selector::columns).collect()
     }
 
+    fn labels(&self) -> Vec<String> {
+        self.0.iter().flat_map(Selector::labels).collect()
+    }
+
     fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64> {
         if self.0.is_empty() {
             return Ok(0);
@@ -95,7 +99,7 @@ fn any_of(selectors: &[LogExpr], added: Added) -> AnyOf {
 
 fn streams(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, added: Added, leash: &Leash) -> Result<BTreeSet<LabelSet>> {
     let mut resources: HashSet<String> = HashSet::new();
-    visit(snapshot, &mut any_of(selectors, added), range, &[schema::RESOURCE], leash, &mut |rows, wanted| {
+    visit(snapshot, &mut any_of(selectors, added), range, &[schema::RESOURCE], Vec::new(), leash, &mut |rows, wanted| {
         let resource = Texts::of(rows, schema::RESOURCE)?;
         let used = resource.used(wanted.iter().copied());
         for (code, _) in used.iter().enumerate().filter(|(_, is_used)| **is_used) {
@@ -113,7 +117,7 @@ fn streams(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, added: 
 
 fn levels(snapshot: &Snapshot, selectors: &[LogExpr], range: TimeRange, added: Added, leash: &Leash) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
-    visit(snapshot, &mut any_of(selectors, added), range, &[logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT], leash, &mut |rows, wanted| {
+    visit(snapshot, &mut any_of(selectors, added), range, &[logs::SEVERITY_NUMBER, logs::SEVERITY_TEXT], Vec::new(), leash, &mut |rows, wanted| {
         let (number, text): (&Int32Array, _) = (column(rows, logs::SEVERITY_NUMBER)?, Texts::of(rows, logs::SEVERITY_TEXT)?);
         let distinct: HashSet<(i32, usize)> = wanted.iter().map(|row| (number.value(*row), text.code(*row))).collect();
         found.extend(distinct.into_iter().map(|(number, code)| level_of(number, text.value(code))));

@@ -99,7 +99,7 @@ fn read(snapshot: &Snapshot, request: &VolumeRequest, context: Context, leash: &
     let parts = snapshot.scan(Table::Logs, &scan)?.len() as u64;
     let mut groups = Groups { request, context, names: HashMap::new(), of_resource: HashMap::new(), cells: HashMap::new() };
     let columns = [schema::RESOURCE, logs::BODY];
-    let (rows_read, _) = visit(snapshot, &mut query, request.range, &columns, leash, &mut |rows, wanted| groups.take(rows, wanted))?;
+    let (rows_read, _) = visit(snapshot, &mut query, request.range, &columns, Vec::new(), leash, &mut |rows, wanted| groups.take(rows, wanted))?;
     Ok(VolumeAnswer { series: groups.finish(), parts, rows_read })
 }
 

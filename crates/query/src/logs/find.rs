@@ -8,7 +8,7 @@ use signalbox_model::{Error, Result, Table, schema};
 use signalbox_store::{Chosen, ScanPart, ScanRequest, Snapshot};
 
 use super::best::{Best, rank};
-use super::{Direction, First, LogFilter, projection};
+use super::{Direction, First, LogFilter, label_columns, projection};
 use crate::leash::Leash;
 use crate::rows::{LogColumns, LogRecord, Shared, column};
 
@@ -29,7 +29,7 @@ pub(crate) fn find(
 ) -> Result<(u64, u64)> {
     let mut scan = ScanRequest::all(first.range);
     filter.narrow(&mut scan);
-    let narrow = ScanRequest { projection: Some(projection(filter, &[schema::SEQUENCE])), ..scan.clone() };
+    let narrow = ScanRequest { projection: Some(projection(filter, &[schema::SEQUENCE])), labels: label_columns(filter.labels()), ..scan.clone() };
     let (chosen, read) = choose(snapshot, filter, first, &narrow, leash)?;
     visit_chosen(snapshot, chosen, scan, leash, visitor)?;
     Ok(read)

@@ -5,7 +5,7 @@
 
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, TimeRange, schema};
-use signalbox_store::ScanRequest;
+use signalbox_store::{LabelColumn, ScanRequest};
 
 mod best;
 mod find;
@@ -46,12 +46,24 @@ pub(crate) trait LogFilter {
     /// Names of the columns that [`Self::retain`] looks at.
     fn columns(&self) -> Vec<&'static str>;
 
+    /// Names of labels whose columns [`Self::retain`] looks at: `labels.<name>`, of attributes of records.
+    fn labels(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Keeps the candidates that fit: numbers of rows of the batch, ascending. The batch has the columns asked for, maybe others.
     /// Answers how many bytes of lines were looked at.
     ///
     /// # Errors
     /// Whatever ends the question.
     fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<u64>;
+}
+
+/// Columns of labels by name.
+pub(crate) fn label_columns(mut names: Vec<String>) -> Vec<LabelColumn> {
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| LabelColumn { name, is_named }).collect()
 }
 
 /// The time, the columns of a filter, and others, by index.

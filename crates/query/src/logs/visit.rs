@@ -5,12 +5,12 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, Table, TimeRange, schema};
 use signalbox_store::{ScanRequest, Snapshot};
 
-use super::{LogFilter, projection};
+use super::{LogFilter, label_columns, projection};
 use crate::leash::Leash;
 use crate::rows::column;
 
 /// Hands every batch that has rows in the range to a visitor, with the numbers of those that fit, ascending. The batch has the
-/// time, the columns of the filter and those named. Answers rows and bytes of lines that were looked at.
+/// time, the columns and labels of the filter and those named. Answers rows and bytes of lines that were looked at.
 ///
 /// # Errors
 /// `Timeout`, `Canceled`; of the filter, of the visitor; of the disk.
@@ -19,12 +19,14 @@ pub(crate) fn visit(
     filter: &mut dyn LogFilter,
     range: TimeRange,
     columns: &[&'static str],
+    labels: Vec<String>,
     leash: &Leash,
     visitor: &mut dyn FnMut(&RecordBatch, &[usize]) -> Result<()>,
 ) -> Result<(u64, u64)> {
     let mut scan = ScanRequest::all(range);
     filter.narrow(&mut scan);
     scan.projection = Some(projection(filter, columns));
+    scan.labels = label_columns(filter.labels().into_iter().chain(labels).collect());
     let (mut rows_read, mut bytes_read) = (0, 0);
     for part in snapshot.scan(Table::Logs, &scan)? {
         for rows in part.read()? {

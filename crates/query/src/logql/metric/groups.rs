@@ -44,6 +44,11 @@ impl Groups {
         self.labels.iter().flat_map(|label| label.reader.columns()).collect()
     }
 
+    /// Labels whose columns they are in.
+    pub(super) fn label_columns(&self) -> Vec<String> {
+        self.labels.iter().filter_map(|label| label.reader.label()).map(str::to_owned).collect()
+    }
+
     /// The groups of rows of a batch, into an empty list.
     pub(super) fn of(&mut self, rows: &RecordBatch, wanted: &[usize], groups: &mut Vec<u32>) -> Result<()> {
         if self.labels.is_empty() {

@@ -7,7 +7,7 @@ use signalbox_model::{Error, MatchOp, Result, TimeRange, schema};
 
 use super::eval::Context;
 use super::panes::{Gather, Panes, Rows};
-use super::sampler::{Sampler, Taken};
+use super::sampler::{Sampler, Taken, Way};
 use super::samples::{self, Whole};
 use super::series::{Series, absent, is_present, labels_bytes};
 use super::states::{Count, First, Last, Max, Mean, Min, Sum, Variance};
@@ -24,7 +24,20 @@ pub(super) fn aggregate(context: &Context<'_>, aggregation: &RangeAggregation, g
     let is_absence = aggregation.op == RangeOp::Absent;
     let everything = Grouping::default();
     let grouping = if is_absence { Some(&everything) } else { grouping };
-    let mut sampler = Sampler::new(aggregation, grouping, context.added, context.now_ns)?;
+    let mut series = match read(context, aggregation, grouping, windows, Way::Columns)? {
+        Some(series) => series,
+        // What is wrong with a record only its labels tell.
+        None => read(context, aggregation, grouping, windows, Way::Labels)?.ok_or_else(|| Error::internal("cannot aggregate: labels tell nothing"))?,
+    };
+    if is_absence {
+        return Ok(vec![absence(aggregation, windows.steps, series.pop())]);
+    }
+    Ok(series)
+}
+
+/// Reads the rows and makes the series; `None` if a record that counts is marked with an error, which columns do not show.
+fn read(context: &Context<'_>, aggregation: &RangeAggregation, grouping: Option<&Grouping>, windows: Windows, way: Way) -> Result<Option<Vec<Series>>> {
+    let mut sampler = Sampler::new(aggregation, grouping, context.added, context.now_ns, way)?;
     let mut gather = gather(aggregation, windows)?;
     let (start_ns, end_ns) = windows.bounds();
     let range = TimeRange::from_ns(start_ns, end_ns);
@@ -36,7 +49,8 @@ pub(super) fn aggregate(context: &Context<'_>, aggregation: &RangeAggregation, g
     let mut filter = sampler.filter()?;
     let mut taken = Taken::default();
     let is_in_window = |time_ns: i64| windows.pane_of(time_ns).is_some();
-    let (rows_read, bytes_read) = visit(context.snapshot, &mut filter, range, &columns, context.leash, &mut |rows, wanted| {
+    let labels = sampler.label_columns();
+    let (rows_read, bytes_read) = visit(context.snapshot, &mut filter, range, &columns, labels, context.leash, &mut |rows, wanted| {
         let column = |name: &str| rows.column_by_name(name).ok_or_else(|| Error::internal(format!("cannot aggregate: no column {name}")));
         let times = column(schema::TIMESTAMP)?.as_primitive::<TimestampNanosecondType>().values();
         let sequences = match needs_order {
@@ -49,11 +63,10 @@ pub(super) fn aggregate(context: &Context<'_>, aggregation: &RangeAggregation, g
         context.cover(sampler.bytes() + gather.bytes())
     })?;
     context.note_read(rows_read, bytes_read);
-    let mut series = finish(context, aggregation, &sampler, gather.as_mut())?;
-    if is_absence {
-        return Ok(vec![absence(aggregation, windows.steps, series.pop())]);
+    if sampler.is_by_columns() && filter.has_marked() {
+        return Ok(None);
     }
-    Ok(series)
+    finish(context, aggregation, &sampler, gather.as_mut()).map(Some)
 }
 
 /// What the rows of the aggregation are gathered in.

@@ -29,6 +29,15 @@ pub(super) struct Taken {
     pub(super) values: Vec<f64>,
 }
 
+/// Where groups and values may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From columns, if these tell.
+    Columns,
+    /// From all labels of a record.
+    Labels,
+}
+
 /// Makes samples of rows.
 pub(super) struct Sampler<'a> {
     aggregation: &'a RangeAggregation,
@@ -70,10 +79,11 @@ struct Labels<'a> {
 }
 
 impl<'a> Sampler<'a> {
-    pub(super) fn new(aggregation: &'a RangeAggregation, grouping: Option<&'a Grouping>, added: Added, now_ns: i64) -> Result<Self> {
-        let (_, rest) = Question::new(&aggregation.range.logs, added)?;
+    /// Of rows with groups and values by their columns, if those tell; or of labels in any case.
+    pub(super) fn new(aggregation: &'a RangeAggregation, grouping: Option<&'a Grouping>, added: Added, now_ns: i64, way: Way) -> Result<Self> {
+        let (question, rest) = Question::new(&aggregation.range.logs, added)?;
         let unwrap = aggregation.range.unwrap.as_ref();
-        let is_plain = rest.is_empty() && unwrap.is_none_or(|unwrap| unwrap.filters.is_empty());
+        let is_plain = way == Way::Columns && question.is_decided() && unwrap.is_none_or(|unwrap| unwrap.filters.is_empty());
         let groups = grouping.filter(|grouping| is_plain && !grouping.is_without).and_then(|grouping| Groups::by(&grouping.labels, added));
         let reader = unwrap.and_then(|unwrap| Some((LabelReader::exact(&unwrap.label, added)?, unwrap.conversion)));
         let by_columns = groups.filter(|_| unwrap.is_none() || reader.is_some());
@@ -112,6 +122,23 @@ impl<'a> Sampler<'a> {
             What::Nothing | What::Unwrapped => {}
         }
         columns
+    }
+
+    /// Labels whose columns samples are made of.
+    pub(super) fn label_columns(&self) -> Vec<String> {
+        let mut labels = match &self.grouping {
+            How::Columns(groups) => groups.label_columns(),
+            How::Labels(_) => Vec::new(),
+        };
+        if let What::Label { reader, .. } = &self.value {
+            labels.extend(reader.label().map(str::to_owned));
+        }
+        labels
+    }
+
+    /// Whether labels are made of no record.
+    pub(super) fn is_by_columns(&self) -> bool {
+        matches!(self.grouping, How::Columns(_))
     }
 
     /// Makes samples of rows of a batch.

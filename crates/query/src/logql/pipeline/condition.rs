@@ -73,7 +73,11 @@ impl Condition {
     }
 }
 
-fn compare(text: &str, op: CompareOp, value: Quantity) -> Result<bool, String> {
+/// Whether a comparison of a value holds.
+///
+/// # Errors
+/// Why the value cannot be compared.
+pub(in crate::logql) fn compare(text: &str, op: CompareOp, value: Quantity) -> Result<bool, String> {
     Ok(match value {
         Quantity::Number(want) => op.holds(number(text)?, want),
         Quantity::Duration(want) => op.holds(duration_ns(text)?, want),

@@ -21,6 +21,7 @@ mod parsers;
 mod tests;
 mod unwrap;
 
+pub(super) use condition::compare as compare_label;
 pub use labels::{Category, ERROR_DETAILS_LABEL, ERROR_LABEL, LabelSet, PRESERVE_ERROR_LABEL};
 pub use needs::Needs;
 pub(super) use parsers::json_places;
