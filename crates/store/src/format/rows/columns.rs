@@ -6,7 +6,7 @@ use parquet::basic::{Compression, Encoding, Type, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
-use signalbox_model::{Table, schema};
+use signalbox_model::schema;
 
 use super::layout::{Kind, Layout};
 
@@ -74,7 +74,6 @@ enum Form {
 const VALUES: Form = Form::Limited(VALUES_BYTES_MAX, Encoding::DELTA_LENGTH_BYTE_ARRAY);
 
 fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
-    let table = layout.table;
     let parts = column.path().parts();
     let (root, leaf) = (parts.first().map_or("", String::as_str), parts.last().map_or("", String::as_str));
     if let Some(key) = root.strip_prefix(schema::ATTRIBUTE_PREFIX) {
@@ -92,9 +91,7 @@ fn form_of(layout: &Layout, column: &ColumnDescriptor) -> Form {
         Type::INT64 if root == schema::logs::OBSERVED_DELAY => Form::Limited(FEW_BYTES_MAX, Encoding::DELTA_BINARY_PACKED),
         // Times, sequences, durations.
         Type::INT64 => Form::Encoded(Encoding::DELTA_BINARY_PACKED),
-        // Spans of a trace lie together, lines of one do not; all other identifiers are as good as random.
-        Type::FIXED_LEN_BYTE_ARRAY if table == Table::Spans && root == schema::TRACE_ID => Form::Dictionary,
-        Type::FIXED_LEN_BYTE_ARRAY if root == schema::TRACE_ID && layout.has_few_traces => Form::Limited(VALUES_BYTES_MAX, Encoding::PLAIN),
+        // Version 1 of Parquet's writer knows no dictionaries of these.
         Type::FIXED_LEN_BYTE_ARRAY => Form::Plain,
         // The compressor makes more of lengths between the texts than of texts and lengths apart.
         Type::BYTE_ARRAY if root == schema::logs::BODY => Form::Plain,

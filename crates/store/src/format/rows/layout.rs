@@ -67,20 +67,18 @@ pub(crate) struct Layout {
     pub(crate) has_pattern: bool,
     /// Attributes with columns of their own, in the order of these; `None` in segments that know of none and have no keys.
     pub(crate) promoted: Option<Vec<Promoted>>,
-    /// Whether many rows are known to share each trace; of no matter to readers.
-    pub(crate) has_few_traces: bool,
 }
 
 impl Layout {
     /// What is written, with these attributes in columns of their own.
     pub(crate) fn new(table: Table, promoted: Vec<Promoted>) -> Self {
         let is_logs = table == Table::Logs;
-        Self { table, has_delay: is_logs, has_pattern: is_logs, promoted: Some(promoted), has_few_traces: false }
+        Self { table, has_delay: is_logs, has_pattern: is_logs, promoted: Some(promoted) }
     }
 
     /// The columns of rows as they come in.
     pub(crate) fn of_head(table: Table) -> Self {
-        Self { table, has_delay: false, has_pattern: false, promoted: None, has_few_traces: false }
+        Self { table, has_delay: false, has_pattern: false, promoted: None }
     }
 
     /// The layout of a file; `None` if it is none of the table.

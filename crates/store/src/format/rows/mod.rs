@@ -70,7 +70,7 @@ fn zstd_level(level: u8) -> i32 {
     match level {
         0 => 1,
         1 => 3,
-        _ => 6,
+        _ => 9,
     }
 }
 

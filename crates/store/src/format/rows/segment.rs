@@ -145,12 +145,6 @@ impl RowSegment {
         Ok(ranges)
     }
 
-    /// How many traces it has, about.
-    pub(super) fn traces(&self) -> Result<usize> {
-        let decode = |bytes: &[u8]| TraceIndex::decode(bytes, self.record.rows);
-        self.note(self.load_traces(INDEX_BLOB, decode, |(_, index)| index).map(|index| index.len()))
-    }
-
     /// Reads all rows in their order.
     pub(crate) fn read_all(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Batches> {
         let all = 0..self.record.rows;

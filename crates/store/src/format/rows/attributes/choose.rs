@@ -24,8 +24,6 @@ const KEY_BYTES_MAX: usize = 128;
 const DISTINCT_MAX: usize = 4096;
 /// Below so many values it is too early to say that they do not repeat.
 const VALUES_MIN: u64 = 1024;
-/// So many rows for each trace, those without one included, and a dictionary of traces is smaller than the traces.
-const ROWS_PER_TRACE_MIN: u64 = 8;
 /// Where a segment is looked at, and how many rows there.
 const SAMPLES: u64 = 8;
 const SAMPLE_ROWS: u64 = 1024;
@@ -139,13 +137,12 @@ struct Kept {
 /// What a merge of segments has in columns: what they have, and what is frequent in their maps.
 pub(crate) fn target_of(table: Table, inputs: &[Arc<RowSegment>]) -> Result<Layout> {
     let (mut kept, mut census) = (Kept::default(), Census::default());
-    let (base, mut traces) = (schema_of(table)?, 0);
+    let base = schema_of(table)?;
     let projection = [schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES].map(|name| schema::index(&base, name));
     for input in inputs {
         let opened = input.opened()?;
         let rows = input.record().rows;
         kept.rows += rows;
-        traces += input.traces()? as u64;
         let metadata = opened.segment.metadata.metadata();
         for own in opened.layout.promoted() {
             let column = columns::column_of(metadata.file_metadata().schema_descr(), &column_name(&own.key));
@@ -166,6 +163,5 @@ pub(crate) fn target_of(table: Table, inputs: &[Arc<RowSegment>]) -> Result<Layo
         }
     }
     let weight = if census.rows == 0 { 1.0 } else { kept.rows as f64 / census.rows as f64 };
-    let has_few_traces = traces.saturating_mul(ROWS_PER_TRACE_MIN) <= kept.rows;
-    Ok(Layout { has_few_traces, ..Layout::new(table, census.choose_beside(&kept, weight)) })
+    Ok(Layout::new(table, census.choose_beside(&kept, weight)))
 }
