@@ -68,8 +68,6 @@ fn is_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn identifiers_tell_nothing() {
         let is_telling = |values: &[&str]| super::is_telling(&values.iter().map(|value| (*value).to_owned()).collect());
