@@ -49,6 +49,11 @@ impl Params {
         self.0.iter().filter(move |(candidate, _)| candidate == name).map(|(_, value)| value.as_str())
     }
 
+    /// Names of all parameters that are not the empty text.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.as_str())
+    }
+
     /// All parameters, the first value of each.
     pub fn to_map(&self) -> HashMap<&str, &str> {
         let mut map = HashMap::new();

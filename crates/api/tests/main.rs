@@ -11,6 +11,7 @@ mod cardinality;
 mod chunk;
 mod doors;
 mod elastic;
+mod export;
 mod federate;
 mod golden;
 mod hostile;

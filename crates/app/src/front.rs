@@ -141,7 +141,7 @@ fn dialect(path: &str) -> &'static str {
         Some("loki") => "loki",
         Some("jaeger") => "jaeger",
         Some("tempo") => "tempo",
-        _ if path == "/api/v1/sql" => "native",
+        _ if path == "/api/v1/sql" || path == "/api/v1/export" => "native",
         _ => "prometheus",
     }
 }

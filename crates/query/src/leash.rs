@@ -35,7 +35,8 @@ impl Leash {
 }
 
 /// Sets its flag when the future that holds it is dropped.
-struct SetOnDrop(Arc<AtomicBool>);
+#[derive(Debug)]
+pub(crate) struct SetOnDrop(Arc<AtomicBool>);
 
 impl Drop for SetOnDrop {
     fn drop(&mut self) {
@@ -44,6 +45,13 @@ impl Drop for SetOnDrop {
 }
 
 impl Engine {
+    /// A leash without a deadline, and what pulls it when dropped.
+    pub(crate) fn long_leash(&self) -> (Leash, SetOnDrop) {
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let leash = Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: Duration::MAX, timeout: Duration::MAX };
+        (leash, SetOnDrop(is_dropped))
+    }
+
     /// Runs work that blocks on the disk, as soon as there is a place to run in.
     pub(crate) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Leash) -> Result<T> + Send + 'static) -> Result<T> {
         self.blocking_within(None, work).await

@@ -11,6 +11,7 @@ use signalbox_store::Store;
 
 pub mod admin;
 pub mod cardinality;
+pub mod export;
 pub mod logql;
 pub mod promql;
 pub mod rows;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// How long one question may take, in seconds.
+    /// How long one question may take, in seconds. An export may take longer: it ends when nothing of it is taken for so
+    /// long.
     pub timeout_seconds: u64,
     /// Questions of all languages that run at one time; others wait for them within their own time. Prometheus has 20 too.
     pub concurrent_max: usize,

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies")]
 
 mod counts;
+mod export;
 mod log_orders;
 mod log_surveys;
 mod logql;

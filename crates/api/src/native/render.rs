@@ -172,7 +172,7 @@ impl Renderer {
     }
 }
 
-fn write_csv(line: &mut String, position: usize, value: &str) {
+pub(super) fn write_csv(line: &mut String, position: usize, value: &str) {
     if position > 0 {
         line.push(',');
     }
@@ -187,13 +187,13 @@ fn write_csv(line: &mut String, position: usize, value: &str) {
 
 /// Which texts have quotes.
 #[derive(Clone, Copy, PartialEq)]
-enum Quotes {
+pub(super) enum Quotes {
     Always,
     /// Those inside of lists, structs and maps.
     NestedOnly,
 }
 
-fn write_value(out: &mut String, array: &dyn Array, row: usize, quotes: Quotes) -> Result<()> {
+pub(super) fn write_value(out: &mut String, array: &dyn Array, row: usize, quotes: Quotes) -> Result<()> {
     if array.is_null(row) {
         out.push_str("null");
         return Ok(());
@@ -268,7 +268,7 @@ fn write_map(out: &mut String, entries: &arrow::array::StructArray) -> Result<()
     Ok(())
 }
 
-fn write_key(out: &mut String, position: usize, key: &str) {
+pub(super) fn write_key(out: &mut String, position: usize, key: &str) {
     if position > 0 {
         out.push(',');
     }
@@ -307,6 +307,6 @@ fn type_word(data_type: &DataType) -> String {
     .to_owned()
 }
 
-fn arrow_error(error: arrow::error::ArrowError) -> Error {
+pub(super) fn arrow_error(error: arrow::error::ArrowError) -> Error {
     Error::internal("cannot write rows").with_source(error)
 }

@@ -106,19 +106,24 @@ pub(super) fn entry(record: LogRecord, outcome: &Outcome<'_>, stream: &Arc<Label
 
 /// What a query knows beside its text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context {
+pub(crate) struct Context {
     pub(super) added: Added,
     pub(super) now_ns: i64,
 }
 
 impl Context {
-    pub(super) fn of(engine: &Engine) -> Self {
+    pub(crate) fn of(engine: &Engine) -> Self {
         Self { added: Added::of(&engine.settings), now_ns: engine.clock.now_ns() }
     }
 }
 
+/// Columns that [`Query::run`] looks at.
+pub(crate) fn columns_to_run() -> impl Iterator<Item = &'static str> {
+    METADATA_COLUMNS.into_iter().chain([logs::BODY])
+}
+
 /// A whole query, compiled.
-pub(super) struct Query {
+pub(crate) struct Query {
     question: Question,
     /// The stages that need all labels of a record, or mark records.
     pipeline: Pipeline,
@@ -129,7 +134,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn new(expr: &LogExpr, context: Context) -> Result<Self> {
+    pub(crate) fn new(expr: &LogExpr, context: Context) -> Result<Self> {
         let (mut question, rest) = Question::new(expr, context.added)?;
         let pipeline = Pipeline::new(rest, None)?;
         question.expect(&pipeline.needs().text);
@@ -137,8 +142,18 @@ impl Query {
         Ok(Self { question, pipeline, has_stages, streams: Streams::new(context.added), context })
     }
 
+    /// The part that is decided column by column. What passes it is still to be [`Self::run`], if there are stages.
+    pub(crate) fn question(&mut self) -> &mut dyn LogFilter {
+        &mut self.question
+    }
+
+    /// Whether stages follow that need all labels of a record.
+    pub(crate) fn has_stages(&self) -> bool {
+        self.has_stages
+    }
+
     /// Runs rows of a batch through the stages and hands on those that pass, with the labels of their stream.
-    pub(super) fn run(&mut self, rows: &RecordBatch, wanted: &[usize], visit: &mut dyn FnMut(usize, &Outcome<'_>, &Arc<LabelSet>)) -> Result<()> {
+    pub(crate) fn run(&mut self, rows: &RecordBatch, wanted: &[usize], visit: &mut dyn FnMut(usize, &Outcome<'_>, &Arc<LabelSet>)) -> Result<()> {
         let mut columns = MetadataColumns::of(rows, self.context.added)?;
         let (timestamp, body): (&TimestampNanosecondArray, &StringArray) = (column(rows, schema::TIMESTAMP)?, column(rows, logs::BODY)?);
         let mut runner = self.pipeline.runner(self.context.now_ns);

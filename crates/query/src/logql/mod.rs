@@ -20,6 +20,7 @@ mod volume;
 pub use crate::logs::{Direction, SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
 pub use detect::{DetectedField, FieldKind, FieldsRequest};
 pub use labels::LabelSet;
+pub(crate) use log::{Context, Query, columns_to_run};
 pub use log::{LogAnswer, LogEntry, LogRequest};
 pub use metric::{MetricAnswer, MetricRequest, MetricSeries, MetricValue};
 pub use patterns::{PatternSeries, PatternsRequest};

@@ -1,4 +1,4 @@
-//! All rows that fit, a batch at a time, in the order of storage.
+//! All rows that fit, a batch at a time, in the order of storage, old parts first.
 
 use arrow::array::TimestampNanosecondArray;
 use arrow::record_batch::RecordBatch;
@@ -28,7 +28,9 @@ pub(crate) fn visit(
     scan.projection = Some(projection(filter, columns));
     scan.labels = label_columns(filter.labels().into_iter().chain(labels).collect());
     let (mut rows_read, mut bytes_read) = (0, 0);
-    for part in snapshot.scan(Table::Logs, &scan)? {
+    let mut parts = snapshot.scan(Table::Logs, &scan)?;
+    parts.sort_by_key(|part| (part.range.start_ns, part.range.end_ns));
+    for part in parts {
         for rows in part.read()? {
             leash.check()?;
             let rows = rows?;

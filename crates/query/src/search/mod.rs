@@ -27,9 +27,11 @@ pub use field::Field;
 pub use filter::{Bounds, Condition, Filter};
 pub use highlight::Highlighter;
 pub use record::values_of;
+pub(crate) use run::compiled;
 pub use run::{After, SearchAnswer, SearchRequest};
 pub use translate::{Meaning, between, translate};
 pub use value::Value;
+pub(crate) use view::Probe;
 
 /// The words of a text, as prose is searched for them.
 pub fn words_of(text: &str) -> Vec<String> {

@@ -125,9 +125,8 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self) -> Result<SearchAnswer> {
-        let filter = self.resolved(&self.request.filter)?;
-        for branch in branches(filter) {
-            self.read(Compiled::new(&branch)?)?;
+        for filter in compiled(self.snapshot, &self.request.filter, self.request.range, self.leash)? {
+            self.read(filter)?;
         }
         let Self { snapshot, request, leash, best, collectors, facets, mut answer, total, .. } = self;
         let first = First { range: request.range, limit: request.limit, direction: request.direction };
@@ -218,41 +217,49 @@ impl<'a> Run<'a> {
         columns.dedup();
         columns
     }
+}
 
-    /// The same filter, with attributes that no resource has looked for in records alone: only their text lets a scan skip
-    /// pages. Reads the one column of resources for it.
-    fn resolved(&self, filter: &Filter) -> Result<Filter> {
-        let names: HashSet<&str> = needed(filter).into_iter().collect();
-        if names.is_empty() {
-            return Ok(filter.clone());
-        }
-        let mut scan = ScanRequest::all(self.request.range);
-        narrow::Narrow::of(filter).apply(&mut scan);
-        let resource = schema::index(&schema::logs(), schema::RESOURCE);
-        // What the text says is of the rows, not of their resources; but rows it leaves out cannot fit.
-        scan.projection = Some(vec![schema::index(&schema::logs(), schema::TIMESTAMP), resource]);
-        let (mut lacking, mut seen) = (names, HashSet::new());
-        for part in self.snapshot.scan(Table::Logs, &scan)? {
-            for rows in part.read()? {
-                self.leash.check()?;
-                let rows = rows?;
-                let texts = Texts::of(&rows, schema::RESOURCE)?;
-                for code in 0..texts.distinct() {
-                    let json = texts.value(code);
-                    if seen.contains(json) {
-                        continue;
-                    }
-                    let attributes = Resource::from_json(json).attributes;
-                    lacking.retain(|name| !attributes.iter().any(|(key, _)| is_named(key, name) || is_below(key, name)));
-                    seen.insert(json.to_owned());
+/// What finds the records that fit, in a pass each: no record fits two of them. Reads resources first.
+///
+/// # Errors
+/// Of [`Compiled::new`]; `Timeout`, `Canceled`; of the disk.
+pub(crate) fn compiled(snapshot: &Snapshot, filter: &Filter, range: TimeRange, leash: &Leash) -> Result<Vec<Compiled>> {
+    branches(resolved(snapshot, filter, range, leash)?).iter().map(Compiled::new).collect()
+}
+
+/// The same filter, with attributes that no resource has looked for in records alone: only their text lets a scan skip
+/// pages. Reads the one column of resources for it.
+fn resolved(snapshot: &Snapshot, filter: &Filter, range: TimeRange, leash: &Leash) -> Result<Filter> {
+    let names: HashSet<&str> = needed(filter).into_iter().collect();
+    if names.is_empty() {
+        return Ok(filter.clone());
+    }
+    let mut scan = ScanRequest::all(range);
+    narrow::Narrow::of(filter).apply(&mut scan);
+    let resource = schema::index(&schema::logs(), schema::RESOURCE);
+    // What the text says is of the rows, not of their resources; but rows it leaves out cannot fit.
+    scan.projection = Some(vec![schema::index(&schema::logs(), schema::TIMESTAMP), resource]);
+    let (mut lacking, mut seen) = (names, HashSet::new());
+    for part in snapshot.scan(Table::Logs, &scan)? {
+        for rows in part.read()? {
+            leash.check()?;
+            let rows = rows?;
+            let texts = Texts::of(&rows, schema::RESOURCE)?;
+            for code in 0..texts.distinct() {
+                let json = texts.value(code);
+                if seen.contains(json) {
+                    continue;
                 }
-                if lacking.is_empty() {
-                    return Ok(filter.clone());
-                }
+                let attributes = Resource::from_json(json).attributes;
+                lacking.retain(|name| !attributes.iter().any(|(key, _)| is_named(key, name) || is_below(key, name)));
+                seen.insert(json.to_owned());
+            }
+            if lacking.is_empty() {
+                return Ok(filter.clone());
             }
         }
-        Ok(owned(filter, &lacking))
     }
+    Ok(owned(filter, &lacking))
 }
 
 /// Whether a map of the first name may hold the second.

@@ -85,12 +85,7 @@ impl Engine {
         let memory_bytes = limits.memory_bytes.unwrap_or(u64::MAX).min(settings.memory_bytes_per_query);
         let rows_max = usize::try_from(limits.rows.unwrap_or(u64::MAX).min(settings.rows_max)).unwrap_or(usize::MAX);
         let pass = self.gate.enter(timeout).await?;
-        let session = self.sessions()?.session(usize::try_from(memory_bytes).unwrap_or(usize::MAX))?;
-        let snapshot = self.store.snapshot(tenant);
-        for kind in TableKind::ALL {
-            let table = Arc::new(SnapshotTable::new(snapshot.clone(), kind));
-            session.register_table(kind.name(), table).map_err(to_error)?;
-        }
+        let session = self.session_over(tenant, memory_bytes)?;
         let started = self.clock.monotonic();
         let plan = async {
             let frame = frame(&session, text).await?;
@@ -104,6 +99,30 @@ impl Engine {
         let is_cut = Arc::new(AtomicBool::new(false));
         let (schema, batches) = (stream.schema(), bounded(stream, pass, left, timeout, rows_max, Arc::clone(&is_cut)));
         Ok(SqlAnswer { schema, batches: Box::pin(batches), is_cut })
+    }
+
+    /// Begins to answer one `SELECT`, all rows of it and for as long as it takes. Dropping the stream stops the query.
+    ///
+    /// # Errors
+    /// As [`Self::sql`].
+    pub(crate) async fn stream_sql(&self, tenant: &Tenant, text: &str) -> Result<(SendableRecordBatchStream, Pass)> {
+        let timeout = Duration::from_secs(self.settings.timeout_seconds);
+        let pass = self.gate.enter(timeout).await?;
+        let session = self.session_over(tenant, self.settings.memory_bytes_per_query)?;
+        let plan = async { frame(&session, text).await?.execute_stream().await.map_err(to_error) };
+        let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
+        Ok((stream, pass))
+    }
+
+    /// A session with the tables of a snapshot taken now.
+    fn session_over(&self, tenant: &Tenant, memory_bytes: u64) -> Result<SessionContext> {
+        let session = self.sessions()?.session(usize::try_from(memory_bytes).unwrap_or(usize::MAX))?;
+        let snapshot = self.store.snapshot(tenant);
+        for kind in TableKind::ALL {
+            let table = Arc::new(SnapshotTable::new(snapshot.clone(), kind));
+            session.register_table(kind.name(), table).map_err(to_error)?;
+        }
+        Ok(session)
     }
 }
 

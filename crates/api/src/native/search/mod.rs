@@ -41,4 +41,5 @@ mod params;
 mod render;
 
 pub(super) use answer::{facets, histogram, records};
+pub(super) use params::Asked;
 pub(crate) use render::{attribute, time, typed};

@@ -55,8 +55,13 @@ fn of_json(body: &[u8]) -> Result<Params> {
 }
 
 impl Asked {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::native) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)
+    }
+
+    /// Names of the parameters that are not the empty text.
+    pub(in crate::native) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.names()
     }
 
     /// What is asked for, without what is to be answered.
@@ -64,11 +69,11 @@ impl Asked {
         Ok(SearchRequest::newest(self.filter(now_ns)?, self.range(now_ns)?, 0))
     }
 
-    fn filter(&self, now_ns: i64) -> Result<Filter> {
+    pub(in crate::native) fn filter(&self, now_ns: i64) -> Result<Filter> {
         translate(&search::parse(self.get("query").unwrap_or(""))?, &Meaning::for_people(now_ns))
     }
 
-    fn range(&self, now_ns: i64) -> Result<TimeRange> {
+    pub(in crate::native) fn range(&self, now_ns: i64) -> Result<TimeRange> {
         let instant = |name: &str| self.get(name).map(|text| instant(name, text, now_ns)).transpose();
         // What arrives right now carries the time of now: an end of now includes it.
         let end_ns = instant("end")?.map_or(now_ns, |end_ns| end_ns.saturating_sub(1));
@@ -97,7 +102,7 @@ impl Asked {
         }
     }
 
-    pub(super) fn fields(&self) -> Result<Vec<String>> {
+    pub(in crate::native) fn fields(&self) -> Result<Vec<String>> {
         let fields: Vec<String> = self.get("fields").unwrap_or("").split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         if fields.len() > FIELDS_MAX { Err(Error::invalid(format!("cannot answer more than {FIELDS_MAX} fields"))) } else { Ok(fields) }
     }
