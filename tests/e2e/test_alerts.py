@@ -142,6 +142,12 @@ def statuses(posts):
     return [(post["status"], [(alert["labels"]["alertname"], alert["status"]) for alert in post["alerts"]]) for post in posts]
 
 
+def until_delivered(server):
+    """Waits until the server knows that one mail and one post have arrived: killed before that, it sends them again."""
+    want = [f'signalbox_notify_messages_total{{channel="{channel}",outcome="delivered"}} 1' for channel in ("email", "webhook")]
+    until(lambda: all(line in server.get("/metrics").text for line in want), "the record of what was delivered")
+
+
 def test_an_alert_fires_reaches_people_and_resolves_once_each(servers, tmp_path, mailbox, hook):
     server = servers(config=configuration(tmp_path, mailbox, hook)).start()
     # What happens to a receiver that is away for a moment: retried, and no more than a warning.
@@ -170,6 +176,7 @@ def test_an_alert_fires_reaches_people_and_resolves_once_each(servers, tmp_path,
     assert [entry["metric"]["alertstate"] for entry in server.query('ALERTS{alertname="QueueGrows"}')] == ["firing"]
 
     # Across kill -9: it fires on, and nobody is told again.
+    until_delivered(server)
     server.kill()
     server.start()
     until(lambda: ("QueueGrows", "firing") in alerts(server), "the alert after the crash")
@@ -185,6 +192,7 @@ def test_an_alert_fires_reaches_people_and_resolves_once_each(servers, tmp_path,
     until(lambda: len(mailbox.mails) == 2 and len(hook.posts) == 2, "the news that it is over")
     assert statuses(hook.posts)[1] == ("resolved", [("QueueGrows", "resolved")])
     assert "QueueGrows" in mailbox.mails[1][2]["subject"]
+    until_delivered(server)
     server.kill()
     server.start()
     seen.clear()

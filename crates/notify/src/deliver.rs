@@ -124,9 +124,10 @@ impl Task {
         };
         let failure = match result {
             Ok(outcome) => {
-                self.count(outcome);
                 tracing::debug!(channel = %self.name, id = pending.id, outcome, "message {} delivered", pending.id);
-                return self.record(|task| task.outbox.delivered(pending.id, task.clock.now_ns())).await;
+                self.record(|task| task.outbox.delivered(pending.id, task.clock.now_ns())).await;
+                // Who reads the count knows that a crash will not send it again.
+                return self.count(outcome);
             }
             Err(failure) => failure,
         };
