@@ -630,10 +630,10 @@ describe("frame", () => {
     await help.waitFor({ state: "hidden" });
     await page.keyboard.press("g");
     await page.keyboard.press("l");
-    await page.locator("[data-editor=logql] .cm-content").waitFor();
+    await page.locator("[data-editor=logs] .cm-content").waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type("gm?");
-    assert.match(await page.locator("[data-editor=logql] .cm-content").innerText(), /gm\?/, "keys typed into the search are text");
+    assert.match(await page.locator("[data-editor=logs] .cm-content").innerText(), /gm\?/, "keys typed into the search are text");
     assert.equal(path(page), "/ui/logs");
   });
 
