@@ -4,6 +4,7 @@
 //! links) is refused by name with "not supported yet".
 
 pub mod ast;
+pub mod tree;
 
 mod lex;
 mod parse;

@@ -12,10 +12,14 @@ use crate::Engine;
 use crate::leash::Leash;
 use crate::rows::{CONDITION_COLUMNS, Shared, Span, SpanColumns, spans};
 
+mod answer;
 mod dependencies;
 mod filter;
 mod listing;
 
+pub use answer::{
+    FoundSpan, MetricsAnswer, MetricsRequest, MetricsSeries, SearchAnswer, SearchCost, SearchRequest, ServiceSpans, SpanExemplar, SpanSet, TraceSummary,
+};
 pub use dependencies::Dependency;
 pub use filter::TagMatch;
 pub use listing::{Operation, TagScope, Tags};
