@@ -18,6 +18,7 @@ pub mod prometheus;
 pub mod settings;
 pub mod tempo;
 
+mod otlp;
 mod surroundings;
 
 pub use settings::Settings;

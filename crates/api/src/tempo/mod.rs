@@ -7,7 +7,6 @@ use axum::routing::get;
 
 use crate::ApiState;
 
-mod otlp;
 mod params;
 mod search;
 mod tags;

@@ -10,10 +10,10 @@ use signalbox_model::attributes::AttributeValue;
 use signalbox_query::rows::Span;
 use signalbox_query::traceql::FoundTrace;
 
-use super::otlp::key_value;
 use super::params::{self, Refusal};
 use crate::ApiState;
 use crate::http::{Asker, Params};
+use crate::otlp::key_value;
 
 /// What Tempo shows while the root is not there.
 const ROOT_MISSING: &str = "<root span not yet received>";

@@ -9,10 +9,10 @@ use serde_json::json;
 use signalbox_model::{Error, ErrorKind, Result, Tenant};
 use signalbox_proto::otlp::trace::v1::TracesData;
 
-use super::otlp::traces_data;
 use super::params::{Refusal, trace_id};
 use crate::ApiState;
 use crate::http::Asker;
+use crate::otlp::traces_data;
 
 /// Answer of the second version: the trace below a field of its own. Its first field is wire-compatible with `tempopb.Trace`.
 #[derive(Clone, PartialEq, Message)]

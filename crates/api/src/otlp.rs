@@ -1,4 +1,4 @@
-//! A trace back as OTLP, every field.
+//! A trace back as OTLP, every field: for the dialects that answer with it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use signalbox_query::traceql::Trace;
 type ScopeGroup = (Arc<Scope>, Vec<OtlpSpan>);
 
 /// The spans of a trace by resource and scope, in the order of their first spans.
-pub(super) fn traces_data(trace: &Trace) -> TracesData {
+pub(crate) fn traces_data(trace: &Trace) -> TracesData {
     let mut groups: Vec<(Arc<Resource>, Vec<ScopeGroup>)> = Vec::new();
     for span in &trace.spans {
         let resource = groups.iter().position(|(resource, _)| *resource == span.resource).unwrap_or_else(|| {
@@ -87,12 +87,12 @@ fn otlp_span(span: &Span) -> OtlpSpan {
 }
 
 /// Attributes as OTLP.
-pub(super) fn key_values(attributes: &Attributes) -> Vec<KeyValue> {
+pub(crate) fn key_values(attributes: &Attributes) -> Vec<KeyValue> {
     attributes.iter().map(|(key, value)| key_value(key, value)).collect()
 }
 
 /// One attribute as OTLP.
-pub(super) fn key_value(key: &str, value: &AttributeValue) -> KeyValue {
+pub(crate) fn key_value(key: &str, value: &AttributeValue) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(any_value(value)), key_strindex: 0 }
 }
 
