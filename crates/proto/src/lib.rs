@@ -3,6 +3,7 @@
 //! Receivers decode requests by hand, straight into columns; they use these types for answers, and their tests for requests.
 
 pub mod google_rpc;
+pub mod jaeger;
 pub mod prometheus_client;
 pub mod remote_read;
 pub mod remote_write_v1;
