@@ -1,6 +1,6 @@
 //! What every target does with one input: a plain function, so that the tests run it too, on stable.
 
-use signalbox_lang::{duration, go_duration, logql, promql, search, traceql};
+use signalbox_lang::{duration, go_duration, logql, matchers, promql, search, traceql};
 use signalbox_model::matcher::{MatchOp, Matcher};
 
 /// PromQL: what parses prints to text that parses to the same.
@@ -13,9 +13,12 @@ pub(crate) fn promql(text: &str) {
     }
 }
 
-/// Lists of matchers, as in `match[]`.
+/// Lists of matchers, as in `match[]` and as Alertmanager writes them.
 pub(crate) fn matchers(text: &str) {
     let _either = promql::parse_matchers(text);
+    if let (Ok(utf8), Err(_)) = (matchers::parse_utf8(text), matchers::parse_classic(text)) {
+        assert_eq!(matchers::parse(text).map_or(0, |found| found.len()), utf8.len(), "{text:?}");
+    }
 }
 
 /// The regular expression of a matcher: compiled within its limits, or refused.

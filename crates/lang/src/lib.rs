@@ -1,4 +1,4 @@
-//! PromQL, LogQL, TraceQL and the search language: text to syntax tree and back, pure.
+//! PromQL, LogQL, TraceQL, the search language and lists of matchers: text to syntax tree and back, pure.
 //!
 //! Queries come from strangers: every parser here is hand-written, runs in linear time, bounds length, nesting and size
 //! before it allocates, and answers with the place of the error. Nothing here evaluates anything.
@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod go_duration;
 pub mod logql;
+pub mod matchers;
 pub mod promql;
 pub mod search;
 pub mod span;

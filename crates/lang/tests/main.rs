@@ -4,5 +4,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests read where the data lies, measure time and run on small stacks")]
 
 mod brief;
+mod matchers;
 mod promql;
 mod text;
