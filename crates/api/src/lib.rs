@@ -18,6 +18,8 @@ pub mod prometheus;
 pub mod settings;
 pub mod tempo;
 
+#[allow(dead_code, reason = "services follow")]
+mod grpc;
 mod otlp;
 mod surroundings;
 
