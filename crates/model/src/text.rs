@@ -27,7 +27,8 @@ impl TextFilter {
     }
 }
 
-/// A piece of text that occurs in a row: in its body, its event name, or the value of one of its own attributes.
+/// A piece of text that occurs in a row: in its body, its event name, its name, its status message, or the value of one of its own
+/// attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phrase {
     /// The text, as it is written there.

@@ -1,6 +1,7 @@
 //! Reading rows of a table: the columnar road that SQL, log queries and trace search take.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -30,8 +31,37 @@ pub struct ScanRequest {
     pub services: Vec<String>,
     /// Only rows whose text fits.
     pub text: TextFilter,
+    /// Only spans within these bounds.
+    pub spans: SpanBounds,
     /// Only these rows.
     pub chosen: Option<Chosen>,
+}
+
+/// What spans are looked for by, besides time, trace, service and text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanBounds {
+    /// How long they take, in nanoseconds.
+    pub duration_ns: RangeInclusive<i64>,
+    /// Their status is one of these; empty means any.
+    pub status_codes: Vec<i32>,
+    /// Their kind is one of these; empty means any.
+    pub kinds: Vec<i32>,
+    /// Their name is one of these; empty means any.
+    pub names: Vec<String>,
+}
+
+impl Default for SpanBounds {
+    /// Any span.
+    fn default() -> Self {
+        Self { duration_ns: i64::MIN..=i64::MAX, status_codes: Vec::new(), kinds: Vec::new(), names: Vec::new() }
+    }
+}
+
+impl SpanBounds {
+    /// Whether some durations are outside.
+    pub(crate) fn has_durations(&self) -> bool {
+        self.duration_ns != (i64::MIN..=i64::MAX)
+    }
 }
 
 /// A column of the first attribute of each row that goes by a name. Its own name is `labels.<name>`, its type one of those of
@@ -94,7 +124,8 @@ impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
         let (attributes, labels, services) = (Vec::new(), Vec::new(), Vec::new());
-        Self { range, projection: None, attributes, labels, trace_id: None, services, text: TextFilter::default(), chosen: None }
+        let (text, spans) = (TextFilter::default(), SpanBounds::default());
+        Self { range, projection: None, attributes, labels, trace_id: None, services, text, spans, chosen: None }
     }
 }
 

@@ -27,6 +27,9 @@ const VALUES_BYTES_MAX: usize = 1 << 20;
 /// The same for numbers that are attributes: states repeat, measurements do not.
 const FEW_BYTES_MAX: usize = 64 << 10;
 
+/// Columns with statistics of each page: what rows are looked for by.
+const OF_PAGES: [&str; 5] = [schema::TIMESTAMP, schema::SERVICE, schema::traces::DURATION_NS, schema::traces::STATUS_CODE, schema::traces::KIND];
+
 /// The first leaf of a column of the table, by its name.
 pub(crate) fn column_of(parquet: &SchemaDescriptor, name: &str) -> Option<usize> {
     parquet.columns().iter().position(|column| column.path().parts().first().is_some_and(|part| part == name))
@@ -51,7 +54,7 @@ pub(super) fn properties(layout: &Layout, arrow: &SchemaRef, zstd_level: i32) ->
             Form::Limited(bytes_max, encoding) => properties.set_column_dictionary_page_size_limit(path.clone(), bytes_max).set_column_encoding(path, encoding),
         };
         let statistics = match column.path().parts() {
-            [name] if [schema::TIMESTAMP, schema::SERVICE].contains(&name.as_str()) => EnabledStatistics::Page,
+            [name] if OF_PAGES.contains(&name.as_str()) => EnabledStatistics::Page,
             [_] if matches!(column.physical_type(), Type::INT32 | Type::INT64) => EnabledStatistics::Chunk,
             // How many rows have one.
             [name] if name.starts_with(schema::ATTRIBUTE_PREFIX) => EnabledStatistics::Chunk,

@@ -22,8 +22,8 @@ struct LoadedText {
 }
 
 impl RowSegment {
-    /// Rows that may fit a filter of text: ranges, ascending. `None` if the segment has no index of text, as those of spans and
-    /// those that were written before there was one.
+    /// Rows that may fit a filter of text: ranges, ascending. `None` if the segment has no index of text, as those that
+    /// were written before there was one.
     pub(crate) fn rows_of_text(&self, filter: &TextFilter) -> Result<Option<Vec<Range<u64>>>> {
         let opened = self.opened()?;
         if opened.segment.blob_range(text::INDEX_BLOB, 0..0)?.is_none() {

@@ -2,7 +2,7 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
-use signalbox_model::{Error, Result, Table, TimeRange, schema};
+use signalbox_model::{Error, Result, TimeRange, schema};
 
 use super::attributes::{IN_MAP_KEY, Splitter};
 use super::cluster::{CLUSTERED_LEVEL, CLUSTERS_KEY, Cluster, ends_to_json};
@@ -17,8 +17,7 @@ use crate::format::{Segment, SegmentWriter};
 pub(super) struct RowsWriter {
     file: SegmentWriter,
     traces: TracesBuilder,
-    /// Of tables whose text is searched.
-    text: Option<TextBuilder>,
+    text: TextBuilder,
     bounds: (i64, i64),
     splitter: Splitter,
     patterns: Patterns,
@@ -43,10 +42,17 @@ impl RowsWriter {
         let properties = columns::properties(&layout, &schema, super::zstd_level(segment.level));
         let properties = properties.map_err(|error| Error::internal("cannot set up the columns of a segment").with_source(error))?;
         let file = SegmentWriter::create(target.disk, target.dir, segment, schema, properties)?;
-        let text = (layout.table == Table::Logs).then(TextBuilder::default);
         let splitter = Splitter::new(layout)?;
         let clusters = has_clusters.then(Clusters::default);
-        Ok(Self { file, traces: TracesBuilder::default(), text, bounds: (i64::MAX, i64::MIN), splitter, patterns: Patterns::default(), clusters })
+        Ok(Self {
+            file,
+            traces: TracesBuilder::default(),
+            text: TextBuilder::default(),
+            bounds: (i64::MAX, i64::MIN),
+            splitter,
+            patterns: Patterns::default(),
+            clusters,
+        })
     }
 
     /// Appends rows as they came in, in their order.
@@ -88,9 +94,7 @@ impl RowsWriter {
         let other_schema = || Error::internal("cannot write rows: their schema is another one");
         let traces = rows.column_by_name(schema::TRACE_ID).and_then(|column| column.as_fixed_size_binary_opt());
         self.traces.push(traces.ok_or_else(other_schema)?)?;
-        if let Some(text) = &mut self.text {
-            text.push(rows)?;
-        }
+        self.text.push(rows)?;
         self.file.write(rows)
     }
 
@@ -114,12 +118,10 @@ impl RowsWriter {
         let (filter, index) = std::mem::take(&mut self.traces).finish();
         self.file.embed(FILTER_BLOB, &filter.encode())?;
         self.file.embed(INDEX_BLOB, &index.encode())?;
-        if let Some(text) = self.text.take() {
-            let encoded = text.finish();
-            self.file.embed(text::PRINTS_BLOB, &encoded.prints)?;
-            self.file.embed(text::GRAMS_BLOB, &encoded.grams)?;
-            self.file.embed(text::INDEX_BLOB, &encoded.index)?;
-        }
+        let text = std::mem::take(&mut self.text).finish();
+        self.file.embed(text::PRINTS_BLOB, &text.prints)?;
+        self.file.embed(text::GRAMS_BLOB, &text.grams)?;
+        self.file.embed(text::INDEX_BLOB, &text.index)?;
         if let Some(clusters) = &self.clusters {
             self.file.annotate(CLUSTERS_KEY, ends_to_json(&clusters.ends));
         }

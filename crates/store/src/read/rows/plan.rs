@@ -6,19 +6,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::{TimestampNanosecondType, UInt32Type, UInt64Type};
-use arrow::error::ArrowError;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
 use signalbox_model::{Result, TimeRange, TraceId, schema};
 use signalbox_telemetry::{names, registry};
 
+use super::predicates::predicates;
 use crate::format::rows::{OpenRows, RowSegment, column_of};
-use crate::scan::{Batches, Chosen, ScanPart, ScanRequest};
+use crate::scan::{Batches, ScanPart, ScanRequest, SpanBounds};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
 const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
@@ -107,11 +103,11 @@ fn common(piece: Piece, wanted: &[Range<u64>]) -> impl Iterator<Item = Piece> {
     inside.map(move |range| Piece { rows: range.start.max(piece.rows.start)..range.end.min(piece.rows.end), range: piece.range })
 }
 
-/// The pages that may have rows of the time and the services of the request.
+/// The pages that may have rows of the time, the services and the bounds of the request.
 fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
     let metadata = opened.segment.metadata.metadata();
     let parquet = metadata.file_metadata().schema_descr();
-    let (Some(time), Some(service)) = (column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SERVICE)) else { return Vec::new() };
+    let Some(time) = column_of(parquet, schema::TIMESTAMP) else { return Vec::new() };
     let mut found = Vec::new();
     for (group, bounds) in opened.starts.windows(2).enumerate() {
         let statistics = metadata.row_group(group).column(time).statistics();
@@ -130,7 +126,13 @@ fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
         };
         let starts = |pages: &[PageLocation]| pages.iter().map(|page| page.first_row_index).collect::<Vec<_>>();
         // A page of services speaks of the rows of a page of times only if both begin and end at the same rows.
-        let services = index(service).filter(|_| pages_of(service).is_some_and(|own| starts(own) == starts(pages)));
+        let aligned = |name: &str| {
+            let column = column_of(parquet, name)?;
+            index(column).filter(|_| pages_of(column).is_some_and(|own| starts(own) == starts(pages)))
+        };
+        let [services, durations] = [schema::SERVICE, schema::traces::DURATION_NS].map(aligned);
+        let [statuses, kinds] = [schema::traces::STATUS_CODE, schema::traces::KIND].map(aligned);
+        let bounds_of = PageBounds { services, durations, statuses, kinds };
         for (page, location) in pages.iter().enumerate() {
             let first = bounds[0] + location.first_row_index.max(0) as u64;
             let end = pages.get(page + 1).map_or(bounds[1], |next| bounds[0] + next.first_row_index.max(0) as u64);
@@ -138,10 +140,7 @@ fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
                 (Some(min), Some(max)) => TimeRange::from_ns(*min, *max),
                 _ => range,
             };
-            if own.overlaps(&request.range)
-                && request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&own))
-                && may_have_service(services, page, &request.services)
-            {
+            if own.overlaps(&request.range) && request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&own)) && bounds_of.may_have(page, request) {
                 found.push(Piece { rows: first..end, range: own });
             }
         }
@@ -149,50 +148,42 @@ fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
     found
 }
 
-/// Whether a page may have rows of one of the services.
-fn may_have_service(index: Option<&ColumnIndexMetaData>, page: usize, services: &[String]) -> bool {
+/// Statistics of the pages of a row group that speak of the same rows as those of the times.
+struct PageBounds<'a> {
+    services: Option<&'a ColumnIndexMetaData>,
+    durations: Option<&'a ColumnIndexMetaData>,
+    statuses: Option<&'a ColumnIndexMetaData>,
+    kinds: Option<&'a ColumnIndexMetaData>,
+}
+
+impl PageBounds<'_> {
+    /// Whether a page may have rows of the services and spans of a request.
+    fn may_have(&self, page: usize, request: &ScanRequest) -> bool {
+        let spans = &request.spans;
+        may_have_text(self.services, page, &request.services)
+            && may_have_duration(self.durations, page, spans)
+            && may_have_number(self.statuses, page, &spans.status_codes)
+            && may_have_number(self.kinds, page, &spans.kinds)
+    }
+}
+
+/// Whether a page may have one of the texts.
+fn may_have_text(index: Option<&ColumnIndexMetaData>, page: usize, texts: &[String]) -> bool {
     let Some(ColumnIndexMetaData::BYTE_ARRAY(index)) = index else { return true };
-    if services.is_empty() {
-        return true;
-    }
-    let is_after_min = |service: &String| index.min_value(page).is_none_or(|min| min <= service.as_bytes());
-    let is_before_max = |service: &String| index.max_value(page).is_none_or(|max| service.as_bytes() <= max);
-    services.iter().any(|service| is_after_min(service) && is_before_max(service))
+    let is_after_min = |text: &String| index.min_value(page).is_none_or(|min| min <= text.as_bytes());
+    let is_before_max = |text: &String| index.max_value(page).is_none_or(|max| text.as_bytes() <= max);
+    texts.is_empty() || texts.iter().any(|text| is_after_min(text) && is_before_max(text))
 }
 
-/// Reads the other columns only where trace and service fit.
-fn predicates(opened: &OpenRows, request: &ScanRequest) -> Vec<Box<dyn ArrowPredicate>> {
-    let parquet = opened.segment.metadata.parquet_schema();
-    let mask = |name: &str| column_of(parquet, name).map(|column| ProjectionMask::leaves(parquet, [column]));
-    if let (Some(chosen), Some(time), Some(sequence)) = (request.chosen.clone(), column_of(parquet, schema::TIMESTAMP), column_of(parquet, schema::SEQUENCE)) {
-        let is_wanted = move |rows: RecordBatch| is_chosen(&rows, &chosen).ok_or_else(other_type);
-        return vec![Box::new(ArrowPredicateFn::new(ProjectionMask::leaves(parquet, [time, sequence]), is_wanted))];
-    }
-    if let (Some(trace), Some(mask)) = (request.trace_id, mask(schema::TRACE_ID)) {
-        let is_wanted = move |rows: RecordBatch| {
-            let traces = rows.column(0).as_fixed_size_binary_opt().ok_or_else(other_type)?;
-            Ok((0..traces.len()).map(|row| Some(traces.is_valid(row) && traces.value(row) == trace.as_bytes())).collect())
-        };
-        return vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))];
-    }
-    let Some(mask) = mask(schema::SERVICE).filter(|_| !request.services.is_empty()) else { return Vec::new() };
-    let services = request.services.clone();
-    let is_wanted = move |rows: RecordBatch| {
-        let column = rows.column(0).as_dictionary_opt::<UInt32Type>().ok_or_else(other_type)?;
-        let texts = column.values().as_string_opt::<i32>().ok_or_else(other_type)?;
-        let wanted: Vec<bool> = texts.iter().map(|text| services.iter().any(|service| Some(service.as_str()) == text)).collect();
-        Ok::<BooleanArray, ArrowError>(column.keys().values().iter().map(|key| wanted.get(*key as usize).copied()).collect())
-    };
-    vec![Box::new(ArrowPredicateFn::new(mask, is_wanted))]
+/// Whether a page may have one of the numbers.
+fn may_have_number(index: Option<&ColumnIndexMetaData>, page: usize, numbers: &[i32]) -> bool {
+    let Some(ColumnIndexMetaData::INT32(index)) = index else { return true };
+    let is_within = |number: &i32| index.min_value(page).is_none_or(|min| min <= number) && index.max_value(page).is_none_or(|max| number <= max);
+    numbers.is_empty() || numbers.iter().any(is_within)
 }
 
-/// Which rows were chosen; `None` if the columns of time and arrival are others.
-pub(super) fn is_chosen(rows: &RecordBatch, chosen: &Chosen) -> Option<BooleanArray> {
-    let times = rows.column_by_name(schema::TIMESTAMP)?.as_primitive_opt::<TimestampNanosecondType>()?.values();
-    let sequences = rows.column_by_name(schema::SEQUENCE)?.as_primitive_opt::<UInt64Type>()?.values();
-    Some(times.iter().zip(sequences.iter()).map(|(time, sequence)| Some(chosen.contains(*time, *sequence))).collect())
-}
-
-fn other_type() -> ArrowError {
-    ArrowError::SchemaError("a column has another type".into())
+fn may_have_duration(index: Option<&ColumnIndexMetaData>, page: usize, spans: &SpanBounds) -> bool {
+    let Some(ColumnIndexMetaData::INT64(index)) = index else { return true };
+    let (shortest, longest) = (spans.duration_ns.start(), spans.duration_ns.end());
+    index.min_value(page).is_none_or(|min| min <= longest) && index.max_value(page).is_none_or(|max| shortest <= max)
 }

@@ -6,7 +6,7 @@ use arrow::array::UInt32Array;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Result, Table};
 
-use super::plan;
+use super::{plan, predicates};
 use crate::format::rows::{InMap, Layout, Reading, RowSegment};
 use crate::scan::{Batches, ScanPart, ScanRequest};
 use crate::write::head::rows::RowHeadView;
@@ -71,7 +71,7 @@ fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<
     let project = |rows: &RecordBatch| rows.project(&reading.roots).map_err(failed);
     let rows = match (&request.chosen, &request.trace_id) {
         (Some(chosen), _) => {
-            let wanted = plan::is_chosen(&chunk.rows, chosen).ok_or_else(|| Error::internal("cannot choose rows of the head: no times"))?;
+            let wanted = predicates::is_chosen(&chunk.rows, chosen).ok_or_else(|| Error::internal("cannot choose rows of the head: no times"))?;
             arrow::compute::filter_record_batch(&project(&chunk.rows)?, &wanted).map_err(failed)?
         }
         (None, Some(trace)) => {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
-use crate::scan::Chosen;
+use crate::scan::{Chosen, SpanBounds};
 
 /// A world with rows in the head and in segments of both levels.
 fn mixed(table: Table) -> World {
@@ -88,6 +88,40 @@ fn services_and_times_and_columns_are_as_asked() {
             let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
             assert_eq!(kept.collect::<BTreeSet<_>>(), want, "{request:?}");
         }
+    }
+}
+
+#[test]
+fn spans_come_out_within_the_bounds() {
+    let world = mixed(Table::Spans);
+    let number = |rows: &RecordBatch, name: &str, row: usize| rows.column_by_name(name).unwrap().as_primitive::<Int32Type>().value(row);
+    let bounds = [
+        SpanBounds { status_codes: vec![2], ..SpanBounds::default() },
+        SpanBounds { status_codes: vec![7], ..SpanBounds::default() },
+        SpanBounds { kinds: vec![2, 3], duration_ns: 8_000_000_000..=i64::MAX, ..SpanBounds::default() },
+        SpanBounds { names: vec!["GET /cart".into(), "x".into()], duration_ns: 0..=1 << 32, ..SpanBounds::default() },
+        SpanBounds { duration_ns: i64::MIN..=-1, ..SpanBounds::default() },
+    ];
+    for spans in bounds {
+        let keep = |rows: &RecordBatch, row: usize| {
+            let duration_ns = rows.column_by_name(schema::traces::DURATION_NS).unwrap().as_primitive::<Int64Type>().value(row);
+            let name = text(rows.column_by_name(schema::traces::NAME).unwrap(), row);
+            spans.duration_ns.contains(&duration_ns)
+                && (spans.status_codes.is_empty() || spans.status_codes.contains(&number(rows, schema::traces::STATUS_CODE, row)))
+                && (spans.kinds.is_empty() || spans.kinds.contains(&number(rows, schema::traces::KIND, row)))
+                && (spans.names.is_empty() || spans.names.iter().any(|wanted| name == format!("{wanted:?}")))
+        };
+        let request = ScanRequest { services: vec!["s1".into(), "s2".into()], spans: spans.clone(), ..ScanRequest::all(TimeRange::ALL) };
+        let keep = |rows: &RecordBatch, row: usize| keep(rows, row) && request.services.contains(&service(rows, row));
+        let want = wanted(&world, &keep);
+        let found = world.scan(&request).unwrap();
+        let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
+        assert_eq!(kept.collect::<BTreeSet<_>>(), want, "{spans:?}");
+        // Of segments nothing else comes.
+        let mut flushed = mixed(Table::Spans);
+        flushed.flush();
+        let request = ScanRequest { projection: Some(vec![schema::index(&schema_of(Table::Spans).unwrap(), schema::SEQUENCE)]), ..request };
+        assert_eq!(numbers(&flushed.scan(&request).unwrap()), want, "{spans:?}");
     }
 }
 

@@ -78,11 +78,36 @@ fn of_rows_that_hold_a_rare_text_few_others_are_read() {
 }
 
 #[test]
-fn spans_are_not_indexed_and_all_read() {
+fn spans_are_found_by_their_names_messages_and_attributes() {
     let (mut world, mut random) = (World::new(Table::Spans), Random(63));
-    world.append(&mut random, 600);
-    world.flush();
-    assert_eq!(row_count(&world.scan(&request(Phrase::anywhere("nothing of this"))).unwrap()), 600);
+    for _ in 0..3 {
+        world.append(&mut random, 2500);
+        world.flush();
+    }
+    world.merge(0, 2);
+    let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+    let holding = |batches: &[RecordBatch], piece: &str| {
+        let has = |rows: &RecordBatch, row: usize| {
+            let columns = [schema::traces::NAME, schema::traces::STATUS_MESSAGE, schema::ATTRIBUTES];
+            columns.iter().any(|column| text(rows.column_by_name(column).unwrap(), row).contains(piece))
+        };
+        let of = |rows: &RecordBatch| sequences(rows).into_iter().enumerate().filter(|(row, _)| has(rows, *row)).map(|(_, number)| number).collect::<Vec<_>>();
+        batches.iter().flat_map(of).collect::<BTreeSet<u64>>()
+    };
+    for wanted in
+        ["GET /cart".to_owned(), "größe".into(), format!("order {}", random.below(1 << 30))].into_iter().chain((0..30).map(|number| format!("user-{number}")))
+    {
+        let found = world.scan(&request(Phrase::anywhere(wanted.as_str()))).unwrap();
+        assert_eq!(holding(&found, &wanted), holding(&all, &wanted), "{wanted}");
+    }
+    let names: Vec<String> =
+        all.iter().flat_map(|rows| (0..rows.num_rows()).map(|row| text(rows.column_by_name(schema::traces::NAME).unwrap(), row)).collect::<Vec<_>>()).collect();
+    let orders: Vec<&str> =
+        names.iter().filter_map(|name| name.strip_prefix("\"order ")?.split_once(' ')).map(|(order, _)| order).filter(|order| order.len() > 8).collect();
+    for order in orders.iter().step_by(orders.len() / 20) {
+        let found = world.scan(&request(Phrase::whole(*order))).unwrap();
+        assert!(!holding(&found, order).is_empty() && row_count(&found) <= 512, "{order}: {} rows", row_count(&found));
+    }
 }
 
 /// A damaged blob in a file whose pages are whole: the index is made again.

@@ -27,9 +27,12 @@ pub(crate) struct Encoded {
     pub(crate) grams: Bytes,
 }
 
+/// Columns of text that people search, besides those of one attribute. Events of spans are not among them.
+const OF_TEXT: [&str; 5] = [schema::logs::BODY, schema::logs::EVENT_NAME, schema::traces::NAME, schema::traces::STATUS_MESSAGE, schema::ATTRIBUTES];
+
 /// Whether a column of the table is text that people search.
 pub(crate) fn is_text(column: &str) -> bool {
-    [schema::logs::BODY, schema::logs::EVENT_NAME, schema::ATTRIBUTES].contains(&column) || column.starts_with(schema::ATTRIBUTE_PREFIX)
+    OF_TEXT.contains(&column) || column.starts_with(schema::ATTRIBUTE_PREFIX)
 }
 
 /// Collects the text of rows.
