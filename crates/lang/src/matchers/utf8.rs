@@ -89,12 +89,23 @@ impl<'a> Reader<'a> {
     fn quoted(&mut self) -> Result<String> {
         let start = self.at;
         let invalid = |end: usize| Error::invalid(format!("{start}:{end}: {}: invalid input", &self.text[start..end]));
-        let quoted = read_quoted(self.text, start).map_err(|_| invalid(self.text.len()))?;
+        let quoted = read_quoted(self.text, start).map_err(|_| invalid(self.closing_quote(start)))?;
         if quoted.bytes.is_some() {
             return Err(invalid(quoted.end));
         }
         self.at = quoted.end;
         Ok(quoted.value)
+    }
+
+    /// Behind the quote that ends what begins here, or the end of the text.
+    fn closing_quote(&self, start: usize) -> usize {
+        let mut is_escaped = true;
+        let is_end = |(_, character): &(usize, char)| {
+            let is_end = *character == '"' && !is_escaped;
+            is_escaped = *character == '\\' && !is_escaped;
+            is_end
+        };
+        self.text[start..].char_indices().find(is_end).map_or(self.text.len(), |(at, _)| start + at + 1)
     }
 
     fn op(&mut self) -> Result<MatchOp> {
