@@ -5,29 +5,38 @@ pub fn parse(text: &str) -> Option<i64> {
     if text == "0" {
         return Some(0);
     }
-    let (mut total, mut rest) = (0f64, text);
+    let (mut total, mut rest) = (0i128, text);
     if rest.is_empty() {
         return None;
     }
     while !rest.is_empty() {
         let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.').filter(|digits| *digits > 0)?;
-        let count: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit_len = rest.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(rest.len());
-        total += count * unit_ns(&rest[..unit_len])?;
-        rest = &rest[unit_len..];
+        let (count, after) = rest.split_at(digits);
+        let unit_len = after.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(after.len());
+        let unit = unit_ns(&after[..unit_len])?;
+        let (whole, fraction) = count.split_once('.').unwrap_or((count, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        // 18 digits times an hour of nanoseconds fit; what is beyond is less than a nanosecond.
+        let fraction = &fraction[..fraction.len().min(18)];
+        let part: i128 = if fraction.is_empty() { 0 } else { i128::from(fraction.parse::<u64>().ok()?) };
+        let scale = 10i128.pow(u32::try_from(fraction.len()).ok()?);
+        total = total.checked_add(i128::from(whole) * unit + (part * unit + scale / 2) / scale)?;
+        rest = &after[unit_len..];
     }
-    (total < i64::MAX as f64).then_some(total.round() as i64)
+    i64::try_from(total).ok()
 }
 
-fn unit_ns(unit: &str) -> Option<f64> {
+fn unit_ns(unit: &str) -> Option<i128> {
     Some(match unit {
-        "ns" => 1.0,
-        "us" | "µs" | "μs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" => 60e9,
-        "h" => 3600e9,
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
         _ => return None,
     })
 }

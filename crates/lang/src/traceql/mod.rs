@@ -1,16 +1,27 @@
-//! TraceQL as Tempo defines it: one set of spans, chosen by conditions on their fields and attributes.
+//! TraceQL: text to syntax tree and back, checked as Tempo checks it.
 //!
-//! Everything else of the language (pipelines, aggregates, structural operators, arithmetic, fields of traces, events and
-//! links) is refused by name with "not supported yet".
+//! | part | here |
+//! |---|---|
+//! | the tree | [`tree`] |
+//! | text to tree | [`parse_query`], [`parse_classified`] |
+//! | what is refused and why | [`Failure`], [`Class`] |
+//! | tree to text | `Display` of the nodes of the tree |
+//!
+//! Where this differs from Tempo is written in `DECISIONS.md`.
 
-pub mod ast;
+pub mod simple;
 pub mod tree;
 
+mod check;
+mod failure;
 mod lex;
+mod names;
 mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
 
-pub use ast::{AttributeScope, CompareOp, Comparison, Condition, Field, KIND_WORDS, STATUS_WORDS, SpanFilter, Value};
-pub use parse::{CONDITIONS_MAX, NESTING_MAX, TEXT_BYTES_MAX, parse};
+pub use failure::{Class, Failure};
+pub use parse::{BY_MAX, COMPARE_TOP_MAX, NESTING_MAX, NODES_MAX, REGEXES_MAX, TEXT_BYTES_MAX, parse_classified, parse_query};
+pub use simple::{AttributeScope, Comparison, Condition, Field, SpanFilter, Value, ast, parse};
+pub use tree::{CompareOp, KIND_WORDS, STATUS_WORDS};

@@ -4,8 +4,6 @@
 //! follow Tempo's documentation: a *field expression* says something of one span, a *spanset expression* chooses and relates
 //! spans, a *scalar expression* says something of a set.
 
-pub use super::ast::CompareOp;
-
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -103,26 +101,17 @@ pub enum Answer {
     Both,
 }
 
-/// `left op right` over values of a set; both sides are scalars.
+/// Keeps the sets of which an aggregate compares so with a number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScalarFilter {
+    /// What of the set.
+    pub aggregate: Aggregate,
+    /// Of what of its spans; `None` for `count` alone.
+    pub field: Option<FieldExpr>,
     /// How.
     pub op: CompareOp,
-    /// Left.
-    pub left: ScalarExpr,
-    /// Right.
-    pub right: ScalarExpr,
-}
-
-/// A value of a set of spans.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ScalarExpr {
-    /// The same for all sets.
-    Static(Static),
-    /// Over the spans of the set; `count` has no field, all others have one.
-    Aggregate(Aggregate, Option<FieldExpr>),
-    /// Arithmetic.
-    Binary(ArithmeticOp, Box<ScalarExpr>, Box<ScalarExpr>),
+    /// With what: a number or a duration.
+    pub value: Static,
 }
 
 /// Over the spans of a set.
@@ -155,10 +144,57 @@ pub enum FieldExpr {
     And(Box<FieldExpr>, Box<FieldExpr>),
     /// `a || b`
     Or(Box<FieldExpr>, Box<FieldExpr>),
-    /// `a = b`, …
+    /// `a = b`, …; `a = nil` says that `a` has no value, `a != nil` that it has one: `nil` stands nowhere else, and on the right.
     Compare(CompareOp, Box<FieldExpr>, Box<FieldExpr>),
     /// `a + b`, …
     Arithmetic(ArithmeticOp, Box<FieldExpr>, Box<FieldExpr>),
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CompareOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `=~`, anchored at both ends
+    Regex,
+    /// `!~`, anchored at both ends
+    NotRegex,
+}
+
+impl CompareOp {
+    /// The operator as written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+
+    /// Whether the operator asks for order.
+    pub fn is_ordering(self) -> bool {
+        matches!(self, Self::Greater | Self::GreaterEqual | Self::Less | Self::LessEqual)
+    }
+
+    /// Whether the operator takes a regular expression.
+    pub fn is_regex(self) -> bool {
+        matches!(self, Self::Regex | Self::NotRegex)
+    }
 }
 
 /// Arithmetic.
@@ -223,8 +259,6 @@ pub enum Intrinsic {
     ParentId,
     /// `childCount`, `span:childCount`
     ChildCount,
-    /// `parent`: whether the span has a parent (`parent = nil` finds roots).
-    Parent,
     /// `nestedSetLeft`
     NestedSetLeft,
     /// `nestedSetRight`
@@ -253,6 +287,11 @@ pub enum Intrinsic {
     InstrumentationVersion,
 }
 
+/// Words of status codes, by code.
+pub const STATUS_WORDS: [&str; 3] = ["unset", "ok", "error"];
+/// Words of span kinds, by number.
+pub const KIND_WORDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
 /// A value that is written in the query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Static {
@@ -272,7 +311,7 @@ pub enum Static {
     Status(i32),
     /// OTLP span kind: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
     Kind(i32),
-    /// Values of one type: the left of a comparison holds `=` if it equals any, `!=` if it equals none.
+    /// Values of an attribute that has several. There are none in the text of a query.
     Array(Vec<Static>),
 }
 
@@ -334,8 +373,8 @@ pub enum MetricsFunction {
     },
     /// Spans that hold the filter against those that do not, by every attribute and value.
     Compare {
-        /// Chooses the selection.
-        selection: SpansetExpr,
+        /// What the spans of the selection hold; `None` for `{}`.
+        selection: Option<FieldExpr>,
         /// Values of each attribute, the most frequent first.
         top: u32,
         /// Start of the window of the selection, nanoseconds since the Unix epoch; 0 for all.

@@ -1,4 +1,6 @@
-//! The syntax tree of TraceQL, as far as it is spoken.
+//! Single conditions on spans, as a tree.
+
+use crate::traceql::tree::CompareOp;
 
 /// `{ condition }`: spans that hold a condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,53 +69,6 @@ pub enum AttributeScope {
     Resource,
 }
 
-/// How to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompareOp {
-    /// `=`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessEqual,
-    /// `=~`, anchored at both ends
-    Regex,
-    /// `!~`, anchored at both ends
-    NotRegex,
-}
-
-impl CompareOp {
-    /// The operator as written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::NotEqual => "!=",
-            Self::Greater => ">",
-            Self::GreaterEqual => ">=",
-            Self::Less => "<",
-            Self::LessEqual => "<=",
-            Self::Regex => "=~",
-            Self::NotRegex => "!~",
-        }
-    }
-
-    /// Whether the operator asks for order.
-    pub fn is_ordering(self) -> bool {
-        matches!(self, Self::Greater | Self::GreaterEqual | Self::Less | Self::LessEqual)
-    }
-
-    /// Whether the operator takes a regular expression.
-    pub fn is_regex(self) -> bool {
-        matches!(self, Self::Regex | Self::NotRegex)
-    }
-}
-
 /// What a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -134,8 +89,3 @@ pub enum Value {
     /// No value: the attribute is missing.
     Nil,
 }
-
-/// Words of status codes, by code.
-pub const STATUS_WORDS: [&str; 3] = ["unset", "ok", "error"];
-/// Words of span kinds, by number.
-pub const KIND_WORDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];

@@ -2,21 +2,24 @@
 
 use signalbox_model::{Error, ErrorKind, MatchOp, Matcher, Result};
 
-use super::ast::{AttributeScope, CompareOp, Comparison, Condition, Field, KIND_WORDS, STATUS_WORDS, SpanFilter, Value};
+use super::ast::{AttributeScope, Comparison, Condition, Field, SpanFilter, Value};
 use super::lex::{Token, error_at, tokens};
-use crate::Span;
+use crate::{
+    Span,
+    traceql::tree::{CompareOp, KIND_WORDS, STATUS_WORDS},
+};
 
 /// Bytes of one query.
-pub const TEXT_BYTES_MAX: usize = 64 << 10;
+const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Depth of parentheses.
-pub const NESTING_MAX: usize = 64;
+const NESTING_MAX: usize = 64;
 /// Comparisons of one query.
-pub const CONDITIONS_MAX: usize = 1_000;
+const CONDITIONS_MAX: usize = 1_000;
 
 /// Parses a query.
 ///
 /// # Errors
-/// `TooLarge` beyond [`TEXT_BYTES_MAX`]; `Invalid` with the place for a text that is no TraceQL, and with the words "not
+/// `TooLarge` beyond 64 KiB; `Invalid` with the place for a text that is no TraceQL, and with the words "not
 /// supported yet" for what is TraceQL and not spoken.
 pub fn parse(text: &str) -> Result<SpanFilter> {
     if text.len() > TEXT_BYTES_MAX {
