@@ -5,11 +5,16 @@
 //! `notify` empties. What must survive a crash is durable before anybody is told; how rules are now is on the board in `meta`,
 //! where `api` reads it. Routing by labels, silences and inhibition do not exist yet.
 
+pub mod alertmanager_file;
 pub mod group;
+pub mod inhibit;
+pub mod intervals;
 pub mod limits;
+pub mod routing;
 pub mod rule_file;
 pub mod schedule;
 pub mod settings;
+pub mod silence;
 pub mod state;
 pub mod template;
 
