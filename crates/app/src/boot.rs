@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -24,6 +25,7 @@ use signalbox_store::disk::RealDisk;
 use signalbox_telemetry::Queue;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
 use crate::admin::{self, Admin};
@@ -66,6 +68,8 @@ pub struct Server {
     phase: Phase,
     stop: CancellationToken,
     serving: JoinSet<()>,
+    writes: TaskTracker,
+    drain: Duration,
     stop_watching: CancellationToken,
     watching: Option<JoinHandle<()>>,
 }
@@ -133,7 +137,8 @@ impl Bound {
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
         let api = api.with_targets(Arc::new(targets));
         let notices = api.notices().clone();
-        let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header };
+        let writes = TaskTracker::new();
+        let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header, writes: writes.clone() };
         let loki = api_routes(signalbox_api::loki_router(&api), config.http.body_bytes_max);
         let elastic = api_routes(signalbox_api::elastic_router(&api), config.http.body_bytes_max);
         let doors = Doors::build(&config.receive, &entry, &front, Questions { loki, elastic })?;
@@ -172,7 +177,8 @@ impl Bound {
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
         let files = sources.start(entry, &config.data_dir);
-        Ok(Server { addresses, store, meta, files, reloader, notices, phase: admin.phase, stop, serving, stop_watching, watching })
+        let drain = Duration::from_secs(config.http.drain_seconds);
+        Ok(Server { addresses, store, meta, files, reloader, notices, phase: admin.phase, stop, serving, writes, drain, stop_watching, watching })
     }
 }
 
@@ -201,11 +207,15 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, files, reloader, notices, phase, stop, mut serving, stop_watching, watching, .. } = self;
+        let Self { store, meta, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
         while serving.join_next().await.is_some() {}
+        writes.close();
+        if tokio::time::timeout(drain, writes.wait()).await.is_err() {
+            tracing::warn!("cut off {} requests with telemetry whose clients did not wait for them", writes.len());
+        }
         if let Some(files) = files {
             files.stop().await;
         }

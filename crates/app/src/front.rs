@@ -13,10 +13,11 @@ use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use signalbox_model::{Clock, Tenant};
 use signalbox_telemetry::{names, registry};
+use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use crate::serve::not_now;
+use crate::serve::{Answer, Peer, not_now};
 
 const REQUEST_ID: &str = "x-request-id";
 const TENANT: &str = "x-scope-orgid";
@@ -51,6 +52,8 @@ pub(crate) struct Front {
     pub clock: Arc<dyn Clock>,
     /// See [`crate::serve::Settings::trust_tenant_header`].
     pub trust_tenant_header: bool,
+    /// Handlers of telemetry that run, whether or not their clients wait for them.
+    pub writes: TaskTracker,
 }
 
 impl Front {
@@ -65,10 +68,12 @@ async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, 
     let id = request_id(request.headers());
     let dialect = (side == Side::Read).then(|| dialect(request.uri().path()));
     let span = if side == Side::Own { Span::none() } else { span(side, &request, &id) };
+    let peer = request.extensions_mut().remove::<Peer>();
+    let question = peer.filter(|_| side != Side::Write).map(|peer| peer.ask());
     let mut response = match tenant(&front, request.headers()) {
         Ok(tenant) => {
             request.extensions_mut().insert(tenant);
-            run(side, request, next).instrument(span.clone()).await
+            run(&front, side, request, next).instrument(span.clone()).await
         }
         Err(message) => refusal(StatusCode::BAD_REQUEST, message),
     };
@@ -85,7 +90,10 @@ async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, 
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    match question {
+        Some(question) => response.map(|body| Body::new(Answer::new(body, question))),
+        None => response,
+    }
 }
 
 fn span(side: Side, request: &Request, id: &str) -> Span {
@@ -108,10 +116,16 @@ fn span(side: Side, request: &Request, id: &str) -> Span {
     )
 }
 
-/// Runs the handler. A receiver that panics asks for a retry, since the data is not at fault and OTLP clients drop it on 500.
-async fn run(side: Side, request: Request, next: Next) -> Response {
+/// Runs the handler; one that takes telemetry runs to its end even if the client goes. A receiver that panics asks for a retry,
+/// since the data is not at fault and OTLP clients drop it on 500.
+async fn run(front: &Front, side: Side, request: Request, next: Next) -> Response {
     let headers = (side == Side::Write).then(|| request.headers().clone());
-    let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await else {
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let handled = match side {
+        Side::Write => front.writes.spawn(handled.in_current_span()).await.ok().and_then(Result::ok),
+        Side::Read | Side::Own => handled.await.ok(),
+    };
+    let Some(response) = handled else {
         registry().counter(names::HTTP_PANICS_TOTAL, &[("side", side.word())]).add(1);
         return match headers {
             Some(headers) => not_now(&headers, "the server has a bug, its log says more"),

@@ -11,7 +11,7 @@ async fn panicking() -> &'static str {
 }
 
 async fn ask(side: Side, content_type: &'static str) -> Response {
-    let front = Front { clock: Arc::new(SystemClock), trust_tenant_header: false };
+    let front = Front { clock: Arc::new(SystemClock), trust_tenant_header: false, writes: TaskTracker::new() };
     let router = front.before(side, Router::new().route("/", post(panicking)));
     router.oneshot(Request::post("/").header("content-type", content_type).body(Body::empty()).unwrap()).await.unwrap()
 }

@@ -1,10 +1,12 @@
 //! Listening and serving HTTP/1.1 and HTTP/2 without TLS: bounds on connections, on silence, on draining.
 //!
 //! A connection that moves no byte for a while is closed, whatever state it is in; a listener at its bound of connections
-//! leaves new ones in the queue of the system.
+//! leaves new ones in the queue of the system. What a client has sent is taken even when it does not wait for the answer;
+//! its questions end with it.
 
 mod gate;
 mod idle;
+mod peer;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use gate::{Gate, not_now};
+pub(crate) use peer::{Answer, Peer};
 
 /// HTTP/2 streams of one connection at a time: what common servers allow.
 const STREAMS_MAX: u32 = 256;
@@ -114,17 +117,22 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
             Ok((stream, permit)) => {
                 let count = Count { permit: Some(permit), open: open.clone(), connections: Arc::clone(&connections), max: connections_max };
                 count.show();
-                let gate = gate.clone();
-                let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let (gate, peer) = (gate.clone(), Peer::new(stream));
+                let asking = peer.clone();
+                let answer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
                     let gate = gate.clone();
+                    request.extensions_mut().insert(asking.clone());
                     async move { gate.answer(request.map(Body::new)).await }
                 });
-                let io = TokioIo::new(idle::IdleStream::new(stream, idle));
+                let io = TokioIo::new(idle::IdleStream::new(peer.clone(), idle));
                 let connection = graceful.watch(protocol.serve_connection_with_upgrades(io, answer).into_owned());
                 tokio::spawn(async move {
-                    // How a client ends its connection is its own affair.
-                    if let Err(error) = connection.await {
-                        tracing::debug!("connection ended: {error}");
+                    tokio::select! {
+                        // How a client ends its connection is its own affair.
+                        ended = connection => if let Err(error) = ended {
+                            tracing::debug!("connection ended: {error}");
+                        },
+                        () = peer.abandons_a_question() => {}
                     }
                     drop(count);
                 });
@@ -165,13 +173,18 @@ impl Drop for Count {
 async fn accept(tcp: &TcpListener, connections: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = tcp.accept().await?;
-    stream.set_nodelay(true)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        // Of one that has closed already; what it sent is there.
+        tracing::debug!("cannot turn off delays: {error}");
+    }
     Ok((stream, permit))
 }
 
 fn protocol(settings: &Settings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(settings.idle_timeout_seconds.max(1)));
+    // Some senders close without waiting for the answer. Without `half_close` what they sent is thrown away with them, often before a
+    // handler has seen it; with it, `Peer` must end what is done for those who only ask.
+    builder.http1().half_close(true).timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(settings.idle_timeout_seconds.max(1)));
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -251,10 +251,8 @@ pub fn routes(entry: Entry, settings: Settings) -> Router {
     Router::new().route("/gelf", post(write)).layer(DefaultBodyLimit::disable()).with_state(door)
 }
 
-/// Senders of GELF may go without waiting for an answer (graypy does): what they have sent is written all the same.
 async fn write(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {
-    let taken = tokio::spawn(async move { take(&door, request).await }).await;
-    match taken.unwrap_or_else(|source| Err(Error::internal("cannot take a message: its task stopped").with_source(source).into())) {
+    match take(&door, request).await {
         Ok(outcome) => reply::accept(&outcome),
         Err(refusal) => reply::refuse(&refusal),
     }

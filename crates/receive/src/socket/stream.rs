@@ -174,8 +174,10 @@ impl Drop for Count {
 async fn accept(tcp: &TcpListener, connections: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = tcp.accept().await?;
-    stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    if let Err(error) = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))) {
+        // Of one that has closed already; what it sent is there.
+        tracing::debug!("cannot set up a connection: {error}");
+    }
     Ok((stream, peer, permit))
 }
 
@@ -198,9 +200,7 @@ impl Connection {
     }
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, mut conversation: impl Conversation) -> Result<()> {
-        if !send(&mut stream, &conversation.greeting()).await {
-            return Ok(());
-        }
+        let mut hearing = send(&mut stream, &conversation.greeting()).await;
         let (mut buffer, mut step, mut memory) = (BytesMut::new(), READ_BYTES_MIN, Memory::default());
         loop {
             buffer.reserve(step);
@@ -221,7 +221,11 @@ impl Connection {
                     self.delivery.insist(decoded, bytes).await;
                 }
                 drop(share);
-                if !send(&mut stream, &reply).await {
+                // Who is gone may have sent more before, and that is here.
+                if hearing == Hearing::Listens {
+                    hearing = send(&mut stream, &reply).await;
+                }
+                if hearing == Hearing::Blocks {
                     return Ok(());
                 }
                 if let Some(error) = end {
@@ -303,14 +307,28 @@ impl Memory {
     }
 }
 
-/// Whether the client took it.
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, reply: &[u8]) -> bool {
+/// What a client does with replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    /// Takes them.
+    Listens,
+    /// Is gone.
+    Gone,
+    /// Is there and does not take them.
+    Blocks,
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, reply: &[u8]) -> Hearing {
     if reply.is_empty() {
-        return true;
+        return Hearing::Listens;
     }
     let sent = async {
         stream.write_all(reply).await?;
         stream.flush().await
     };
-    matches!(tokio::time::timeout(REPLY_TIMEOUT, sent).await, Ok(Ok(())))
+    match tokio::time::timeout(REPLY_TIMEOUT, sent).await {
+        Ok(Ok(())) => Hearing::Listens,
+        Ok(Err(_)) => Hearing::Gone,
+        Err(_) => Hearing::Blocks,
+    }
 }

@@ -47,9 +47,12 @@ impl Tls {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
             builder.with_client_cert_verifier(verifier.map_err(|error| unusable("certificate of an authority", &self.client_ca_file, &error))?)
         };
-        let config = builder
+        let mut config = builder
             .with_single_cert(certificates(&self.cert_file)?, key)
             .map_err(|error| Error::invalid(format!("cannot use certificate {} with key {}: {error}", self.cert_file.display(), self.key_file.display())))?;
+        // Senders that never read find the tickets when they close, and then the system resets the connection: what they sent last and
+        // was still on its way is lost. A sender that connects again pays with a whole handshake.
+        config.send_tls13_tickets = 0;
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
