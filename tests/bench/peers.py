@@ -247,3 +247,72 @@ ingester: {{wal: {{enabled: true, dir: {folder}/wal}}}}
 
 
 LOG_PEERS = [SignalboxLogs, VictoriaLogs, Loki]
+
+
+class SignalboxTraces(Signalbox):
+    WRITE, API = "/v1/traces", "/tempo"
+
+
+class VictoriaTraces(Server):
+    NAME, VARIABLE, READY = "victoria-traces", "VT_BIN", "/health"
+    WRITE, API = "/insert/opentelemetry/v1/traces", "/select/jaeger/api"
+
+    def command(self):
+        return [self.binary(), f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=100y",
+                "-futureRetention=100y"]
+
+    def kind(self, path):
+        return "index" if "indexdb" in path.parts or "bloom" in path.name else "data"
+
+    def merge(self):
+        self.get("/internal/force_flush")
+        self.get("/internal/force_merge")
+
+
+class Tempo(Server):
+    NAME, VARIABLE, READY = "tempo", "TEMPO_BIN", "/ready"
+    API = ""
+    # Cuts blocks every five minutes, and looks for new ones every so often.
+    BLOCKS_SECONDS = 45
+    CONFIG = """
+server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc}, log_level: warn,
+  http_server_read_timeout: 10m, http_server_write_timeout: 10m}}
+usage_report: {{reporting_enabled: false}}
+memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}, advertise_addr: 127.0.0.1}}
+distributor:
+  ring: {{instance_addr: 127.0.0.1, kvstore: {{store: inmemory}}}}
+  receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}
+ingester:
+  lifecycler: {{address: 127.0.0.1, ring: {{kvstore: {{store: inmemory}}, replication_factor: 1}}}}
+  max_block_duration: 5m
+  flush_op_timeout: 30m
+compactor: {{ring: {{instance_addr: 127.0.0.1, kvstore: {{store: inmemory}}}}, compaction: {{block_retention: 1000000h}}}}
+query_frontend: {{search: {{max_duration: 0}}}}
+storage: {{trace: {{backend: local, blocklist_poll: 15s, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
+overrides: {{defaults: {{ingestion: {{rate_limit_bytes: 10000000000, burst_size_bytes: 10000000000, max_traces_per_user: 0}},
+  global: {{max_bytes_per_trace: 0}}}}}}
+"""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.otlp = free_port()
+
+    def command(self):
+        folder = self.folder.resolve()
+        config = folder / "tempo.yml"
+        config.write_text(self.CONFIG.format(port=self.port, grpc=free_port(), gossip=free_port(), otlp=self.otlp, folder=folder))
+        return [self.binary(), f"-config.file={config}", "-target=all"]
+
+    @property
+    def write_url(self):
+        return f"http://127.0.0.1:{self.otlp}/v1/traces"
+
+    def kind(self, path):
+        return "other" if path.parts[0] == "wal" and "blocks" not in path.parts else "data"
+
+    def merge(self):
+        self.get("/flush", method="POST")
+        time.sleep(self.BLOCKS_SECONDS)
+
+
+TRACE_PEERS = [SignalboxTraces, VictoriaTraces, Tempo]

@@ -1,8 +1,9 @@
 //! Sends a data set for measuring, as fast as the server takes it, and says what it sent as one line of JSON:
 //!
 //! `cargo run --release -p signalbox-demo --example load -- --url http://127.0.0.1:4400/api/v1/write --steps 2400`, or
-//! `… --set L1 --url http://127.0.0.1:4400/v1/logs --records 5000000`; `--format json` makes lines of JSON of the records.
-//! `--url -` writes the requests of L1 to standard output instead, for whoever wants to know what was sent.
+//! `… --set L1 --url http://127.0.0.1:4400/v1/logs --records 5000000`; `--format json` makes lines of JSON of the records. `--set T1
+//! --traces 250000` sends traces to `/v1/traces`.
+//! `--url -` writes the requests of L1 or T1 to standard output instead, for whoever wants to know what was sent.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
 
 use std::process::ExitCode;
@@ -11,17 +12,18 @@ use std::time::Duration;
 
 use signalbox_demo::load::logs::{self, Logs};
 use signalbox_demo::load::metrics::{Metrics, STEP_SECONDS, Variant};
+use signalbox_demo::load::traces::{self, Span, Traces};
 use tokio::sync::mpsc;
 
 /// Where and what.
 struct Arguments {
     url: String,
-    /// Whether records (L1) are sent instead of samples (M1).
-    is_logs: bool,
-    /// Whether records are lines of JSON instead of OTLP.
+    set: Set,
+    /// Whether records and spans are lines of JSON instead of OTLP.
     is_json: bool,
     records: u64,
-    /// Seconds that the records cover.
+    traces: u64,
+    /// Seconds that the records and traces cover.
     range: u64,
     steps: u64,
     /// Instant of the first step, in seconds since the Unix epoch.
@@ -31,6 +33,17 @@ struct Arguments {
     batch: usize,
     connections: usize,
     variant: Variant,
+}
+
+/// The data sets.
+#[derive(Clone, Copy)]
+enum Set {
+    /// M1.
+    Samples,
+    /// L1.
+    Records,
+    /// T1.
+    Spans,
 }
 
 /// What one connection did.
@@ -47,9 +60,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
         url: String::new(),
-        is_logs: false,
+        set: Set::Samples,
         is_json: false,
         records: 5_000_000,
+        traces: 250_000,
         range: 7200,
         steps: 2400,
         start: 1_795_392_000,
@@ -65,9 +79,10 @@ fn arguments() -> Result<Arguments, String> {
         let name = name.as_str();
         match name {
             "--url" => arguments.url.clone_from(&value),
-            "--set" => arguments.is_logs = one_of(name, &value, ["M1", "L1"])? == 1,
-            "--format" => arguments.is_json = one_of(name, &value, ["otlp", "json"])? == 1,
+            "--set" => arguments.set = [Set::Samples, Set::Records, Set::Spans][one_of(name, &value, &["M1", "L1", "T1"])?],
+            "--format" => arguments.is_json = one_of(name, &value, &["otlp", "json"])? == 1,
             "--records" => arguments.records = number()?.max(1),
+            "--traces" => arguments.traces = number()?.max(1),
             "--range" => arguments.range = number()?,
             "--steps" => arguments.steps = number()?,
             "--start" => arguments.start = number()?,
@@ -79,7 +94,7 @@ fn arguments() -> Result<Arguments, String> {
             "--churn" => arguments.variant.churn = number()?.min(20),
             _ => {
                 return Err(format!(
-                    "{name} is not known: --url --set --format --records --range --steps --start --skip --batch --connections --seed --clusters --churn"
+                    "{name} is not known: --url --set --format --records --traces --range --steps --start --skip --batch --connections --seed --clusters --churn"
                 ));
             }
         }
@@ -87,9 +102,9 @@ fn arguments() -> Result<Arguments, String> {
     if arguments.url.is_empty() { Err("--url is missing: where the data set goes".to_owned()) } else { Ok(arguments) }
 }
 
-/// Which of two words it is.
-fn one_of(name: &str, value: &str, words: [&str; 2]) -> Result<usize, String> {
-    words.iter().position(|word| *word == value).ok_or_else(|| format!("{name} {value}: want {} or {}", words[0], words[1]))
+/// Which of some words it is.
+fn one_of(name: &str, value: &str, words: &[&str]) -> Result<usize, String> {
+    words.iter().position(|word| *word == value).ok_or_else(|| format!("{name} {value}: want one of {}", words.join(", ")))
 }
 
 /// How requests are sent.
@@ -164,15 +179,59 @@ async fn send_samples(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> 
     format!("\"samples\":{samples},\"series\":{count}")
 }
 
-/// The requests of the records, one behind the other.
-fn write_records(arguments: &Arguments) -> std::io::Result<()> {
+/// The requests of the records or spans, one behind the other.
+fn write_requests(arguments: &Arguments) -> std::io::Result<()> {
     use std::io::Write as _;
-    let set = Logs::new(arguments.variant.seed, arguments.records, arguments.start, arguments.range);
     let mut out = std::io::stdout().lock();
+    if matches!(arguments.set, Set::Spans) {
+        for spans in batches_of_spans(arguments) {
+            out.write_all(&request_of_spans(arguments, &spans))?;
+        }
+        return out.flush();
+    }
+    let set = Logs::new(arguments.variant.seed, arguments.records, arguments.start, arguments.range);
     for first in (0..set.len()).step_by(arguments.batch) {
         out.write_all(&request_of(arguments, &set, first))?;
     }
     out.flush()
+}
+
+/// Whole traces, as many spans as a request has or some more.
+fn batches_of_spans(arguments: &Arguments) -> impl Iterator<Item = Vec<Span>> {
+    let set = Traces::new(arguments.variant.seed, arguments.traces, arguments.start, arguments.range);
+    let (mut number, batch) = (0, arguments.batch);
+    std::iter::from_fn(move || {
+        let mut spans = Vec::new();
+        while number < set.len() && spans.len() < batch {
+            spans.extend(set.trace(number));
+            number += 1;
+        }
+        (!spans.is_empty()).then_some(spans)
+    })
+}
+
+fn request_of_spans(arguments: &Arguments, spans: &[Span]) -> Vec<u8> {
+    if !arguments.is_json {
+        return traces::otlp(spans);
+    }
+    let mut lines = String::with_capacity(spans.len() * 800);
+    spans.iter().for_each(|span| traces::json(&mut lines, span));
+    lines.into_bytes()
+}
+
+async fn send_spans(arguments: &Arguments, ways: &[mpsc::Sender<Vec<u8>>]) -> String {
+    let (mut count, mut errors, mut slow, mut of_user) = (0, 0, 0, 0);
+    for (number, spans) in batches_of_spans(arguments).enumerate() {
+        count += spans.len();
+        errors += spans.iter().filter(|span| span.is_error()).count();
+        slow += spans.iter().filter(|span| span.service() == "checkout" && span.duration_ns() > 100_000_000).count();
+        of_user += spans.iter().filter(|span| span.has("user.id", "1000")).count();
+        if ways[number % ways.len()].send(request_of_spans(arguments, &spans)).await.is_err() {
+            break;
+        }
+    }
+    let needle = Traces::new(arguments.variant.seed, arguments.traces, arguments.start, arguments.range).needle();
+    format!("\"spans\":{count},\"traces\":{},\"errors\":{errors},\"slow_checkout\":{slow},\"user_1000\":{of_user},\"needle\":\"{needle}\"", arguments.traces)
 }
 
 fn request_of(arguments: &Arguments, set: &Logs, first: u64) -> Vec<u8> {
@@ -201,10 +260,10 @@ async fn send(arguments: &Arguments) -> Result<(String, Done), String> {
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a TLS provider is there already")?;
     let client = reqwest::Client::builder().build().map_err(|error| error.to_string())?;
     let url = Arc::<str>::from(arguments.url.as_str());
-    let wire = match (arguments.is_logs, arguments.is_json) {
-        (false, _) => Wire::RemoteWrite,
-        (true, false) => Wire::Protobuf,
-        (true, true) => Wire::Json,
+    let wire = match (arguments.set, arguments.is_json) {
+        (Set::Samples, _) => Wire::RemoteWrite,
+        (Set::Records | Set::Spans, false) => Wire::Protobuf,
+        (Set::Records | Set::Spans, true) => Wire::Json,
     };
     let (mut ways, mut connections) = (Vec::new(), Vec::new());
     for _ in 0..arguments.connections {
@@ -212,7 +271,11 @@ async fn send(arguments: &Arguments) -> Result<(String, Done), String> {
         ways.push(way);
         connections.push(tokio::spawn(connection(client.clone(), Arc::clone(&url), wire, requests)));
     }
-    let sent = if arguments.is_logs { send_records(arguments, &ways).await } else { send_samples(arguments, &ways).await };
+    let sent = match arguments.set {
+        Set::Samples => send_samples(arguments, &ways).await,
+        Set::Records => send_records(arguments, &ways).await,
+        Set::Spans => send_spans(arguments, &ways).await,
+    };
     drop(ways);
     let mut all = Done::default();
     for connection in connections {
@@ -226,7 +289,7 @@ async fn send(arguments: &Arguments) -> Result<(String, Done), String> {
 async fn main() -> ExitCode {
     let sent = match arguments() {
         Ok(arguments) if arguments.url == "-" => {
-            return if write_records(&arguments).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            return if write_requests(&arguments).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Ok(arguments) => send(&arguments).await,
         Err(why) => Err(why),

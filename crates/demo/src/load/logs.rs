@@ -181,7 +181,7 @@ impl Logs {
 }
 
 /// Identifier of a trace by its number.
-fn trace_id(seed: u64, number: u64) -> [u8; 16] {
+pub(super) fn trace_id(seed: u64, number: u64) -> [u8; 16] {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&mix2(seed ^ 0x7ace, number * 2).to_be_bytes());
     id[8..].copy_from_slice(&mix2(seed ^ 0x7ace, number * 2 + 1).to_be_bytes());
@@ -267,7 +267,7 @@ fn uuid(to: &mut String, draw: &mut Draw) {
 }
 
 /// Attributes of the resource of a pod.
-fn resource(service: usize, pod: usize) -> [(&'static str, String); 8] {
+pub(super) fn resource(service: usize, pod: usize) -> [(&'static str, String); 8] {
     [
         ("service.name", SERVICES[service].to_owned()),
         ("service.version", format!("v1.{service}.0")),
@@ -310,25 +310,30 @@ pub fn otlp(records: &[Record]) -> Vec<u8> {
     }
     let mut out = Vec::new();
     for (service, pod, rows) in groups {
-        let mut origin = Vec::new();
-        for (name, value) in resource(service, pod) {
-            attribute(&mut origin, 1, name, &Value::Text(value));
-        }
-        let mut name = Vec::new();
-        wire::bytes(&mut name, 1, b"com.shop.logging");
-        wire::bytes(&mut name, 2, b"1.0.0");
-        let mut scope = Vec::with_capacity(rows.len() + 32);
-        wire::bytes(&mut scope, 1, &name);
-        scope.extend_from_slice(&rows);
-        let mut group = Vec::with_capacity(scope.len() + origin.len() + 16);
-        wire::bytes(&mut group, 1, &origin);
-        wire::bytes(&mut group, 2, &scope);
-        wire::bytes(&mut out, 1, &group);
+        group(&mut out, service, pod, "com.shop.logging", &rows);
     }
     out
 }
 
-fn attribute(to: &mut Vec<u8>, field: u32, name: &str, value: &Value) {
+/// Appends the rows of a pod to a request, with their resource and scope.
+pub(super) fn group(to: &mut Vec<u8>, service: usize, pod: usize, scope: &str, rows: &[u8]) {
+    let mut origin = Vec::new();
+    for (name, value) in resource(service, pod) {
+        attribute(&mut origin, 1, name, &Value::Text(value));
+    }
+    let mut name = Vec::new();
+    wire::bytes(&mut name, 1, scope.as_bytes());
+    wire::bytes(&mut name, 2, b"1.0.0");
+    let mut scope = Vec::with_capacity(rows.len() + 32);
+    wire::bytes(&mut scope, 1, &name);
+    scope.extend_from_slice(rows);
+    let mut group = Vec::with_capacity(scope.len() + origin.len() + 16);
+    wire::bytes(&mut group, 1, &origin);
+    wire::bytes(&mut group, 2, &scope);
+    wire::bytes(to, 1, &group);
+}
+
+pub(super) fn attribute(to: &mut Vec<u8>, field: u32, name: &str, value: &Value) {
     let (mut any, mut pair) = (Vec::with_capacity(16), Vec::new());
     match value {
         Value::Text(text) => wire::bytes(&mut any, 1, text.as_bytes()),
@@ -356,17 +361,22 @@ pub fn json(to: &mut String, record: &Record) {
     }
     for (name, value) in &record.attributes {
         to.push(',');
-        quoted(to, name);
-        to.push(':');
-        match value {
-            Value::Text(text) => quoted(to, text),
-            Value::Int(number) => push(to, format_args!("{number}")),
-        }
+        member(to, name, value);
     }
     to.push_str("}\n");
 }
 
-fn quoted(to: &mut String, text: &str) {
+/// A member of an object.
+pub(super) fn member(to: &mut String, name: &str, value: &Value) {
+    quoted(to, name);
+    to.push(':');
+    match value {
+        Value::Text(text) => quoted(to, text),
+        Value::Int(number) => push(to, format_args!("{number}")),
+    }
+}
+
+pub(super) fn quoted(to: &mut String, text: &str) {
     to.push('"');
     for character in text.chars() {
         match character {

@@ -1,12 +1,13 @@
 //! Load for measuring: data sets that are the same to the byte wherever they are made, so that systems can be compared.
 //!
 //! Everything follows from a seed and from identifiers, nothing from what was made before it. [`metrics`] is data set M1: node exporters,
-//! containers and HTTP services scraped every 15 s; [`logs`] is data set L1. `cargo run --release -p signalbox-demo --example load` sends it.
+//! containers and HTTP services scraped every 15 s; [`logs`] is data set L1, [`traces`] is T1. `cargo run --release -p signalbox-demo --example load` sends it.
 
 mod draw;
 pub mod logs;
 pub mod metrics;
 mod series;
+pub mod traces;
 mod wire;
 
 /// SplitMix64's finaliser of the next state.
