@@ -45,6 +45,62 @@ const PIECES: &[&str] = &[
     "nil",
 ];
 
+/// The same for TraceQL.
+const TRACEQL_PIECES: &[&str] = &[
+    "{",
+    "}",
+    "(",
+    ")",
+    "\"",
+    "`",
+    "\\",
+    "=",
+    "!=",
+    "!",
+    "~",
+    "=~",
+    "|",
+    "||",
+    "&&",
+    ">",
+    ">>",
+    "!<",
+    "&<<",
+    "&~",
+    ".",
+    ",",
+    "-",
+    "^",
+    "%",
+    "*",
+    "1e",
+    "9e99",
+    "maxInt",
+    "9223372036854775807",
+    "1d2h",
+    ".5s",
+    "µs",
+    "span.",
+    "event:",
+    "link:traceID",
+    "parent.",
+    "nil",
+    "true",
+    "error",
+    "count()",
+    "by(",
+    "rate()",
+    "//",
+    "/*",
+    "*/",
+    "\n",
+    "\u{e9}",
+    " with(",
+    "duration",
+    "topk(1)",
+    "avg(",
+];
+
 #[test]
 fn promql() {
     let seeds = [
@@ -90,8 +146,10 @@ fn traceql() {
         "{ resource.service.name = \"shop\" && (name =~ `GET .*` || .\"a b\" != nil) }",
         "{ duration > 1.5ms && status = error } | count() > 1e-3",
         "{ .a > 1e999 }",
+        "({ event:name = `x` } >> { !span:childCount ^ -2 % 3 = 1s } | by(.a - resource.\"b c\".d) | avg(duration) >= 2d | coalesce() | select(.a, name)) &~ {}",
+        "({} | quantile_over_time(duration, 0, .5, 1) by (name, .x) | topk(3) > 10s) * -2.5 / (1 + {nil != .a} | compare({ kind = server }, 5, 1, 2)) with(most_recent=true)",
     ];
-    mutate::texts(&seeds, PIECES, MUTANTS, bodies::traceql);
+    mutate::texts(&seeds, TRACEQL_PIECES, MUTANTS, bodies::traceql);
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod brief;
 mod matchers;
 mod promql;
 mod text;
+mod traceql;

@@ -39,6 +39,9 @@ const SCOPES: [(&str, Scope); 5] =
 /// Words that a colon makes the scope of a field of the data model.
 const INTRINSIC_SCOPES: [&str; 5] = ["trace", "span", "event", "link", "instrumentation"];
 
+/// Characters of a duration: enough for every unit with all its digits, and a bound on looking ahead from each number.
+const DURATION_CHARACTERS_MAX: usize = 100;
+
 type Read<'a> = Result<(Token<'a>, usize), String>;
 
 /// Whether a character can be part of the name of an attribute without quotes.
@@ -149,7 +152,7 @@ fn quoted_part(rest: &str, start: usize, name: &mut String) -> Result<usize, Str
 
 fn number(rest: &str) -> Read<'_> {
     // A duration goes as far as its characters go; if that is none, only the number is taken.
-    let longest = rest.find(|character: char| !character.is_ascii_digit() && !"nsumhµdwy.".contains(character)).unwrap_or(rest.len());
+    let longest: usize = rest.chars().take(DURATION_CHARACTERS_MAX).take_while(|character| is_duration_character(*character)).map(char::len_utf8).sum();
     let plain = decimal_length(rest);
     if longest > plain
         && let Some(nanoseconds) = duration::parse_ns(&rest[..longest]).ok().or_else(|| go_duration::parse(&rest[..longest]))
@@ -163,6 +166,10 @@ fn number(rest: &str) -> Read<'_> {
         number.parse().ok().filter(|value: &f64| value.is_finite()).map(Token::Float)
     };
     token.map(|token| (token, plain)).ok_or_else(|| format!("cannot read number {number:?}"))
+}
+
+fn is_duration_character(character: char) -> bool {
+    character.is_ascii_digit() || "nsumhµdwy.".contains(character)
 }
 
 /// Length of digits, fraction and exponent.

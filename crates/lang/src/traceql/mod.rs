@@ -18,8 +18,6 @@ mod lex;
 mod names;
 mod parse;
 mod print;
-#[cfg(test)]
-mod tests;
 
 pub use failure::{Class, Failure};
 pub use parse::{BY_MAX, COMPARE_TOP_MAX, NESTING_MAX, NODES_MAX, REGEXES_MAX, TEXT_BYTES_MAX, parse_classified, parse_query};

@@ -1,13 +1,13 @@
 //! A syntax tree back to text; the text parses to an equal tree.
 //!
 //! Operands that are operations themselves stand in parentheses, as Tempo prints them: its API names the sets that `by(…)`
-//! makes and the values of aggregates by this text.
+//! makes and the values of aggregates by this text. Only chains of one level stay flat, `a && b && c`, however long they are.
 
 use std::fmt::{Display, Formatter, Result};
 
 use super::tree::{
     ArithmeticOp, Attribute, FieldExpr, Hint, KIND_WORDS, MetricsExpr, MetricsFunction, Pipeline, Query, Root, STATUS_WORDS, ScalarFilter, SeriesStage,
-    SpansetExpr, Stage, Static,
+    SpansetExpr, SpansetOp, Stage, Static,
 };
 use crate::{
     template::{moment, number},
@@ -96,22 +96,30 @@ fn spans(f: &mut Formatter<'_>, expr: &SpansetExpr) -> Result {
             f.write_str(")")
         }
         SpansetExpr::Binary(op, left, right) => {
-            spans_operand(f, left)?;
+            spans_operand(f, left, chains_spans(*op, left))?;
             f.write_str(" ")?;
             f.write_str(op.as_str())?;
             f.write_str(" ")?;
-            spans_operand(f, right)
+            spans_operand(f, right, false)
         }
     }
 }
 
-fn spans_operand(f: &mut Formatter<'_>, expr: &SpansetExpr) -> Result {
-    if !matches!(expr, SpansetExpr::Binary(..)) {
+/// A side of an operator; the left one of a chain stays flat.
+fn spans_operand(f: &mut Formatter<'_>, expr: &SpansetExpr, is_flat: bool) -> Result {
+    if is_flat || !matches!(expr, SpansetExpr::Binary(..)) {
         return spans(f, expr);
     }
     f.write_str("(")?;
     spans(f, expr)?;
     f.write_str(")")
+}
+
+fn chains_spans(op: SpansetOp, left: &SpansetExpr) -> bool {
+    match left {
+        SpansetExpr::Binary(inner, ..) => *inner == op || matches!((inner, op), (SpansetOp::Structural(..), SpansetOp::Structural(..))),
+        _ => false,
+    }
 }
 
 fn braces(f: &mut Formatter<'_>, filter: Option<&FieldExpr>) -> Result {
@@ -134,42 +142,64 @@ fn field(f: &mut Formatter<'_>, expr: &FieldExpr) -> Result {
         FieldExpr::Attribute(attribute) => return attribute.fmt(f),
         FieldExpr::Not(inner) => {
             f.write_str("!")?;
-            return operand(f, inner);
+            return operand(f, inner, false);
         }
         FieldExpr::Negative(inner) => {
             f.write_str("-")?;
-            return operand(f, inner);
+            return operand(f, inner, false);
         }
         FieldExpr::And(left, right) => (left, "&&", right),
         FieldExpr::Or(left, right) => (left, "||", right),
         FieldExpr::Compare(op, left, right) => (left, op.as_str(), right),
-        FieldExpr::Arithmetic(op, left, right) => {
-            // A sign binds looser than these operators: -5 ^ 2 is -(5 ^ 2).
-            if !matches!(op, ArithmeticOp::Add | ArithmeticOp::Subtract) && is_negative(left) {
-                f.write_str("(")?;
-                field(f, left)?;
-                f.write_str(") ")?;
-                f.write_str(op.as_str())?;
-                f.write_str(" ")?;
-                return operand(f, right);
-            }
-            (left, op.as_str(), right)
-        }
+        FieldExpr::Arithmetic(op, left, right) => (left, op.as_str(), right),
     };
-    operand(f, left)?;
+    // A sign binds looser than these operators: -5 ^ 2 is -(5 ^ 2).
+    let is_tight = matches!(expr, FieldExpr::Arithmetic(op, ..) if level(*op) != level(ArithmeticOp::Add));
+    side(f, left, is_tight, chains(expr, left))?;
     f.write_str(" ")?;
     f.write_str(sign)?;
     f.write_str(" ")?;
-    operand(f, right)
+    side(f, right, is_tight, chains_right(expr, right))
 }
 
-fn operand(f: &mut Formatter<'_>, expr: &FieldExpr) -> Result {
-    if matches!(expr, FieldExpr::Static(_) | FieldExpr::Attribute(_)) {
+fn side(f: &mut Formatter<'_>, expr: &FieldExpr, is_tight: bool, is_flat: bool) -> Result {
+    if is_tight && is_negative(expr) {
+        f.write_str("(")?;
+        field(f, expr)?;
+        return f.write_str(")");
+    }
+    operand(f, expr, is_flat)
+}
+
+fn operand(f: &mut Formatter<'_>, expr: &FieldExpr, is_flat: bool) -> Result {
+    if is_flat || matches!(expr, FieldExpr::Static(_) | FieldExpr::Attribute(_)) {
         return field(f, expr);
     }
     f.write_str("(")?;
     field(f, expr)?;
     f.write_str(")")
+}
+
+fn level(op: ArithmeticOp) -> u8 {
+    match op {
+        ArithmeticOp::Add | ArithmeticOp::Subtract => 0,
+        ArithmeticOp::Multiply | ArithmeticOp::Divide | ArithmeticOp::Modulo => 1,
+        ArithmeticOp::Power => 2,
+    }
+}
+
+/// Whether the left side of an operation needs no parentheses because operators of its level associate to the left.
+fn chains(expr: &FieldExpr, left: &FieldExpr) -> bool {
+    match (expr, left) {
+        (FieldExpr::And(..), FieldExpr::And(..)) | (FieldExpr::Or(..), FieldExpr::Or(..)) => true,
+        (FieldExpr::Arithmetic(op, ..), FieldExpr::Arithmetic(inner, ..)) => level(*op) == level(*inner) && *op != ArithmeticOp::Power,
+        _ => false,
+    }
+}
+
+/// The same of the right side: `^` associates to the right.
+fn chains_right(expr: &FieldExpr, right: &FieldExpr) -> bool {
+    matches!((expr, right), (FieldExpr::Arithmetic(ArithmeticOp::Power, ..), FieldExpr::Arithmetic(ArithmeticOp::Power, ..)))
 }
 
 fn is_negative(expr: &FieldExpr) -> bool {
@@ -220,11 +250,12 @@ fn series(f: &mut Formatter<'_>, expr: &MetricsExpr) -> Result {
         MetricsExpr::Spans { pipeline, function } => write!(f, "{pipeline} | {function}"),
         MetricsExpr::Number(value) => f.write_str(&number::general(*value, None)),
         MetricsExpr::Binary(op, left, right) => {
-            series_operand(f, left)?;
+            let is_flat = matches!(&**left, MetricsExpr::Binary(inner, ..) if level(*inner) == level(*op));
+            series_operand(f, left, is_flat)?;
             f.write_str(" ")?;
             f.write_str(op.as_str())?;
             f.write_str(" ")?;
-            series_operand(f, right)
+            series_operand(f, right, false)
         }
         MetricsExpr::Then(inner, stage) => {
             series(f, inner)?;
@@ -237,8 +268,8 @@ fn series(f: &mut Formatter<'_>, expr: &MetricsExpr) -> Result {
     }
 }
 
-fn series_operand(f: &mut Formatter<'_>, expr: &MetricsExpr) -> Result {
-    if matches!(expr, MetricsExpr::Number(_)) {
+fn series_operand(f: &mut Formatter<'_>, expr: &MetricsExpr, is_flat: bool) -> Result {
+    if is_flat || matches!(expr, MetricsExpr::Number(_)) {
         return series(f, expr);
     }
     f.write_str("(")?;

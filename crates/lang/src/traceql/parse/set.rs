@@ -170,6 +170,11 @@ impl Parser<'_> {
                 self.next();
                 Ok(Value::Number(Static::Duration(value)))
             }
+            // Written for the least integer, whose digits alone are none.
+            Token::Word("minInt") => {
+                self.next();
+                Ok(Value::Number(Static::Int(i64::MIN)))
+            }
             Token::Word(word) => match stage_word(word) {
                 Some(stage) => {
                     self.next();

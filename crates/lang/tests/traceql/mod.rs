@@ -1,13 +1,16 @@
-//! Tests of the parser of TraceQL.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+//! TraceQL: against the corpus of Tempo, tables of our own, hostile texts and random trees.
 
-use super::{Class, parse_classified};
+mod golden;
+mod hostile;
+mod random;
+mod refused;
+
+use signalbox_lang::traceql::{Class, parse_classified};
 
 #[test]
 fn agrees_with_the_corpus_of_tempo() {
     let Some(corpus) = signalbox_testkit::conformance::facts("_agpl/traceql/examples.jsonl") else { return };
-    let mut wrong = Vec::new();
-    let mut cases = 0;
+    let (mut wrong, mut cases) = (Vec::new(), 0);
     for case in corpus {
         let (text, class) = (case["query"].as_str().unwrap(), case["class"].as_str().unwrap());
         let parsed = parse_classified(text);
