@@ -62,6 +62,7 @@ pub struct Server {
     addresses: Vec<(&'static str, SocketAddr)>,
     store: Store,
     meta: Arc<Meta>,
+    ingester: Arc<Ingester>,
     files: Option<Files>,
     reloader: Arc<Reloader>,
     notices: Notices,
@@ -119,6 +120,7 @@ impl Bound {
 
         // Floor 2: the roads.
         let ingester = Arc::new(Ingester::new(store.clone(), config.ingest.clone(), Arc::clone(&clock)));
+        ingester.start().await?;
         let engine = Engine::new(store.clone(), Arc::clone(&clock), config.query.clone()).with_companion(Arc::new(StateCopy(Arc::clone(&meta))));
         let engine = Arc::new(engine);
 
@@ -171,14 +173,15 @@ impl Bound {
         let stop_watching = CancellationToken::new();
         let watching = config.telemetry.self_watch.then(|| {
             let port = addresses.first().map_or(0, |(_, address)| address.port());
-            let watch = SelfWatch::new(ingester, Arc::clone(&clock), queue, Identity::of_port(port), admin.start_ns, config.telemetry.metrics_interval_seconds);
+            let watch =
+                SelfWatch::new(ingester.clone(), Arc::clone(&clock), queue, Identity::of_port(port), admin.start_ns, config.telemetry.metrics_interval_seconds);
             tokio::spawn(watch.run(stop_watching.clone()))
         });
         admin.phase.enter(Stand::Ready);
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
         let files = sources.start(entry, &config.data_dir);
         let drain = Duration::from_secs(config.http.drain_seconds);
-        Ok(Server { addresses, store, meta, files, reloader, notices, phase: admin.phase, stop, serving, writes, drain, stop_watching, watching })
+        Ok(Server { addresses, store, meta, ingester, files, reloader, notices, phase: admin.phase, stop, serving, writes, drain, stop_watching, watching })
     }
 }
 
@@ -207,7 +210,7 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, .. } = self;
+        let Self { store, meta, ingester, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, .. } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
@@ -225,6 +228,9 @@ impl Server {
         if let Some(watching) = watching {
             // A watch that panicked has been logged and has nothing left to write.
             let _ended = watching.await;
+        }
+        if let Err(error) = ingester.stop().await {
+            tracing::warn!(%error, "cannot write metrics of spans, the next start will: {error}");
         }
         meta.close().await;
         store.close().await?;

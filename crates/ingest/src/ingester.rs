@@ -16,6 +16,7 @@ use crate::delta::{Accumulator, Prepared, has_deltas};
 use crate::limits::{NewSeries, Settings, Tally, Window, admit_logs, admit_spans, judge_metrics};
 use crate::normalize;
 use crate::sink::{Accepted, Sink, Written};
+use crate::span_metrics::SpanMetrics;
 
 /// Sums of delta series by tenant. A write with increments holds its tenant's lock until it is durable.
 type Deltas = Mutex<HashMap<Tenant, Arc<tokio::sync::Mutex<Accumulator>>>>;
@@ -36,6 +37,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     budget: Budget,
     deltas: Deltas,
+    span_metrics: SpanMetrics,
     admitted: [Counter; 3],
 }
 
@@ -44,7 +46,34 @@ impl Ingester {
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let admitted = ["metrics", "logs", "traces"].map(|signal| registry().counter(names::INGEST_ROWS_TOTAL, &[("signal", signal)]));
         let budget = Budget::new(settings.in_flight_bytes_max);
-        Self { inner: Arc::new(Inner { store, settings, clock, budget, deltas: Mutex::default(), admitted }) }
+        let span_metrics = SpanMetrics::new(store.clone(), settings.span_metrics.clone(), Arc::clone(&clock));
+        Self { inner: Arc::new(Inner { store, settings, clock, budget, deltas: Mutex::default(), span_metrics, admitted }) }
+    }
+
+    /// Goes on making metrics of the spans that the store has: to be called once, before the first write. A tenant's spans are
+    /// counted from its first write on all the same.
+    ///
+    /// # Errors
+    /// `Invalid` for settings that cannot work; of the disk.
+    pub async fn start(&self) -> Result<()> {
+        self.inner.settings.span_metrics.check()?;
+        self.inner.span_metrics.start().await
+    }
+
+    /// Writes the metrics of all spans that are acknowledged. They are written at intervals too.
+    ///
+    /// # Errors
+    /// Of the store; what was not written is written later.
+    pub async fn write_span_metrics(&self) -> Result<()> {
+        self.inner.span_metrics.write().await
+    }
+
+    /// Writes what is counted and not written yet, and stops counting: to be called when nothing is written any more.
+    ///
+    /// # Errors
+    /// Of the store; the next start goes on.
+    pub async fn stop(&self) -> Result<()> {
+        self.inner.span_metrics.stop().await
     }
 }
 
@@ -119,6 +148,9 @@ impl Inner {
 
     async fn store(&self, tenant: &Tenant, batches: Vec<Batch>, tally: &Tally) -> Result<Accepted> {
         let written = Written::of(&batches);
+        if written.spans > 0 {
+            self.span_metrics.enter(tenant).await?;
+        }
         if !batches.is_empty() {
             self.store.append(tenant, batches).await?;
         }

@@ -10,8 +10,10 @@ mod ingester;
 pub mod limits;
 mod normalize;
 pub mod sink;
+pub mod span_metrics;
 
 pub use budget::{Budget, Share};
 pub use ingester::Ingester;
 pub use limits::Settings;
 pub use sink::{Accepted, Sink, Written};
+pub use span_metrics::SpanMetricsSettings;

@@ -2,7 +2,7 @@
 
 use arrow::record_batch::RecordBatch;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 /// Batches that wait for a follower at most; whoever is slower misses the oldest. Few, for each is kept in memory.
 pub(crate) const WAITING_MAX: usize = 256;
@@ -27,6 +27,15 @@ impl Follower {
             Ok(rows) => Some(Followed::Rows(rows)),
             Err(RecvError::Lagged(batches)) => Some(Followed::Missed(batches)),
             Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// What is there already; `None` when that is nothing.
+    pub fn try_next(&mut self) -> Option<Followed> {
+        match self.0.try_recv() {
+            Ok(rows) => Some(Followed::Rows(rows)),
+            Err(TryRecvError::Lagged(batches)) => Some(Followed::Missed(batches)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use signalbox_model::{Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
+use signalbox_model::{Error, Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
 use crate::cardinality::{Cardinality, CardinalityRequest};
 use crate::format::Segment;
@@ -126,6 +126,18 @@ impl Snapshot {
     /// Of the disk; of `check`.
     pub fn cardinality(&self, request: &CardinalityRequest, check: &mut dyn FnMut() -> Result<()>) -> Result<Cardinality> {
         self.metrics.cardinality(request, check)
+    }
+
+    /// As [`Snapshot::scan`], of logs or spans that have an arrival number from `first` on. A part may have others too.
+    ///
+    /// # Errors
+    /// Of the disk; `Internal` for a table of metrics.
+    pub fn scan_arrived(&self, table: Table, first: u64, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        match table.signal() {
+            Signal::Metrics => Err(Error::internal("cannot scan samples by arrival: they have no numbers")),
+            Signal::Logs => self.logs.scan_arrived(table, first, request),
+            Signal::Traces => self.spans.scan_arrived(table, first, request),
+        }
     }
 
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
-use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Table, Tenant, TimeRange};
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Signal, Table, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
 
 use crate::backup::{self, Companion};
@@ -137,6 +137,23 @@ impl Store {
     /// The series of a tenant that decoders need not parse again.
     pub fn known_series(&self, tenant: &Tenant) -> Arc<dyn KnownSeries> {
         self.inner.tenants.enter(tenant)
+    }
+
+    /// The tenants that have rows of a signal, sorted by name.
+    pub fn tenants(&self, signal: Signal) -> Vec<Tenant> {
+        let has_rows = |store: &TenantStore| match signal {
+            Signal::Metrics => {
+                store.metrics.active_series() > 0 || Table::ALL.iter().any(|table| table.signal() == signal && !store.segments(*table).is_empty())
+            }
+            Signal::Logs => !store.logs.view().chunks.is_empty() || !store.segments(Table::Logs).is_empty(),
+            Signal::Traces => !store.spans.view().chunks.is_empty() || !store.segments(Table::Spans).is_empty(),
+        };
+        self.inner.tenants.all().into_iter().filter(|(_, store)| has_rows(store)).map(|(tenant, _)| tenant).collect()
+    }
+
+    /// The arrival number (the column `sequence`) that the next row of logs or spans gets. Those of rows that are visible are lower.
+    pub fn next_row(&self) -> u64 {
+        self.inner.account.next_row()
     }
 
     /// Series of a tenant in the head.

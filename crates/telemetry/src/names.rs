@@ -34,6 +34,8 @@ names! {
     SCRAPE_RELOADS_TOTAL = "signalbox_scrape_reloads_total", "Reloads of prometheus.yml by outcome.";
     INGEST_ROWS_TOTAL = "signalbox_ingest_rows_total", "Rows admitted by signal.";
     INGEST_REJECTED_ROWS_TOTAL = "signalbox_ingest_rejected_rows_total", "Rows refused by reason.";
+    INGEST_SPAN_METRICS_SPANS_TOTAL = "signalbox_ingest_span_metrics_spans_total", "Spans that are counted in the metrics made of spans.";
+    INGEST_UNPAIRED_SPANS_TOTAL = "signalbox_ingest_unpaired_spans_total", "Sides of calls that make no edge of the service graph, by reason: expired when the other side did not come, dropped when too many waited.";
     STORE_WAL_BYTES_TOTAL = "signalbox_store_wal_bytes_total", "Bytes appended to the WAL.";
     STORE_WAL_SYNCS_TOTAL = "signalbox_store_wal_syncs_total", "Syncs of the WAL.";
     STORE_WAL_SYNC_ERRORS_TOTAL = "signalbox_store_wal_sync_errors_total", "Syncs of the WAL that failed.";

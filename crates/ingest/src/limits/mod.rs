@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use signalbox_model::time::NANOS_PER_MILLI;
 use signalbox_model::{Rejected, TimeRange};
 
+use crate::span_metrics::SpanMetricsSettings;
+
 pub(crate) use metrics::{NewSeries, Verdicts, judge_metrics};
 pub(crate) use rows::{admit_logs, admit_spans};
 
@@ -41,6 +43,8 @@ pub struct Settings {
     pub delta_idle_seconds: u64,
     /// Bytes of decoded rows that may be in flight to the store at one time; past it writes are refused with a time to retry.
     pub in_flight_bytes_max: usize,
+    /// Metrics made of spans.
+    pub span_metrics: SpanMetricsSettings,
 }
 
 impl Default for Settings {
@@ -58,6 +62,7 @@ impl Default for Settings {
             delta_series_max: 200_000,
             delta_idle_seconds: 3600,
             in_flight_bytes_max: 512 << 20,
+            span_metrics: SpanMetricsSettings::default(),
         }
     }
 }

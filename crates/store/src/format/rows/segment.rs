@@ -10,6 +10,8 @@ use arrow::datatypes::UInt64Type;
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Error, ErrorKind, Result, TraceId, schema};
@@ -93,6 +95,21 @@ impl RowSegment {
             }
         }
         Ok(false)
+    }
+
+    /// The highest arrival number of its rows, if the statistics say it. Opens the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn last_number(&self) -> Result<Option<u64>> {
+        let opened = self.opened()?;
+        let metadata = opened.segment.metadata.metadata();
+        let Some(column) = columns::column_of(metadata.file_metadata().schema_descr(), schema::SEQUENCE) else { return Ok(None) };
+        let last = |group: &RowGroupMetaData| match group.column(column).statistics() {
+            Some(Statistics::Int64(numbers)) => numbers.max_opt().map(|last| last.cast_unsigned()),
+            _ => None,
+        };
+        Ok(metadata.row_groups().iter().map(last).collect::<Option<Vec<u64>>>().and_then(|last| last.into_iter().max()))
     }
 
     /// The record of the catalog.

@@ -57,6 +57,23 @@ impl RowView {
     }
 }
 
+impl RowView {
+    /// As [`RowView::scan`], without the chunks and segments whose rows have arrived before the one with number `first`.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub(crate) fn scan_arrived(&self, table: Table, first: u64, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        let chunks = self.head.chunks.iter().filter(|chunk| chunk.last_number().is_none_or(|last| last >= first)).cloned().collect();
+        let mut segments = Vec::new();
+        for segment in self.segments.iter().filter(|segment| segment.record().table == table) {
+            if segment.last_number()?.is_none_or(|last| last >= first) {
+                segments.push(Arc::clone(segment));
+            }
+        }
+        Self { head: RowHeadView { table: self.head.table, chunks }, segments: segments.into() }.scan(table, request)
+    }
+}
+
 fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
     let failed = |error| Error::internal("cannot choose rows of the head").with_source(error);
     if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {

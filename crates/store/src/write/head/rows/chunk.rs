@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
-use arrow::datatypes::{TimestampNanosecondType, UInt32Type};
+use arrow::datatypes::{TimestampNanosecondType, UInt32Type, UInt64Type};
 use signalbox_model::{Error, Result, TimeRange, TraceId, schema};
 
 use crate::format::rows::fingerprint;
@@ -33,6 +33,12 @@ impl Chunk {
         let column = self.rows.column_by_name(schema::SERVICE).and_then(|column| column.as_dictionary_opt::<UInt32Type>());
         let Some(values) = column.and_then(|column| column.values().as_string_opt::<i32>()) else { return true };
         services.is_empty() || values.iter().flatten().any(|value| services.iter().any(|service| service == value))
+    }
+
+    /// The arrival number of the last row: rows of the head lie in the order of their arrival.
+    pub(crate) fn last_number(&self) -> Option<u64> {
+        let numbers = self.rows.column_by_name(schema::SEQUENCE).and_then(|column| column.as_primitive_opt::<UInt64Type>())?;
+        numbers.values().last().copied()
     }
 
     /// The rows of a trace, ascending.
