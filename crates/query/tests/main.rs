@@ -16,5 +16,7 @@ mod promql_placements;
 mod promql_rollups;
 mod search;
 mod sql;
+mod trace_metrics;
+mod trace_search;
 mod traces;
 mod world;

@@ -22,6 +22,9 @@ pub struct ScanRequest {
     /// projection, and reads only narrow columns. Such a column is, in each batch, an integer, a double or a bool where all
     /// values of the part are of that type, else text, as a dictionary or plain; null in rows that lack the attribute.
     pub attributes: Vec<String>,
+    /// Whether the columns of these attributes keep types everywhere: where values of several types may meet, each text begins
+    /// with the letter of its type, as in `model::attributes`, and the field has the metadata [`LETTERED`].
+    pub typed: bool,
     /// Attributes of rows by the names that a language has for them, see [`LabelColumn`]: columns behind those of the attributes, in
     /// this order. Which keys go by a name is found part by part, so that a name of one key reads one narrow column.
     pub labels: Vec<LabelColumn>,
@@ -63,6 +66,9 @@ impl SpanBounds {
         self.duration_ns != (i64::MIN..=i64::MAX)
     }
 }
+
+/// Key in the metadata of a field whose texts begin with the letters of their types.
+pub const LETTERED: &str = "signalbox.lettered";
 
 /// A column of the first attribute of each row that goes by a name. Its own name is `labels.<name>`, its type one of those of
 /// the columns of attributes; null in rows without such an attribute.
@@ -125,14 +131,14 @@ impl ScanRequest {
     pub fn all(range: TimeRange) -> Self {
         let (attributes, labels, services) = (Vec::new(), Vec::new(), Vec::new());
         let (text, spans) = (TextFilter::default(), SpanBounds::default());
-        Self { range, projection: None, attributes, labels, trace_id: None, services, text, spans, chosen: None }
+        Self { range, projection: None, attributes, typed: false, labels, trace_id: None, services, text, spans, chosen: None }
     }
 }
 
 impl ScanRequest {
     /// What to read of rows of logs and spans.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
-        Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes, labels: &self.labels }
+        Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes, is_typed: self.typed, labels: &self.labels }
     }
 }
 

@@ -13,9 +13,21 @@ use crate::leash::Leash;
 use crate::rows::{CONDITION_COLUMNS, Shared, Span, SpanColumns, spans};
 
 mod answer;
+mod columns;
 mod dependencies;
+mod expr;
+mod fields;
 mod filter;
+mod gather;
+mod items;
 mod listing;
+mod metrics;
+mod pipeline;
+mod relate;
+mod search;
+mod sieve;
+mod trace;
+mod value;
 
 pub use answer::{
     FoundSpan, MetricsAnswer, MetricsRequest, MetricsSeries, SearchAnswer, SearchCost, SearchRequest, ServiceSpans, SpanExemplar, SpanSet, TraceSummary,

@@ -55,7 +55,7 @@ fn order_of(table: Table, inputs: &[Arc<RowSegment>]) -> Result<Order> {
     }
     let (mut services, column) = (BTreeSet::new(), schema::index(&*schema_of(table)?, schema::SERVICE));
     for input in inputs {
-        for rows in input.read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[], labels: &[] })? {
+        for rows in input.read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[], is_typed: false, labels: &[] })? {
             add_services(&rows?, &mut services)?;
         }
     }

@@ -1,18 +1,18 @@
 //! Rows at rest to the rows that a reader asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use signalbox_model::{Error, Result, schema};
 
-use super::attributes::{InMap, Joiner, named_column, text_column};
+use super::attributes::{InMap, Joiner, lettered_column, named_column, text_column};
 use super::delay;
 use super::layout::{Layout, Promoted, column_name};
 use super::patterns::Patterns;
 use super::{schema_of, stored_schema_of};
-use crate::scan::LabelColumn;
+use crate::scan::{LETTERED, LabelColumn};
 
 /// What to read of rows.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub(crate) enum Wanted<'a> {
     /// All columns, as they are at rest.
     Rest,
     /// Rows as `ScanRequest` says.
-    Rows { projection: Option<&'a [usize]>, attributes: &'a [String], labels: &'a [LabelColumn] },
+    Rows { projection: Option<&'a [usize]>, attributes: &'a [String], is_typed: bool, labels: &'a [LabelColumn] },
 }
 
 /// Which columns at rest to read, and how rows are made of them.
@@ -49,6 +49,8 @@ enum Output {
     Attribute {
         key: String,
         column: Option<String>,
+        /// Where texts begin with letters: the letter of the values of the column.
+        letter: Option<char>,
     },
     /// An attribute that no row has.
     Missing,
@@ -118,8 +120,8 @@ impl Reading {
     /// Of rows in a layout with these keys in the map.
     pub(crate) fn new(layout: &Layout, in_map: &InMap, wanted: Wanted<'_>) -> Result<Self> {
         let at_rest = layout.schema()?;
-        let (projection, attributes, labels) = match wanted {
-            Wanted::Rows { projection, attributes, labels } => (projection, attributes, labels),
+        let (projection, attributes, is_typed, labels) = match wanted {
+            Wanted::Rows { projection, attributes, is_typed, labels } => (projection, attributes, is_typed, labels),
             Wanted::Rest => {
                 let outputs = at_rest.fields().iter().map(|_| Output::Column).collect();
                 let (roots, joiner) = ((0..at_rest.fields().len()).collect(), Joiner::new(&[], &[]));
@@ -170,11 +172,16 @@ impl Reading {
                 None if !in_map.may_have(key) => (Output::Missing, schema::dictionary()),
                 own => {
                     names.push(schema::ATTRIBUTES);
-                    (Output::Attribute { key: key.clone(), column: own.map(|_| name.clone()) }, schema::dictionary())
+                    names.extend(is_typed.then_some(schema::ATTRIBUTE_TYPES));
+                    let letter = is_typed.then(|| own.map_or('s', |own| own.kind.letter()));
+                    (Output::Attribute { key: key.clone(), column: own.map(|_| name.clone()), letter }, schema::dictionary())
                 }
             };
+            let is_lettered = matches!(output, Output::Attribute { letter: Some(_), .. });
             outputs.push(output);
-            fields.push(Arc::new(Field::new(name, kind, true)));
+            let field = Field::new(name, kind, true);
+            let lettered = || HashMap::from([(LETTERED.to_owned(), String::new())]);
+            fields.push(Arc::new(if is_lettered { field.with_metadata(lettered()) } else { field }));
         }
         let labels: Vec<_> = labels.iter().map(|label| (label.column(), Named::output(label, layout, in_map))).collect();
         for (name, (output, kind)) in &labels {
@@ -209,9 +216,16 @@ impl Reading {
                 Output::Pattern => self.patterns.of_rows(rows)?,
                 Output::Observed => delay::to_times(column(schema::logs::OBSERVED_DELAY)?, column(schema::TIMESTAMP)?)?,
                 Output::Missing => new_null_array(field.data_type(), rows.num_rows()),
-                Output::Attribute { key, column: own } => {
+                Output::Attribute { key, column: own, letter } => {
                     let map = column(schema::ATTRIBUTES)?.as_map_opt().ok_or_else(|| missing(schema::ATTRIBUTES))?;
-                    text_column(map, key, own.as_deref().map(column).transpose()?)?
+                    let own = own.as_deref().map(column).transpose()?;
+                    match letter {
+                        None => text_column(map, key, own)?,
+                        Some(letter) => {
+                            let types = column(schema::ATTRIBUTE_TYPES)?.as_string_opt().ok_or_else(|| missing(schema::ATTRIBUTE_TYPES))?;
+                            lettered_column(map, types, key, own, *letter)?
+                        }
+                    }
                 }
                 Output::Map | Output::Types => {
                     if joined.is_none() {

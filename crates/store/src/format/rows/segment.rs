@@ -87,7 +87,7 @@ impl RowSegment {
             return Ok(false);
         }
         let column = schema::index(&*schema_of(self.record.table)?, schema::SEQUENCE);
-        for rows in self.without(Arc::default()).read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[], labels: &[] })? {
+        for rows in self.without(Arc::default()).read_all(Wanted::Rows { projection: Some(&[column]), attributes: &[], is_typed: false, labels: &[] })? {
             let rows = rows?;
             let numbers = rows.column(0).as_primitive_opt::<UInt64Type>().ok_or_else(|| Error::internal("arrival numbers are of another type"))?;
             if numbers.values().iter().any(|number| is_deleted(&self.deletions, *number)) {

@@ -158,7 +158,7 @@ pub(crate) fn target_of(table: Table, inputs: &[Arc<RowSegment>]) -> Result<Layo
         let start = |sample: u64| rows * sample / SAMPLES;
         let ranges = (0..SAMPLES).map(|sample| start(sample)..start(sample + 1).min(start(sample) + SAMPLE_ROWS));
         let ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
-        for rows in input.read(&ranges, Wanted::Rows { projection: Some(&projection), attributes: &[], labels: &[] }, Vec::new())? {
+        for rows in input.read(&ranges, Wanted::Rows { projection: Some(&projection), attributes: &[], is_typed: false, labels: &[] }, Vec::new())? {
             census.add(&rows?)?;
         }
     }

@@ -141,6 +141,29 @@ pub(crate) fn text_column(map: &MapArray, key: &str, column: Option<&ArrayRef>) 
     first_column(map, &|own| own == key, column, None)
 }
 
+/// As [`text_column`], each text behind the letter of its type; `letter` is that of the values of the column.
+pub(crate) fn lettered_column(map: &MapArray, types: &StringArray, key: &str, column: Option<&ArrayRef>, letter: char) -> Result<ArrayRef> {
+    let rest = Map::of_columns(map, types)?;
+    let values = column.map(Values::of).transpose()?;
+    let (mut builder, mut text) = (NullableText::default(), String::new());
+    for row in 0..map.len() {
+        text.clear();
+        text.push(letter);
+        if values.as_ref().is_some_and(|values| values.write(row, &mut text)) {
+            builder.push(Some(&text));
+            continue;
+        }
+        let found = rest.row(row).find(|(place, _)| rest.keys.value(*place) == key);
+        builder.push(found.and_then(|(place, letter)| {
+            text.clear();
+            text.push(letter);
+            text.push_str(rest.value(place)?);
+            Some(text.as_str())
+        }));
+    }
+    builder.finish()
+}
+
 /// As [`text_column`] of the attributes whose key fits; one of them that has no value is the empty text.
 pub(crate) fn named_column(map: &MapArray, fits: &dyn Fn(&str) -> bool, column: Option<&ArrayRef>) -> Result<ArrayRef> {
     first_column(map, fits, column, Some(""))

@@ -20,7 +20,7 @@ use signalbox_model::{Error, Result, schema};
 
 pub(crate) use adapt::Adapter;
 pub(crate) use choose::{Census, target_of};
-pub(crate) use join::{Joiner, named_column, text_column};
+pub(crate) use join::{Joiner, lettered_column, named_column, text_column};
 pub(crate) use split::Splitter;
 
 /// Key of [`InMap`] in the key-value metadata of a file.

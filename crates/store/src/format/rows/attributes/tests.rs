@@ -52,7 +52,7 @@ fn read(layout: &Layout, in_map: &InMap, at_rest: &RecordBatch, wanted: Wanted<'
     reading.make(&at_rest.project(&reading.roots).unwrap()).unwrap()
 }
 
-const ALL: Wanted<'static> = Wanted::Rows { projection: None, attributes: &[], labels: &[] };
+const ALL: Wanted<'static> = Wanted::Rows { projection: None, attributes: &[], is_typed: false, labels: &[] };
 
 /// The text of each row of a column of one attribute.
 fn texts(column: &ArrayRef) -> Vec<Option<String>> {
@@ -105,7 +105,8 @@ fn a_reader_of_one_attribute_reads_its_column_only() {
     let mut splitter = Splitter::new(layout.clone()).unwrap();
     let at_rest = split(&mut splitter, &rows);
     let keys = ["status".to_owned(), "nowhere".to_owned(), "who".to_owned()];
-    let mut reading = Reading::new(&layout, splitter.in_map(), Wanted::Rows { projection: Some(&[]), attributes: &keys, labels: &[] }).unwrap();
+    let mut reading =
+        Reading::new(&layout, splitter.in_map(), Wanted::Rows { projection: Some(&[]), attributes: &keys, is_typed: false, labels: &[] }).unwrap();
     let names: Vec<_> = reading.roots.iter().map(|root| at_rest.schema().field(*root).name().clone()).collect();
     assert_eq!(names, ["attributes.status", "attributes.who"]);
     let found = reading.make(&at_rest.project(&reading.roots).unwrap()).unwrap();
@@ -174,7 +175,7 @@ fn random_attributes_come_back_in_every_layout_and_between_them() {
         // Single attributes, and the map of some.
         let some: Vec<String> = (0..1 + random.below(3)).map(|_| format!("k{}", random.below(keys))).collect();
         let projection = [schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES].map(|name| schema::index(&schema_of(Table::Logs).unwrap(), name));
-        let narrow = Wanted::Rows { projection: Some(&projection), attributes: &some, labels: &[] };
+        let narrow = Wanted::Rows { projection: Some(&projection), attributes: &some, is_typed: false, labels: &[] };
         for (layout, in_map, from) in [(&first, &in_map, &at_rest), (&base, &InMap::Unknown, &rows)] {
             let found = read(layout, in_map, from, narrow);
             let only: Vec<Vec<Attribute>> = wanted.iter().map(|row| row.iter().filter(|(key, ..)| some.contains(key)).cloned().collect()).collect();

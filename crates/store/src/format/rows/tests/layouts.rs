@@ -8,7 +8,7 @@ use signalbox_model::pattern;
 
 use super::super::writer::RowsWriter;
 use super::*;
-use crate::scan::LabelColumn;
+use crate::scan::{LETTERED, LabelColumn};
 
 /// Names of one attribute, of several, and of none.
 const NAMES: [&str; 5] = ["key.3", "key.1", "key.", "key.11", "nothing"];
@@ -98,6 +98,52 @@ impl World {
     }
 }
 
+impl World {
+    /// Single attributes with their types are what map and types say.
+    fn check_typed(&self, what: &str) {
+        let base = schema_of(self.table).unwrap();
+        let index = |name| schema::index(&base, name);
+        let mut projection = [schema::SEQUENCE, schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES].map(index).to_vec();
+        projection.sort_unstable();
+        let mut want = BTreeMap::new();
+        let keys: Vec<String> = (0..13).map(|key| format!("key.{key}")).collect();
+        for rows in self.scan(&ScanRequest { projection: Some(projection), ..ScanRequest::all(TimeRange::ALL) }).unwrap() {
+            let (map, types) = (rows.column_by_name(schema::ATTRIBUTES).unwrap().as_map(), rows.column_by_name(schema::ATTRIBUTE_TYPES).unwrap());
+            for (row, sequence) in sequences(&rows).into_iter().enumerate() {
+                let (entries, letters) = (map.value(row), types.is_valid(row).then(|| types.as_string::<i32>().value(row)));
+                let (own, values) = (entries.column(0).as_string::<i32>().clone(), entries.column(1).as_string::<i32>().clone());
+                let letter = |at: usize| letters.and_then(|letters| letters.chars().nth(at)).unwrap_or('s');
+                let value = |key: &String| (0..own.len()).find(|at| own.value(*at) == key).map(|at| format!("{}{}", letter(at), values.value(at)));
+                want.insert(sequence, keys.iter().map(value).collect::<Vec<_>>());
+            }
+        }
+        let request =
+            ScanRequest { projection: Some(vec![index(schema::SEQUENCE)]), attributes: keys.clone(), typed: true, ..ScanRequest::all(TimeRange::ALL) };
+        for rows in self.scan(&request).unwrap() {
+            let typed = |row: usize, key: &String| {
+                let name = format!("attributes.{key}");
+                let (column, schema) = (rows.column_by_name(&name).unwrap(), rows.schema());
+                let is_lettered = schema.field_with_name(&name).unwrap().metadata().contains_key(LETTERED);
+                column.is_valid(row).then(|| match column.data_type() {
+                    DataType::Boolean => format!("b{}", column.as_boolean().value(row)),
+                    DataType::Float64 => format!("d{}", double_text(column.as_primitive::<Float64Type>().value(row))),
+                    DataType::Int64 => format!("i{}", column.as_primitive::<Int64Type>().value(row)),
+                    DataType::Utf8 => format!("s{}", column.as_string::<i32>().value(row)),
+                    _ => {
+                        let column = column.as_dictionary::<UInt32Type>();
+                        let text = column.values().as_string::<i32>().value(column.keys().value(row) as usize).to_owned();
+                        if is_lettered { text } else { format!("s{text}") }
+                    }
+                })
+            };
+            for (row, sequence) in sequences(&rows).into_iter().enumerate() {
+                let found: Vec<_> = keys.iter().map(|key| typed(row, key)).collect();
+                assert_eq!(found, want[&sequence], "{what}: row {sequence}");
+            }
+        }
+    }
+}
+
 #[test]
 fn segments_of_all_layouts_are_read_and_merged() {
     for table in [Table::Logs, Table::Spans] {
@@ -117,6 +163,7 @@ fn segments_of_all_layouts_are_read_and_merged() {
         world.append(&mut random, 100);
         world.check("side by side");
         world.check_columns("side by side");
+        world.check_typed("side by side");
         world.merge(0, 2);
         assert!(!world.segments[0].opened().unwrap().layout.promoted().is_empty());
         world.check("old and new");

@@ -163,7 +163,7 @@ fn a_segment_without_an_index_is_read_whole() {
     world.flush();
     let mut other = world.segments[0].record().clone();
     let layout = Layout::of_head(Table::Logs);
-    let rows = world.segments[0].read_all(Wanted::Rows { projection: None, attributes: &[], labels: &[] }).unwrap();
+    let rows = world.segments[0].read_all(Wanted::Rows { projection: None, attributes: &[], is_typed: false, labels: &[] }).unwrap();
     let schema = layout.schema().unwrap();
     other.url = "segments/old.parquet".into();
     let properties = columns::properties(&layout, &schema, 1).unwrap();

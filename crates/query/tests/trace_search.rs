@@ -1,0 +1,110 @@
+//! TraceQL searches over the same world in the head, in segments, and in both.
+
+use signalbox_lang::traceql::parse_query;
+use signalbox_lang::traceql::tree::Static;
+use signalbox_model::TimeRange;
+use signalbox_query::traceql::{SearchAnswer, SearchRequest};
+
+use crate::world::{SECOND, T0, World, worlds};
+
+fn request(query: &str, limit: usize) -> SearchRequest {
+    SearchRequest {
+        query: parse_query(query).unwrap_or_else(|error| panic!("{query}: {error:?}")),
+        range: TimeRange::ALL,
+        trace_duration_min_ns: None,
+        trace_duration_max_ns: None,
+        limit,
+        spans_per_set: 0,
+    }
+}
+
+async fn search(world: &World, request: SearchRequest) -> SearchAnswer {
+    world.engine.traceql_search(&world.tenant, request).await.unwrap()
+}
+
+fn numbers(answer: &SearchAnswer) -> Vec<u8> {
+    answer.traces.iter().map(|trace| trace.trace_id.as_bytes()[0]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_the_newest_traces_of_which_spans_are_left() {
+    let cases: &[(&str, usize, &[u8])] = &[
+        ("{}", 3, &[20, 19, 18]),
+        ("{ resource.service.name = \"cart\" }", 2, &[20, 19]),
+        ("{ resource.service.name = \"nobody\" }", 2, &[]),
+        ("{ name = \"GET /cart\" && duration >= 190ms }", 9, &[20, 19]),
+        ("{ name =~ \"H.*ALL\" && status = error }", 9, &[20, 15, 10, 5]),
+        ("{ status = error && resource.service.name = \"shop\" }", 9, &[]),
+        ("{ span.http.status_code = 500 }", 9, &[20, 16, 12, 8, 4]),
+        ("{ .http.status_code >= 300.5 && .cached = true }", 2, &[20, 16]),
+        ("{ .http.status_code = \"500\" }", 2, &[]),
+        ("{ .cached != true }", 2, &[19, 17]),
+        ("{ .db.system = nil && .cached = true }", 2, &[20, 18]),
+        ("{ .replicas = 3 && kind = client }", 1, &[20]),
+        ("{ .replicas = 3 && .cached = true }", 1, &[]),
+        ("{ statusMessage = \"gone\" || .http.status_code = 500 }", 3, &[20, 16, 15]),
+        ("{ .http.method =~ \"P.*\" }", 1, &[]),
+        ("{ false }", 1, &[]),
+        ("{ event:name = \"retry\" && event.attempt = 1 }", 1, &[20]),
+        ("{ event.attempt > 1 }", 1, &[]),
+        ("{ event:timeSinceStart = 1us && name = \"HGETALL\" }", 1, &[20]),
+        ("{ link:traceID = \"63636363636363636363636363636363\" && link.why = \"batch\" }", 1, &[20]),
+        ("{ instrumentation:name = \"lib\" && instrumentation.language = \"rust\" && span:id = \"0101010101010101\" }", 1, &[20]),
+        ("{ trace:id = \"05050505050505050505050505050505\" }", 9, &[5]),
+        ("{ trace:id = \"5050505050505050505050505050505\" }", 9, &[5]),
+        ("{ span:parentID = \"0101010101010101\" && status = error }", 2, &[20, 15]),
+        ("{ rootName = \"GET /cart\" && name = \"HGETALL\" && trace:duration > 195ms }", 9, &[20]),
+        ("{ span:childCount = 1 && duration < 15ms }", 9, &[1]),
+        ("{ nestedSetParent < 0 && duration < 15ms }", 9, &[1]),
+        ("{ nestedSetLeft = 2 && status = error }", 9, &[20, 15, 10, 5]),
+        ("{ .http.status_code = 500 } > { status = error }", 9, &[20]),
+        ("{ .http.status_code = 500 } >> { } ", 9, &[20, 16, 12, 8, 4]),
+        ("{ status = error } < { .http.status_code = 500 }", 9, &[20]),
+        ("{ status = error } !< { .http.status_code = 500 }", 9, &[16, 12, 8, 4]),
+        ("{ .http.status_code = 500 } && { status = error }", 9, &[20]),
+        ("{ .http.status_code = 500 } || { status = error }", 3, &[20, 16, 15]),
+        ("{ } | count() > 1", 1, &[20]),
+        ("{ status = error } | count() > 1", 1, &[]),
+        ("{ } | by(resource.service.name) | count() > 1", 1, &[]),
+        ("{ } | by(resource.service.name) | coalesce() | count() = 2", 1, &[20]),
+        ("({ } | avg(duration) > 100ms) && { status = error }", 9, &[20]),
+        ("{ } | max(duration) < 25ms", 9, &[2, 1]),
+        ("{ duration > 2 * 50ms && .http.status_code + 1 = 501 }", 9, &[20, 16, 12]),
+        ("{ !(.cached = true) && kind = server }", 2, &[19, 17]),
+    ];
+    for (place, world) in worlds().await {
+        for (query, limit, want) in cases {
+            assert_eq!(numbers(&search(&world, request(query, *limit)).await), *want, "{place}: {query}");
+        }
+        let range = TimeRange::from_ns(T0 + 30 * SECOND, T0 + 50 * SECOND);
+        assert_eq!(numbers(&search(&world, SearchRequest { range, ..request("{ kind = server }", 9) }).await), [5, 4, 3], "{place}");
+        let durations = SearchRequest { trace_duration_min_ns: Some(30_000_000), trace_duration_max_ns: Some(50_000_000), ..request("{}", 9) };
+        assert_eq!(numbers(&search(&world, durations).await), [5, 4, 3], "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tells_of_traces_what_was_asked() {
+    for (place, world) in worlds().await {
+        let answer =
+            search(&world, request("{ } >> { status = error } | by(span.db.system) | count() > 0 | select(span.db.system, resource.k8s.pod.name)", 1)).await;
+        let trace = &answer.traces[0];
+        assert_eq!((trace.start_ns, trace.duration_ns), (T0 + 200 * SECOND, 200_000_000), "{place}");
+        assert_eq!((trace.root_service.as_deref(), trace.root_name.as_deref()), (Some("shop"), Some("GET /cart")), "{place}");
+        let services: Vec<_> = trace.services.iter().map(|own| (own.service.as_ref(), own.spans, own.errors)).collect();
+        assert_eq!(services, [("cart", 1, 1), ("shop", 1, 0)], "{place}");
+        let [set] = trace.sets.as_slice() else { panic!("{place}: {trace:?}") };
+        let redis = Static::Text("redis".to_owned());
+        assert_eq!(set.attributes, [("by(span.db.system)".to_owned(), redis.clone()), ("count()".to_owned(), Static::Int(1))], "{place}");
+        let span = &set.spans[0];
+        assert_eq!((span.name.as_ref(), span.duration_ns, set.matched), ("HGETALL", 5_000_000, 1), "{place}");
+        let shown: Vec<_> = span.attributes.iter().map(|(attribute, value)| (attribute.to_string(), value.clone())).collect();
+        let want = [("status", Static::Status(2)), ("span.db.system", redis), ("resource.k8s.pod.name", Static::Text("cart-1".to_owned()))];
+        assert_eq!(shown, want.map(|(name, value)| (name.to_owned(), value)), "{place}");
+        let bounded = search(&world, SearchRequest { spans_per_set: 1, ..request("{}", 1) }).await;
+        assert_eq!((bounded.traces[0].sets[0].matched, bounded.traces[0].sets[0].spans.len()), (2, 1), "{place}");
+        let error = world.engine.traceql_search(&world.tenant, request("{ } | by(name) | { } ~ ({ } | by(kind))", 1)).await;
+        assert!(error.is_ok() || error.unwrap_err().message().contains("coalesce()"), "{place}");
+        assert!(world.engine.traceql_search(&world.tenant, request("{ } | rate()", 1)).await.is_err(), "{place}");
+    }
+}
