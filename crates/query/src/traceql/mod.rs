@@ -13,6 +13,7 @@ use crate::leash::Leash;
 use crate::rows::{CONDITION_COLUMNS, Shared, Span, SpanColumns, spans};
 
 mod answer;
+mod bounds;
 mod columns;
 mod dependencies;
 mod expr;
@@ -26,6 +27,8 @@ mod pipeline;
 mod relate;
 mod search;
 mod sieve;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod value;
 

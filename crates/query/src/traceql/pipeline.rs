@@ -218,6 +218,7 @@ impl Spans {
                 let spans = match op {
                     SpansetOp::And if left.is_empty() || right.is_empty() => Vec::new(),
                     SpansetOp::And | SpansetOp::Or => union(left, right),
+                    SpansetOp::Structural(..) if right.is_empty() => Vec::new(),
                     SpansetOp::Structural(..) if left.len() > 1 || right.len() > 1 => {
                         return Err(Error::invalid("spanset operators are not supported for multiple spansets per trace. consider using coalesce()"));
                     }

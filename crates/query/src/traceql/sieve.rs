@@ -4,12 +4,12 @@ use std::ops::RangeInclusive;
 
 use arrow::array::{Array, Int64Array};
 
-use signalbox_lang::traceql::tree::{Attribute, CompareOp, Intrinsic};
-use signalbox_model::TraceId;
+use signalbox_lang::traceql::tree::{Attribute, Intrinsic};
 use signalbox_store::ScanRequest;
 
+use super::bounds::{Bounds, range};
 use super::columns::{Columns, Own, Reader};
-use super::expr::{Comparison, Expr};
+use super::expr::Expr;
 use super::fields::{Fields, is_of_trace, is_service};
 use super::value::Value;
 
@@ -19,8 +19,7 @@ pub(super) struct Sieve {
     root: Node,
     slots: Vec<usize>,
     is_exact: bool,
-    services: Vec<String>,
-    trace_id: Option<TraceId>,
+    bounds: Bounds,
 }
 
 #[derive(Debug, Clone)]
@@ -45,12 +44,12 @@ struct Test {
 impl Sieve {
     /// `None` lets all spans pass.
     pub(super) fn new(expression: Option<&Expr>, fields: &Fields) -> Self {
-        let mut sieve = Self { root: Node::All, slots: Vec::new(), is_exact: true, services: Vec::new(), trace_id: None };
+        let mut sieve = Self { root: Node::All, slots: Vec::new(), is_exact: true, bounds: Bounds::default() };
         if let Some(expression) = expression {
             sieve.root = sieve.node(expression, fields);
             sieve.slots.sort_unstable();
             sieve.slots.dedup();
-            sieve.narrow_by(expression, fields);
+            sieve.bounds.narrow(expression, fields);
         }
         sieve
     }
@@ -106,33 +105,6 @@ impl Sieve {
         }
     }
 
-    /// Services and the trace that spans must be of.
-    fn narrow_by(&mut self, expression: &Expr, fields: &Fields) {
-        match expression {
-            Expr::And(left, right) => {
-                self.narrow_by(left, fields);
-                self.narrow_by(right, fields);
-            }
-            Expr::Compare(comparison) if comparison.op == CompareOp::Equal => {
-                let (Expr::Slot(slot), Expr::Const(value)) = (&comparison.left, &comparison.right) else { return };
-                let attribute = &fields.attributes()[*slot];
-                let texts: Vec<String> = match value {
-                    Value::Text(text) => vec![text.as_ref().to_owned()],
-                    Value::Array(values) => {
-                        values.iter().filter_map(|value| if let Value::Text(text) = value { Some(text.as_ref().to_owned()) } else { None }).collect()
-                    }
-                    _ => return,
-                };
-                if is_service(attribute) && self.services.is_empty() {
-                    self.services = texts;
-                } else if let (Attribute::Intrinsic(Intrinsic::TraceId), [text]) = (attribute, texts.as_slice()) {
-                    self.trace_id = self.trace_id.or_else(|| TraceId::from_hex(text));
-                }
-            }
-            _ => {}
-        }
-    }
-
     /// Whether a span that passes holds the expression.
     pub(super) fn is_exact(&self) -> bool {
         self.is_exact
@@ -154,7 +126,7 @@ impl Sieve {
 
     /// Narrows a scan to what can pass.
     pub(super) fn narrow(&self, scan: ScanRequest) -> ScanRequest {
-        ScanRequest { services: self.services.clone(), trace_id: self.trace_id, ..scan }
+        self.bounds.apply(scan)
     }
 
     /// The candidates that pass, in order.
@@ -262,34 +234,5 @@ fn within(values: &Int64Array, range: &RangeInclusive<i64>, candidates: &mut Vec
         candidates.retain(|row| range.contains(&values.value(*row)));
     } else {
         candidates.retain(|row| values.is_valid(*row) && range.contains(&values.value(*row)));
-    }
-}
-
-/// The integers for which a comparison of a slot with an integer holds. Inequality is no range.
-fn range(expression: &Expr) -> Option<RangeInclusive<i64>> {
-    let Expr::Compare(comparison) = expression else { return None };
-    let Comparison { op, left, right, .. } = comparison.as_ref();
-    let (op, wanted) = match (left, right) {
-        (Expr::Slot(_), Expr::Const(Value::Int(wanted) | Value::Duration(wanted))) => (*op, *wanted),
-        (Expr::Const(Value::Int(wanted) | Value::Duration(wanted)), Expr::Slot(_)) => (flipped(*op), *wanted),
-        _ => return None,
-    };
-    Some(match op {
-        CompareOp::Equal => wanted..=wanted,
-        CompareOp::Greater => wanted.checked_add(1)?..=i64::MAX,
-        CompareOp::GreaterEqual => wanted..=i64::MAX,
-        CompareOp::Less => i64::MIN..=wanted.checked_sub(1)?,
-        CompareOp::LessEqual => i64::MIN..=wanted,
-        CompareOp::NotEqual | CompareOp::Regex | CompareOp::NotRegex => return None,
-    })
-}
-
-fn flipped(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Greater => CompareOp::Less,
-        CompareOp::GreaterEqual => CompareOp::LessEqual,
-        CompareOp::Less => CompareOp::Greater,
-        CompareOp::LessEqual => CompareOp::GreaterEqual,
-        other => other,
     }
 }

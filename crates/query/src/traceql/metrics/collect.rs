@@ -244,7 +244,8 @@ impl<'a> Collector<'a> {
                     let mean = |(sum, count): &(f64, u64)| if *count == 0 { f64::NAN } else { sum / *count as f64 };
                     push(self.labels(group, None), means.iter().map(mean).collect(), self.exemplars.of(|of| of.0 == group));
                 }
-                (Values::Buckets(buckets), Kind::Quantiles(quantiles)) => {
+                // Spans without a bucket make no series.
+                (Values::Buckets(buckets), Kind::Quantiles(quantiles)) if !buckets.is_empty() => {
                     for (p, values, exemplars) in self.quantiles(group, &buckets, quantiles) {
                         push(self.labels(group, Some(("p", Value::Float(p)))), values, exemplars);
                     }

@@ -281,12 +281,7 @@ impl Counts {
     }
 
     /// Hands each distinct value of rows on, with its counts by selection and step.
-    fn together<T: std::hash::Hash + Eq>(
-        &mut self,
-        wanted: &[(usize, bool, usize)],
-        value: impl Fn(usize) -> T,
-        mut visit: impl FnMut(&mut Self, T, &Tally),
-    ) {
+    fn together<T: std::hash::Hash + Eq>(&mut self, wanted: &[(usize, bool, usize)], value: impl Fn(usize) -> T, mut visit: impl FnMut(&mut Self, T, &Tally)) {
         let mut counts: HashMap<T, Tally> = HashMap::new();
         for (row, is_selected, step) in wanted {
             *counts.entry(value(*row)).or_default().entry((*is_selected, *step)).or_default() += 1;
