@@ -9,6 +9,9 @@ pub(crate) const HEAD_FLUSHES_MAX: u64 = 4;
 /// How often the background threads look whether something is due.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long after the start segments are looked at first: which traces they have should be known soon.
+pub(crate) const FIRST_ROUND_AFTER: Duration = Duration::from_secs(5);
+
 /// How long after a failed flush the next one is tried: it writes everything again.
 pub(crate) const FLUSH_RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -21,3 +24,6 @@ pub(crate) const DELETIONS_MAX: usize = 1000;
 
 /// How long after a deletion its rows are on the disk at most, about: segments that no merge has met by then are written anew.
 pub(crate) const PURGE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of filters of traces that stay in memory whatever else is read: those of some 170 million traces. Those of further segments
+/// come and go with the cache.
+pub(crate) const PINNED_BYTES_MAX: usize = 256 << 20;

@@ -116,6 +116,17 @@ impl SegmentHandle {
         }
     }
 
+    /// Has it know its traces; false if there is no room for more. Blocks.
+    ///
+    /// # Errors
+    /// [`signalbox_model::ErrorKind::Corrupt`] if it is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn read_trace_filter(&self) -> Result<bool> {
+        match self {
+            Self::Metrics(_) => Ok(true),
+            Self::Rows(segment) => segment.read_trace_filter(),
+        }
+    }
+
     /// Whether a read has found it damaged.
     pub(crate) fn is_damaged(&self) -> bool {
         match self {

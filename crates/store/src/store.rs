@@ -18,7 +18,7 @@ use crate::disk::{RealDisk, RootLock};
 use crate::follow::Follower;
 use crate::format::{Segment, rows};
 use crate::layout;
-use crate::limits::FLUSH_RETRY_INTERVAL;
+use crate::limits::{FIRST_ROUND_AFTER, FLUSH_RETRY_INTERVAL};
 use crate::maintain::worker::Desk;
 use crate::maintain::{Maintainer, gauges};
 use crate::publish::Publisher;
@@ -377,6 +377,7 @@ impl Inner {
 
     fn start(self: &Arc<Self>, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<()> {
         let maintenance = Due::new(clock, settings.maintain_interval_seconds);
+        maintenance.fall_due_in(FIRST_ROUND_AFTER.min(maintenance.interval));
         let (weak, due) = (Arc::downgrade(self), Due::new(clock, settings.flush_interval_seconds));
         let (account, bytes_max, row_bytes_max) = (Arc::clone(&self.account), self.flush_wal_bytes, self.flush_row_bytes);
         let (flushed, more) = (due.clone(), maintenance.clone());

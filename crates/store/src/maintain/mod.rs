@@ -55,6 +55,7 @@ impl Maintainer {
     /// Of the disk and the catalog; nothing is lost.
     pub(crate) async fn round(&self) -> Result<()> {
         self.publisher.settle().await?;
+        self.read_trace_filters();
         self.quarantine_damaged().await?;
         self.retain().await?;
         self.retain_selected().await?;
@@ -70,6 +71,20 @@ impl Maintainer {
         self.quarantine_damaged().await?;
         self.publisher.remove_retired();
         compacted
+    }
+
+    /// Has all segments know their traces, the newest first, so that the first look-up of a trace opens no file that lacks it.
+    fn read_trace_filters(&self) {
+        let mut segments = self.tenants.segments();
+        segments.sort_by_key(|segment| std::cmp::Reverse(segment.record().range.end_ns));
+        for segment in segments {
+            match segment.read_trace_filter() {
+                Ok(true) if !self.desk.is_stopped() => {}
+                Ok(_) => break,
+                // A damaged one is set aside in this round, another one is asked again.
+                Err(error) => tracing::debug!(%error, segment = %segment.record().url, "cannot read which traces a segment has"),
+            }
+        }
     }
 
     /// Whether a read has found damage that a round would set aside.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
@@ -22,14 +22,14 @@ use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
 use super::{GRANULE_ROWS, InMap, Layout, Reading, TraceFilter, TraceIndex, Wanted, columns, schema_of};
 use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment};
-use crate::read::metrics::cache::{Key, PageCache};
+use crate::read::metrics::cache::{Key, PageCache, Pin};
 use crate::read::rows::reader::{NotedFile, RowReader};
 use crate::scan::Batches;
 
 /// Rows of a batch that a reader hands out.
 pub(super) const BATCH_ROWS: usize = columns::PAGE_ROWS;
 
-/// A segment of logs or spans, shared by all readers. Footers and indexes of traces lie in the cache of the store.
+/// A segment of logs or spans, shared by all readers. Footers and indexes lie in the cache of the store.
 #[derive(Debug)]
 pub(crate) struct RowSegment {
     record: Segment,
@@ -39,6 +39,8 @@ pub(crate) struct RowSegment {
     /// Shared by all handles on the file.
     damaged: Arc<AtomicBool>,
     deletions: Arc<[Arc<Deletion>]>,
+    /// The filter of its traces once it was read, shared by all handles: who looks for a trace asks all segments.
+    filter: Arc<OnceLock<(TraceFilter, Pin)>>,
 }
 
 /// The open file of a segment of rows.
@@ -59,13 +61,13 @@ impl RowSegment {
     /// A segment of the catalog. Cheap: the file is opened when it is first read, and verified as it is read.
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path, record: &Segment, cache: &Arc<PageCache>) -> Arc<Self> {
         let (disk, cache) = (Arc::clone(disk), Arc::clone(cache));
-        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: Arc::default(), deletions: Arc::default() })
+        Arc::new(Self { record: record.clone(), disk, dir: dir.to_owned(), cache, damaged: Arc::default(), deletions: Arc::default(), filter: Arc::default() })
     }
 
     /// The same segment with what is deleted of it.
     pub(crate) fn without(&self, deletions: Arc<[Arc<Deletion>]>) -> Arc<Self> {
         let (disk, cache, damaged) = (Arc::clone(&self.disk), Arc::clone(&self.cache), Arc::clone(&self.damaged));
-        Arc::new(Self { record: self.record.clone(), disk, dir: self.dir.clone(), cache, damaged, deletions })
+        Arc::new(Self { record: self.record.clone(), disk, dir: self.dir.clone(), cache, damaged, deletions, filter: Arc::clone(&self.filter) })
     }
 
     /// What is deleted of it as this handle sees it, oldest first.
@@ -140,15 +142,52 @@ impl RowSegment {
         self.note(self.cache.get(Key::Opened { segment: self.key() }, load))
     }
 
+    /// Reads the filter of traces, so that who looks for one need not; false if there is no room for more of them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the file is damaged; `Unavailable` if the disk fails.
+    pub(crate) fn read_trace_filter(&self) -> Result<bool> {
+        if self.filter.get().is_some() {
+            return Ok(true);
+        }
+        // Nobody may ever ask for the file: it should not push out of the cache what is asked for.
+        let filter = self.load_opened().and_then(|opened| self.filter_of(&opened));
+        let filter = self.note(filter)?;
+        let Some(pin) = self.cache.pin(filter.bytes()) else { return Ok(false) };
+        self.filter.get_or_init(|| (filter, pin));
+        Ok(true)
+    }
+
+    fn may_have_trace(&self, trace: &TraceId) -> Result<bool> {
+        if let Some((filter, _)) = self.filter.get() {
+            return Ok(filter.may_have(trace.as_bytes()));
+        }
+        let key = Key::TraceFilter { segment: self.key() };
+        if let Some(filter) = self.cache.find::<TraceFilter>(&key) {
+            return Ok(filter.may_have(trace.as_bytes()));
+        }
+        let filter = self.note(self.opened().and_then(|opened| self.filter_of(&opened)))?;
+        let may_have = filter.may_have(trace.as_bytes());
+        let bytes = filter.bytes() + 64;
+        if let Some(pin) = self.cache.pin(bytes) {
+            self.filter.get_or_init(|| (filter, pin));
+        } else {
+            self.cache.insert(key, &Arc::new(filter), bytes);
+        }
+        Ok(may_have)
+    }
+
+    fn filter_of(&self, opened: &OpenRows) -> Result<TraceFilter> {
+        self.traces_of(opened, FILTER_BLOB, TraceFilter::decode, |(filter, _)| filter)
+    }
+
     /// Rows that may be of a trace: ranges, ascending. Cheap for almost all segments that do not have it.
     pub(crate) fn rows_of_trace(&self, trace: &TraceId) -> Result<Vec<Range<u64>>> {
-        let load = || self.load_traces(FILTER_BLOB, TraceFilter::decode, |(filter, _)| filter).map(|filter| (filter.bytes() + 64, filter));
-        let filter = self.cache.get(Key::TraceFilter { segment: self.key() }, || load().map(|(bytes, filter)| (filter, bytes)));
-        if !self.note(filter)?.may_have(trace.as_bytes()) {
+        if !self.may_have_trace(trace)? {
             return Ok(Vec::new());
         }
         let decode = |bytes: &[u8]| TraceIndex::decode(bytes, self.record.rows);
-        let load = || self.load_traces(INDEX_BLOB, decode, |(_, index)| index).map(|index| (index.bytes() + 128, index));
+        let load = || self.traces_of(self.opened()?.as_ref(), INDEX_BLOB, decode, |(_, index)| index).map(|index| (index.bytes() + 128, index));
         let index = self.cache.get(Key::TraceIndex { segment: self.key() }, || load().map(|(bytes, index)| (index, bytes)));
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for granule in self.note(index)?.granules(trace.as_bytes()) {
@@ -233,8 +272,13 @@ impl RowSegment {
     }
 
     /// An embedded blob; made again from the columns if it is damaged.
-    fn load_traces<T>(&self, name: &str, decode: impl FnOnce(&[u8]) -> Result<T>, choose: impl FnOnce((TraceFilter, TraceIndex)) -> T) -> Result<T> {
-        let opened = self.opened()?;
+    fn traces_of<T>(
+        &self,
+        opened: &OpenRows,
+        name: &str,
+        decode: impl FnOnce(&[u8]) -> Result<T>,
+        choose: impl FnOnce((TraceFilter, TraceIndex)) -> T,
+    ) -> Result<T> {
         let stored = opened.segment.blob(name).and_then(|blob| match blob {
             Some(blob) => decode(&blob),
             None => Err(Error::corrupt("cannot read the traces of a segment: there are none")),

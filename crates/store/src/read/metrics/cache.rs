@@ -12,11 +12,13 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use signalbox_model::{Matcher, Result};
 
 use crate::format::rows::Part;
+use crate::limits::PINNED_BYTES_MAX;
 
 /// What is cached of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,6 +65,20 @@ pub(crate) struct PageCache {
     generations: Mutex<Generations>,
     once: Mutex<Once>,
     hasher: RandomState,
+    pinned: Arc<AtomicUsize>,
+}
+
+/// Bytes that whoever holds this keeps beside the cache.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    bytes: usize,
+    pinned: Arc<AtomicUsize>,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.pinned.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Hashes of the keys that were read once.
@@ -97,7 +113,20 @@ struct Generations {
 impl PageCache {
     /// An empty cache of at most so many bytes.
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, generations: Mutex::default(), once: Mutex::default(), hasher: RandomState::new() }
+        Self { bytes_max, generations: Mutex::default(), once: Mutex::default(), hasher: RandomState::new(), pinned: Arc::default() }
+    }
+
+    /// Leave to keep so many bytes beside the cache, as long as this is held; `None` where [`PINNED_BYTES_MAX`] are kept.
+    pub(crate) fn pin(&self, bytes: usize) -> Option<Pin> {
+        let more = |pinned: usize| pinned.checked_add(bytes).filter(|all| *all <= PINNED_BYTES_MAX);
+        self.pinned.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Pin { bytes, pinned: Arc::clone(&self.pinned) })
+    }
+
+    /// Bytes that are kept beside the cache.
+    #[cfg(test)]
+    pub(crate) fn pinned_bytes(&self) -> usize {
+        self.pinned.load(Ordering::Relaxed)
     }
 
     /// What is cached under a key, else what `load` makes together with its bytes. Two threads may load the same at once.

@@ -267,6 +267,44 @@ fn a_trace_that_is_nowhere_is_looked_up_without_reading_once_the_filters_are_kno
 }
 
 #[test]
+fn a_trace_is_found_among_many_segments_by_opening_only_its_own() {
+    let (mut world, mut random) = (World::new(Table::Spans), Random(10));
+    let opened = Arc::new(AtomicU64::new(0));
+    world.disk = Arc::new(CountingDisk(Arc::clone(&world.disk), Arc::clone(&opened)));
+    // So small that nothing stays in it.
+    world.cache = Arc::new(PageCache::new(1));
+    for _ in 0..120 {
+        world.append(&mut random, 10);
+        world.flush();
+    }
+    // As after a start.
+    world.segments = world.segments.iter().map(|segment| world.open(segment.record())).collect();
+    for segment in &world.segments {
+        assert!(segment.read_trace_filter().unwrap() && segment.read_trace_filter().unwrap());
+    }
+    assert!((120..1 << 20).contains(&world.cache.pinned_bytes()));
+    let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+    let holds = |rows: &RecordBatch, id: &signalbox_model::TraceId| {
+        let ids = rows.column_by_name(schema::TRACE_ID).unwrap().as_fixed_size_binary();
+        (0..rows.num_rows()).filter(|row| ids.value(*row) == id.as_bytes()).count()
+    };
+    let (mut found, mut reads) = (0, 0);
+    for number in 0..1000 {
+        let request = ScanRequest { trace_id: Some(trace(number)), ..ScanRequest::all(TimeRange::ALL) };
+        let before = opened.load(Ordering::Relaxed);
+        let rows: usize = world.scan(&request).unwrap().iter().map(RecordBatch::num_rows).sum();
+        reads += u64::from(opened.load(Ordering::Relaxed) > before && rows == 0);
+        assert_eq!(rows, all.iter().map(|rows| holds(rows, &trace(number))).sum::<usize>());
+        found += rows;
+    }
+    // Of 700 traces that are nowhere, asked of 120 segments each, those that pass a filter by chance.
+    assert_eq!(found, 1200);
+    assert!(reads < 450, "{reads}");
+    world.segments.clear();
+    assert_eq!(world.cache.pinned_bytes(), 0);
+}
+
+#[test]
 fn of_a_service_and_of_a_time_few_pages_are_read() {
     let (mut world, mut random) = (World::new(Table::Logs), Random(9));
     (0..4).for_each(|_| world.append(&mut random, 2500));
