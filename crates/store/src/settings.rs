@@ -12,7 +12,7 @@ pub struct Settings {
     /// How long rows stay in the head at most before they are flushed into segments.
     pub flush_interval_seconds: u64,
     /// Flush earlier when more than this waits in the head, as it is in memory: a log record or a span counts with its bytes, a
-    /// sample with 24. With four times as much, appends are refused.
+    /// sample with 24. With twice as much appends wait for a flush that runs, with four times as much they are refused.
     pub flush_wal_bytes: u64,
     /// Flush earlier still when more than this of logs and spans waits, unless much of metrics waits beside them. Less takes less memory,
     /// and makes more small segments to merge.
@@ -94,7 +94,7 @@ impl Default for Settings {
         Self {
             flush_interval_seconds: 600,
             flush_wal_bytes: 256 << 20,
-            flush_row_bytes: 64 << 20,
+            flush_row_bytes: 32 << 20,
             maintain_interval_seconds: 60,
             compact_bytes_max: 256 << 20,
             metric_cache_bytes: 256 << 20,

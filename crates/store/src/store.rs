@@ -113,6 +113,8 @@ impl Store {
     /// from now on. After `Err` the rows may or may not appear; a retry is safe for samples (same series and time: the last
     /// write wins), and doubles log records and spans only if the failed attempt did appear.
     ///
+    /// Where more comes in than is flushed, this waits for the end of the flush that runs.
+    ///
     /// Batches MUST NOT hold deltas; of two samples of one series and time, the one appended later wins.
     ///
     /// # Errors
@@ -131,7 +133,11 @@ impl Store {
         if self.inner.account.is_flush_due(self.inner.flush_wal_bytes, self.inner.flush_row_bytes) {
             self.inner.flushing.poke();
         }
-        first_error.map_or(Ok(()), Err)
+        if let Some(error) = first_error {
+            return Err(error);
+        }
+        self.inner.account.wait_if_behind(self.inner.flush_wal_bytes, self.inner.flush_row_bytes).await;
+        Ok(())
     }
 
     /// The series of a tenant that decoders need not parse again.

@@ -1,14 +1,16 @@
 //! Append: batches become WAL records, and once these are durable, rows in the heads.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Batch, Error, Result, SeriesEntry, SeriesRef, Tenant};
+use tokio::sync::Notify;
 
-use crate::limits::HEAD_FLUSHES_MAX;
+use crate::limits::{HEAD_FLUSHES_MAX, SLOW_FLUSHES};
 use crate::settings::Settings;
 use crate::tenants::{TenantStore, Tenants};
 use crate::write::head::metrics;
@@ -27,12 +29,45 @@ pub(crate) struct Account {
     active_row_bytes: AtomicU64,
     /// Bytes behind the heads that are not published.
     unpublished_bytes: AtomicU64,
+    is_flushing: AtomicBool,
+    /// Tells of the end of a flush.
+    flushed: Notify,
+}
+
+/// A flush that runs.
+#[derive(Debug)]
+pub(crate) struct Flushing<'a>(&'a Account);
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        self.0.is_flushing.store(false, Ordering::Release);
+        self.0.flushed.notify_waiters();
+    }
 }
 
 impl Account {
     /// With the number of the next row.
     pub(crate) fn new(next_row: u64) -> Self {
-        Self { next_row: AtomicU64::new(next_row), active_bytes: AtomicU64::new(0), active_row_bytes: AtomicU64::new(0), unpublished_bytes: AtomicU64::new(0) }
+        let [active_bytes, active_row_bytes, unpublished_bytes] = [0; 3].map(AtomicU64::new);
+        let (is_flushing, flushed) = (AtomicBool::new(false), Notify::new());
+        Self { next_row: AtomicU64::new(next_row), active_bytes, active_row_bytes, unpublished_bytes, is_flushing, flushed }
+    }
+
+    /// Notes that a flush runs, as long as what this gives is held.
+    pub(crate) fn begin_flush(&self) -> Flushing<'_> {
+        self.is_flushing.store(true, Ordering::Release);
+        Flushing(self)
+    }
+
+    /// Waits for the end of the flush that runs, if it falls behind what comes in: more than [`SLOW_FLUSHES`] times what makes a
+    /// flush due waits for the next one already. So senders are slowed down and memory stays bounded.
+    pub(crate) async fn wait_if_behind(&self, bytes_max: u64, row_bytes_max: u64) {
+        let mut flushed = pin!(self.flushed.notified());
+        flushed.as_mut().enable();
+        let is_behind = self.is_flush_due(bytes_max.saturating_mul(SLOW_FLUSHES), row_bytes_max.saturating_mul(SLOW_FLUSHES));
+        if is_behind && self.is_flushing.load(Ordering::Acquire) {
+            flushed.await;
+        }
     }
 
     /// Number of the next row.
@@ -193,6 +228,23 @@ mod tests {
         let mut batch = MetricBatch::default();
         (0..samples).for_each(|sample| batch.samples.push(0, i64::from(sample), 1.0));
         Batch::Metrics(batch)
+    }
+
+    #[test]
+    fn senders_wait_for_a_flush_that_falls_behind_and_for_no_other() {
+        use futures::FutureExt as _;
+
+        let account = Account::new(0);
+        account.applied(&logs(100));
+        let bytes = account.active_bytes.load(Ordering::Relaxed);
+        let is_waiting = |row_bytes_max: u64| account.wait_if_behind(1 << 30, row_bytes_max).now_or_never().is_none();
+        assert!(!is_waiting(1), "no flush runs");
+        let flushing = account.begin_flush();
+        assert!(is_waiting(bytes / 2) && !is_waiting(bytes / 2 + 1));
+        let mut waiting = Box::pin(account.wait_if_behind(1 << 30, 1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(flushing);
+        assert!(waiting.now_or_never().is_some() && !is_waiting(1));
     }
 
     #[test]

@@ -123,7 +123,9 @@ impl Flusher {
     /// # Errors
     /// Of the disk and the catalog; what is not published stays visible and is tried again by the next flush.
     pub(crate) async fn flush(&self) -> Result<()> {
+        let flushing = self.account.begin_flush();
         let flushed = self.try_flush().await;
+        drop(flushing);
         let outcome = if flushed.is_ok() { "ok" } else { "failed" };
         registry().counter(names::STORE_FLUSHES_TOTAL, &[("outcome", outcome)]).add(1);
         flushed
