@@ -1,9 +1,9 @@
 //! TraceQL searches over the same world in the head, in segments, and in both.
 
 use signalbox_lang::traceql::parse_query;
-use signalbox_lang::traceql::tree::Static;
+use signalbox_lang::traceql::tree::{Attribute, Intrinsic, Scope, Static};
 use signalbox_model::TimeRange;
-use signalbox_query::traceql::{SearchAnswer, SearchRequest};
+use signalbox_query::traceql::{SearchAnswer, SearchRequest, TagNamesRequest, TagValuesRequest};
 
 use crate::world::{SECOND, T0, World, worlds};
 
@@ -106,5 +106,71 @@ async fn tells_of_traces_what_was_asked() {
         let error = world.engine.traceql_search(&world.tenant, request("{ } | by(name) | { } ~ ({ } | by(kind))", 1)).await;
         assert!(error.is_ok() || error.unwrap_err().message().contains("coalesce()"), "{place}");
         assert!(world.engine.traceql_search(&world.tenant, request("{ } | rate()", 1)).await.is_err(), "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_names_and_values() {
+    let scopes = [Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
+    for (place, world) in worlds().await {
+        let names = async |query: Option<&str>, scopes: &[Scope]| {
+            let request = TagNamesRequest { scopes: scopes.to_vec(), range: TimeRange::ALL, query: query.map(|query| parse_query(query).unwrap()) };
+            let found = world.engine.traceql_tag_names(&world.tenant, request).await.unwrap();
+            found
+                .iter()
+                .map(|(scope, names)| format!("{}: {}", scope.as_str(), names.iter().map(String::as_str).collect::<Vec<_>>().join(" ")))
+                .collect::<Vec<_>>()
+        };
+        let all = [
+            "span: cached db.system http.method http.status_code raw",
+            "resource: k8s.pod.name replicas service.name",
+            "event: attempt",
+            "link: why",
+            "instrumentation: language",
+        ];
+        assert_eq!(names(None, &scopes).await, all, "{place}");
+        let of_cart = ["span: db.system", "resource: k8s.pod.name replicas service.name", "event: attempt"];
+        assert_eq!(names(Some("{ resource.service.name = \"cart\" && trace:duration > 1ms }"), &scopes[..3]).await, of_cart, "{place}");
+        assert_eq!(names(Some("{ false }"), &scopes[..1]).await, ["span: "], "{place}");
+        let values = async |attribute: Attribute, query: Option<&str>, limit: usize| {
+            let request = TagValuesRequest { attribute, range: TimeRange::ALL, query: query.map(|query| parse_query(query).unwrap()), limit };
+            let found = world.engine.traceql_tag_values(&world.tenant, request).await.unwrap();
+            (found.values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), found.is_complete)
+        };
+        let named = |scope, name: &str| Attribute::Named(scope, name.to_owned());
+        let cases = [
+            (named(Scope::Span, "http.status_code"), None, "200 500"),
+            (named(Scope::Any, "http.status_code"), Some("{ span.cached = false }"), "200"),
+            (named(Scope::Any, "replicas"), None, "3"),
+            (named(Scope::Resource, "service.name"), None, "`cart` `shop`"),
+            (named(Scope::Event, "attempt"), None, "1"),
+            (named(Scope::Span, "cached"), None, "false true"),
+            (Attribute::Intrinsic(Intrinsic::Name), Some("{ kind = client }"), "`HGETALL`"),
+            (Attribute::Intrinsic(Intrinsic::Status), None, "unset ok error"),
+            (Attribute::Intrinsic(Intrinsic::Kind), Some("{ }"), "server client"),
+            (Attribute::Intrinsic(Intrinsic::RootService), None, "`shop`"),
+            (Attribute::Intrinsic(Intrinsic::EventName), None, "`retry`"),
+            (Attribute::Intrinsic(Intrinsic::Duration), None, ""),
+        ];
+        for (attribute, query, want) in cases {
+            assert_eq!(values(attribute.clone(), query, 100).await, (want.to_owned(), true), "{place}: {attribute}");
+        }
+        let (some, is_complete) = values(named(Scope::Span, "http.status_code"), None, 1).await;
+        assert_eq!((some.len(), is_complete), (3, false), "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_queries_do_not_recurse() {
+    let (_, world) = worlds().await.swap_remove(0);
+    for (piece, between, whole) in [
+        (".cached = true", " || ", "{ @ }"),
+        (".cached != nil", " && ", "{ @ }"),
+        ("span.http.status_code", " + ", "{ @ > 0 }"),
+        ("{ .cached = true }", " && ", "@"),
+        ("{ }", " >> ", "{ } || @"),
+    ] {
+        let query = whole.replace('@', &vec![piece; 600].join(between));
+        assert_eq!(numbers(&search(&world, request(&query, 1)).await).len(), 1, "{piece}");
     }
 }

@@ -30,6 +30,9 @@ pub struct ScanRequest {
     pub labels: Vec<LabelColumn>,
     /// Only rows of this trace.
     pub trace_id: Option<TraceId>,
+    /// Only rows of one of these traces, ascending; empty means all. They are looked up one by one: for more than some ten thousand
+    /// a scan is better.
+    pub traces: Arc<[TraceId]>,
     /// Only rows of one of these services; empty means all.
     pub services: Vec<String>,
     /// Only rows whose text fits.
@@ -131,11 +134,16 @@ impl ScanRequest {
     pub fn all(range: TimeRange) -> Self {
         let (attributes, labels, services) = (Vec::new(), Vec::new(), Vec::new());
         let (text, spans) = (TextFilter::default(), SpanBounds::default());
-        Self { range, projection: None, attributes, typed: false, labels, trace_id: None, services, text, spans, chosen: None }
+        Self { range, projection: None, attributes, typed: false, labels, trace_id: None, traces: Arc::default(), services, text, spans, chosen: None }
     }
 }
 
 impl ScanRequest {
+    /// The only traces, ascending; none means all.
+    pub(crate) fn of_traces(&self) -> &[TraceId] {
+        self.trace_id.as_ref().map_or(&self.traces, std::slice::from_ref)
+    }
+
     /// What to read of rows of logs and spans.
     pub(crate) fn wanted(&self) -> Wanted<'_> {
         Wanted::Rows { projection: self.projection.as_deref(), attributes: &self.attributes, is_typed: self.typed, labels: &self.labels }

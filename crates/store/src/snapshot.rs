@@ -140,6 +140,19 @@ impl Snapshot {
         }
     }
 
+    /// Keys of attributes of the rows of logs or spans in the segments and pieces of the head that overlap a range, without
+    /// reading rows: some keys may be of rows outside. `None` where a segment has too many to know.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn attribute_keys(&self, table: Table, range: &TimeRange) -> Result<Option<BTreeSet<String>>> {
+        match table.signal() {
+            Signal::Metrics => Ok(None),
+            Signal::Logs => self.logs.attribute_keys(table, range),
+            Signal::Traces => self.spans.attribute_keys(table, range),
+        }
+    }
+
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema
     /// of the table in `model::schema`, of the projection if there is one.
     ///

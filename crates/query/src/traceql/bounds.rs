@@ -27,10 +27,7 @@ impl Bounds {
     /// Takes what the parts of a conjunction say.
     pub(super) fn narrow(&mut self, expression: &Expr, fields: &Fields) {
         match expression {
-            Expr::And(left, right) => {
-                self.narrow(left, fields);
-                self.narrow(right, fields);
-            }
+            Expr::And(parts) => parts.iter().for_each(|part| self.narrow(part, fields)),
             Expr::Compare(comparison) => {
                 let (op, slot, value) = match (&comparison.left, &comparison.right) {
                     (Expr::Slot(slot), Expr::Const(value)) => (comparison.op, slot, value),

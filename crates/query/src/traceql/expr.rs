@@ -18,12 +18,15 @@ pub(super) enum Expr {
     Slot(usize),
     Not(Box<Self>),
     Negative(Box<Self>),
-    And(Box<Self>, Box<Self>),
-    Or(Box<Self>, Box<Self>),
+    /// All of these; long chains are flat, so that nothing recurses as deep as a query is long.
+    And(Vec<Self>),
+    /// One of these.
+    Or(Vec<Self>),
     Compare(Box<Comparison>),
     /// Whether the value is missing, or is not.
     IsNil(Box<Self>, bool),
-    Arithmetic(ArithmeticOp, Box<Self>, Box<Self>),
+    /// From left to right.
+    Arithmetic(Box<Self>, Vec<(ArithmeticOp, Self)>),
 }
 
 /// `left op right`
@@ -47,10 +50,24 @@ impl Expr {
             FieldExpr::Attribute(attribute) => Self::Slot(fields.slot(attribute)),
             FieldExpr::Not(inner) => Self::Not(Box::new(Self::new(inner, fields)?)),
             FieldExpr::Negative(inner) => Self::Negative(Box::new(Self::new(inner, fields)?)),
-            FieldExpr::And(left, right) => Self::And(Box::new(Self::new(left, fields)?), Box::new(Self::new(right, fields)?)),
-            FieldExpr::Or(left, right) => Self::Or(Box::new(Self::new(left, fields)?), Box::new(Self::new(right, fields)?)),
+            FieldExpr::And(..) => {
+                let parts = chain(expression, |part| if let FieldExpr::And(left, right) = part { Some((left, right)) } else { None });
+                Self::And(parts.into_iter().map(|part| Self::new(part, fields)).collect::<Result<_>>()?)
+            }
+            FieldExpr::Or(..) => {
+                let parts = chain(expression, |part| if let FieldExpr::Or(left, right) = part { Some((left, right)) } else { None });
+                Self::Or(parts.into_iter().map(|part| Self::new(part, fields)).collect::<Result<_>>()?)
+            }
             FieldExpr::Compare(op, left, right) => Self::compare(*op, left, right, fields)?,
-            FieldExpr::Arithmetic(op, left, right) => Self::Arithmetic(*op, Box::new(Self::new(left, fields)?), Box::new(Self::new(right, fields)?)),
+            FieldExpr::Arithmetic(..) => {
+                let (mut first, mut rest) = (expression, Vec::new());
+                while let FieldExpr::Arithmetic(op, left, right) = first {
+                    rest.push((*op, Self::new(right, fields)?));
+                    first = left;
+                }
+                rest.reverse();
+                Self::Arithmetic(Box::new(Self::new(first, fields)?), rest)
+            }
         })
     }
 
@@ -83,19 +100,19 @@ impl Expr {
                 _ => Value::Nil,
             },
             Self::Negative(inner) => inner.value(slot).negative(),
-            Self::And(left, right) => Value::Bool(left.holds(slot) && right.holds(slot)),
-            Self::Or(left, right) => Value::Bool(left.holds(slot) || right.holds(slot)),
+            Self::And(parts) => Value::Bool(parts.iter().all(|part| part.holds(slot))),
+            Self::Or(parts) => Value::Bool(parts.iter().any(|part| part.holds(slot))),
             Self::IsNil(inner, is_nil) => Value::Bool(inner.value(slot).is_nil() == *is_nil),
             Self::Compare(comparison) => Value::Bool(comparison.holds(&comparison.left.value(slot), &comparison.right.value(slot))),
-            Self::Arithmetic(op, left, right) => left.value(slot).compute(*op, &right.value(slot)),
+            Self::Arithmetic(first, rest) => rest.iter().fold(first.value(slot), |left, (op, right)| left.compute(*op, &right.value(slot))),
         }
     }
 
     /// Whether the value for a span is `true`.
     pub(super) fn holds(&self, slot: &impl Fn(usize) -> Value) -> bool {
         match self {
-            Self::And(left, right) => left.holds(slot) && right.holds(slot),
-            Self::Or(left, right) => left.holds(slot) || right.holds(slot),
+            Self::And(parts) => parts.iter().all(|part| part.holds(slot)),
+            Self::Or(parts) => parts.iter().any(|part| part.holds(slot)),
             _ => match self.value(slot) {
                 Value::Bool(value) => value,
                 Value::Several(values) => values.iter().any(|value| matches!(value, Value::Bool(true))),
@@ -110,9 +127,10 @@ impl Expr {
             Self::Const(_) => {}
             Self::Slot(number) => found.push(*number),
             Self::Not(inner) | Self::Negative(inner) | Self::IsNil(inner, _) => inner.slots(found),
-            Self::And(left, right) | Self::Or(left, right) | Self::Arithmetic(_, left, right) => {
-                left.slots(found);
-                right.slots(found);
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.slots(found)),
+            Self::Arithmetic(first, rest) => {
+                first.slots(found);
+                rest.iter().for_each(|(_, part)| part.slots(found));
             }
             Self::Compare(comparison) => {
                 comparison.left.slots(found);
@@ -120,6 +138,18 @@ impl Expr {
             }
         }
     }
+}
+
+/// The parts of a chain of one operator, from left to right.
+fn chain<'e>(expression: &'e FieldExpr, split: fn(&'e FieldExpr) -> Option<(&'e FieldExpr, &'e FieldExpr)>) -> Vec<&'e FieldExpr> {
+    let (mut first, mut parts) = (expression, Vec::new());
+    while let Some((left, right)) = split(first) {
+        parts.push(right);
+        first = left;
+    }
+    parts.push(first);
+    parts.reverse();
+    parts
 }
 
 /// Identifiers of traces are compared in full length and in lower case, however they are written.

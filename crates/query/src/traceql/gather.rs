@@ -19,6 +19,8 @@ use crate::rows::{Shared, Texts, column, span_id, trace_id};
 
 /// Spans that are held at one time at most.
 const SPANS_MAX: usize = 5_000_000;
+/// Traces that are looked up by their identifiers; more are found by reading all.
+const BY_ID_MAX: usize = 20_000;
 /// OTLP status of an error.
 const STATUS_ERROR: i32 = 2;
 
@@ -37,7 +39,6 @@ const COLUMNS: [&str; 9] = [
 
 /// Which traces.
 pub(super) enum Which<'a> {
-    One(TraceId),
     These(&'a HashSet<TraceId>),
     /// Those of a part of all identifiers: which of how many.
     Share(u64, u64),
@@ -46,7 +47,6 @@ pub(super) enum Which<'a> {
 impl Which<'_> {
     fn has(&self, id: &[u8]) -> bool {
         match self {
-            Self::One(one) => one.as_bytes() == id,
             Self::These(these) => TraceId::from_slice(id).is_some_and(|id| these.contains(&id)),
             Self::Share(_, 1) => true,
             Self::Share(which, of) => id.iter().rev().take(8).fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte))) % of == *which,
@@ -77,8 +77,14 @@ impl<'a> Gatherer<'a> {
     /// `Limit` for too many spans, `Unavailable` for too much memory; `Timeout`, `Canceled`; of the disk.
     pub(super) fn gather(&mut self, which: &Which<'_>, range: TimeRange) -> Result<Vec<TraceSpans>> {
         let slots: Vec<usize> = (0..self.fields.attributes().len()).filter(|slot| !is_of_trace(&self.fields.attributes()[*slot])).collect();
-        let trace_id = if let Which::One(one) = which { Some(*one) } else { None };
-        let scan = self.fields.scan(&slots, &COLUMNS, ScanRequest { trace_id, ..ScanRequest::all(range) });
+        let mut traces = Vec::new();
+        if let Which::These(these) = which
+            && these.len() <= BY_ID_MAX
+        {
+            traces.extend(these.iter().copied());
+            traces.sort_unstable();
+        }
+        let scan = self.fields.scan(&slots, &COLUMNS, ScanRequest { traces: traces.into(), ..ScanRequest::all(range) });
         let mut found: HashMap<TraceId, Vec<Member>> = HashMap::new();
         let (mut spans, mut bytes) = (0, 0);
         for part in self.snapshot.scan(Table::Spans, &scan)? {

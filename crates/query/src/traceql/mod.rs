@@ -27,6 +27,7 @@ mod pipeline;
 mod relate;
 mod search;
 mod sieve;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -38,6 +39,7 @@ pub use answer::{
 pub use dependencies::Dependency;
 pub use filter::TagMatch;
 pub use listing::{Operation, TagScope, Tags};
+pub use tags::{TagNamesRequest, TagValues, TagValuesRequest};
 
 use filter::Filter;
 

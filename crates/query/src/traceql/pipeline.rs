@@ -29,7 +29,8 @@ enum Step {
 pub(super) enum Spans {
     Filter(Option<Expr>),
     Pipeline(Steps),
-    Binary(SpansetOp, Box<Self>, Box<Self>),
+    /// From left to right; flat, so that nothing recurses as deep as a query is long.
+    Chain(Box<Self>, Vec<(SpansetOp, Self)>),
 }
 
 /// Some spans of a trace.
@@ -191,7 +192,15 @@ impl Spans {
         Ok(match spans {
             SpansetExpr::Filter(filter) => Self::Filter(filter.as_ref().map(|filter: &FieldExpr| Expr::new(filter, fields)).transpose()?),
             SpansetExpr::Pipeline(pipeline) => Self::Pipeline(Steps::new(pipeline, fields)?),
-            SpansetExpr::Binary(op, left, right) => Self::Binary(*op, Box::new(Self::new(left, fields)?), Box::new(Self::new(right, fields)?)),
+            SpansetExpr::Binary(..) => {
+                let (mut first, mut rest) = (spans, Vec::new());
+                while let SpansetExpr::Binary(op, left, right) = first {
+                    rest.push((*op, Self::new(right, fields)?));
+                    first = left;
+                }
+                rest.reverse();
+                Self::Chain(Box::new(Self::new(first, fields)?), rest)
+            }
         })
     }
 
@@ -199,8 +208,9 @@ impl Spans {
         match self {
             Self::Filter(_) => false,
             Self::Pipeline(steps) => steps.is_structural(),
-            Self::Binary(SpansetOp::Structural(..), ..) => true,
-            Self::Binary(_, left, right) => left.is_structural() || right.is_structural(),
+            Self::Chain(first, rest) => {
+                first.is_structural() || rest.iter().any(|(op, right)| matches!(op, SpansetOp::Structural(..)) || right.is_structural())
+            }
         }
     }
 
@@ -213,25 +223,33 @@ impl Spans {
                 Ok(if set.spans.is_empty() { Vec::new() } else { vec![set] })
             }
             Self::Pipeline(steps) => steps.run(subject, vec![set]),
-            Self::Binary(op, left, right) => {
-                let (left, right) = (left.run(subject, set.clone())?, right.run(subject, set.clone())?);
-                let spans = match op {
-                    SpansetOp::And if left.is_empty() || right.is_empty() => Vec::new(),
-                    SpansetOp::And | SpansetOp::Or => union(left, right),
-                    SpansetOp::Structural(..) if right.is_empty() => Vec::new(),
-                    SpansetOp::Structural(..) if left.len() > 1 || right.len() > 1 => {
-                        return Err(Error::invalid("spanset operators are not supported for multiple spansets per trace. consider using coalesce()"));
-                    }
-                    SpansetOp::Structural(relation, answer) => {
-                        let spans = |sets: Vec<Set>| sets.into_iter().next().map(|set| set.spans).unwrap_or_default();
-                        let tree = subject.trace.tree().ok_or_else(|| Error::internal("cannot relate spans: the trace has no tree"))?;
-                        relate(tree, subject.trace.spans.len(), *relation, *answer, &spans(left), &spans(right))
-                    }
-                };
-                Ok(if spans.is_empty() { Vec::new() } else { vec![Set { spans, attributes: set.attributes }] })
+            Self::Chain(first, rest) => {
+                let mut left = first.run(subject, set.clone())?;
+                for (op, right) in rest {
+                    let spans = combined(subject, *op, left, right.run(subject, set.clone())?)?;
+                    left = if spans.is_empty() { Vec::new() } else { vec![Set { spans, attributes: set.attributes.clone() }] };
+                }
+                Ok(left)
             }
         }
     }
+}
+
+/// The spans that an operator leaves of both sides.
+fn combined(subject: &Subject<'_>, op: SpansetOp, left: Vec<Set>, right: Vec<Set>) -> Result<Vec<u32>> {
+    Ok(match op {
+        SpansetOp::And if left.is_empty() || right.is_empty() => Vec::new(),
+        SpansetOp::And | SpansetOp::Or => union(left, right),
+        SpansetOp::Structural(..) if right.is_empty() => Vec::new(),
+        SpansetOp::Structural(..) if left.len() > 1 || right.len() > 1 => {
+            return Err(Error::invalid("spanset operators are not supported for multiple spansets per trace. consider using coalesce()"));
+        }
+        SpansetOp::Structural(relation, answer) => {
+            let spans = |sets: Vec<Set>| sets.into_iter().next().map(|set| set.spans).unwrap_or_default();
+            let tree = subject.trace.tree().ok_or_else(|| Error::internal("cannot relate spans: the trace has no tree"))?;
+            relate(tree, subject.trace.spans.len(), relation, answer, &spans(left), &spans(right))
+        }
+    })
 }
 
 fn union(left: Vec<Set>, right: Vec<Set>) -> Vec<u32> {

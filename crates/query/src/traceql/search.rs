@@ -27,9 +27,8 @@ use crate::rows::{Shared, column, trace_id};
 
 /// How far from the newest span that may be answered other spans of its trace are looked for.
 pub(super) const SLACK_NS: i64 = 3_600_000_000_000;
-/// Traces that are read one by one, by their identifiers; more are read in one scan.
-const BY_ID_MAX: usize = 32;
-/// Traces that are looked at together.
+/// Traces that are looked at together, at first and at most.
+const TOGETHER_MIN: usize = 32;
 const TOGETHER_MAX: usize = 20_000;
 /// Candidates at first where not each is an answer.
 const CANDIDATES_MIN: usize = 256;
@@ -79,15 +78,25 @@ impl Plan {
 
 /// What every span that a pipeline leaves holds; `None` if it may be any.
 pub(super) fn passable(steps: &Steps) -> Option<Expr> {
-    steps.spans().filter_map(of_spans).reduce(|left, right| Expr::And(Box::new(left), Box::new(right)))
+    let all: Vec<Expr> = steps.spans().filter_map(of_spans).collect();
+    (!all.is_empty()).then_some(Expr::And(all))
 }
 
 fn of_spans(spans: &Spans) -> Option<Expr> {
     match spans {
         Spans::Filter(filter) => filter.clone(),
         Spans::Pipeline(steps) => passable(steps),
-        Spans::Binary(SpansetOp::Structural(_, Answer::Right | Answer::NotRight), _, right) => of_spans(right),
-        Spans::Binary(_, left, right) => Some(Expr::Or(Box::new(of_spans(left)?), Box::new(of_spans(right)?))),
+        Spans::Chain(first, rest) => {
+            // What each of these may leave; any of them.
+            let mut either = vec![of_spans(first)];
+            for (op, right) in rest {
+                if let SpansetOp::Structural(_, Answer::Right | Answer::NotRight) = op {
+                    either.clear();
+                }
+                either.push(of_spans(right));
+            }
+            either.into_iter().collect::<Option<Vec<Expr>>>().map(Expr::Or)
+        }
     }
 }
 
@@ -121,20 +130,14 @@ fn search(snapshot: &Snapshot, request: &SearchRequest, leash: &Leash, share: &S
 fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], gatherer: &mut Gatherer<'_>, answer: &mut SearchAnswer) -> Result<()> {
     let mut rest = candidates;
     // Few at first: they may be enough.
-    let mut together = BY_ID_MAX;
+    let mut together = request.limit.clamp(TOGETHER_MIN, TOGETHER_MAX);
     while !rest.is_empty() && answer.traces.len() < request.limit {
         let (some, later) = rest.split_at(together.min(rest.len()));
         let newest = some.iter().map(|(_, start_ns)| *start_ns).max().unwrap_or(i64::MAX);
         let oldest = some.iter().map(|(_, start_ns)| *start_ns).min().unwrap_or(i64::MIN);
-        let mut traces: HashMap<TraceId, TraceSpans> = HashMap::with_capacity(some.len());
-        if some.len() <= BY_ID_MAX {
-            for (id, start_ns) in some {
-                traces.extend(gatherer.gather(&Which::One(*id), around(*start_ns, *start_ns))?.into_iter().map(|trace| (trace.id, trace)));
-            }
-        } else {
-            let ids: HashSet<TraceId> = some.iter().map(|(id, _)| *id).collect();
-            traces.extend(gatherer.gather(&Which::These(&ids), around(oldest, newest))?.into_iter().map(|trace| (trace.id, trace)));
-        }
+        let ids: HashSet<TraceId> = some.iter().map(|(id, _)| *id).collect();
+        let traces: HashMap<TraceId, TraceSpans> =
+            gatherer.gather(&Which::These(&ids), around(oldest, newest))?.into_iter().map(|trace| (trace.id, trace)).collect();
         for (id, _) in some {
             if let Some(trace) = traces.get(id)
                 && let Some(found) = summary(plan, request, trace)?
@@ -146,7 +149,7 @@ fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], ga
             }
         }
         rest = later;
-        together = TOGETHER_MAX;
+        together = together.saturating_mul(4).min(TOGETHER_MAX);
     }
     Ok(())
 }

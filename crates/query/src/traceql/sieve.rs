@@ -63,10 +63,10 @@ impl Sieve {
                     Node::None
                 }
             }
-            Expr::And(left, right) => {
+            Expr::And(all) => {
                 let mut parts = Vec::new();
-                for part in [self.node(left, fields), self.node(right, fields)] {
-                    match part {
+                for part in all {
+                    match self.node(part, fields) {
                         Node::All => {}
                         Node::And(inner) => parts.extend(inner),
                         other => parts.push(other),
@@ -80,11 +80,22 @@ impl Sieve {
                     _ => Node::And(parts),
                 }
             }
-            Expr::Or(left, right) => match (self.node(left, fields), self.node(right, fields)) {
-                (Node::All, _) | (_, Node::All) => Node::All,
-                (Node::None, other) | (other, Node::None) => other,
-                (left, right) => Node::Or(vec![left, right]),
-            },
+            Expr::Or(all) => {
+                let mut parts = Vec::new();
+                for part in all {
+                    match self.node(part, fields) {
+                        Node::All => return Node::All,
+                        Node::None => {}
+                        Node::Or(inner) => parts.extend(inner),
+                        other => parts.push(other),
+                    }
+                }
+                match parts.len() {
+                    0 => Node::None,
+                    1 => parts.swap_remove(0),
+                    _ => Node::Or(parts),
+                }
+            }
             other => {
                 let mut slots = Vec::new();
                 other.slots(&mut slots);

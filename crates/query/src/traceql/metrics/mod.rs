@@ -41,7 +41,7 @@ const EXEMPLARS_MAX: usize = 10_000;
 /// Exemplars where a hint asks for some and the request does not say how many.
 const EXEMPLARS_WANTED: usize = 100;
 /// Traces that are read at a time at most.
-const TRACES_TOGETHER: usize = 50_000;
+const TRACES_TOGETHER: usize = 100_000;
 /// Spans that are read at a time, about.
 const SPANS_TOGETHER: u64 = 1_000_000;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::statistics::Statistics;
-use signalbox_model::{Result, TimeRange, TraceId, schema};
+use signalbox_model::{Result, TimeRange, schema};
 use signalbox_telemetry::{names, registry};
 
 use super::predicates::predicates;
@@ -54,15 +54,32 @@ pub(super) fn late_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> Sca
     })
 }
 
-/// The rows of a trace in a segment as a part, `None` if there are none.
-pub(super) fn trace_part(segment: &Arc<RowSegment>, trace: TraceId, request: &ScanRequest) -> Result<Option<ScanPart>> {
-    let rows = segment.rows_of_trace(&trace)?;
-    if rows.is_empty() {
+/// The rows of the traces of a request in a segment as a part, `None` if there are none.
+pub(super) fn traces_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> Result<Option<ScanPart>> {
+    let mut found = Vec::new();
+    for trace in request.of_traces() {
+        found.extend(segment.rows_of_trace(trace)?);
+    }
+    if found.is_empty() {
         return Ok(None);
     }
+    let rows = united(found);
     let count = rows.iter().map(|range| range.end - range.start).sum();
     let (range, segment, request) = (segment.record().range, Arc::clone(segment), request.clone());
     Ok(Some(ScanPart::new(range, count, move || read(&segment, rows, &request))))
+}
+
+/// Ranges in any order as ranges that ascend and do not touch.
+fn united(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut united: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match united.last_mut().filter(|last| last.end >= range.start) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => united.push(range),
+        }
+    }
+    united
 }
 
 fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest) -> ScanPart {

@@ -17,8 +17,8 @@ pub(super) fn predicates(opened: &OpenRows, request: &ScanRequest) -> Vec<Box<dy
     if let Some(chosen) = &request.chosen {
         return file.chosen(chosen.clone()).into_iter().collect();
     }
-    if let Some(trace) = request.trace_id {
-        return file.trace(trace).into_iter().collect();
+    if !request.of_traces().is_empty() {
+        return file.traces(request.of_traces().to_vec()).into_iter().collect();
     }
     let spans = &request.spans;
     let few = [file.numbers(schema::traces::STATUS_CODE, &spans.status_codes), file.numbers(schema::traces::KIND, &spans.kinds)];
@@ -40,10 +40,11 @@ impl Columns<'_> {
         self.predicate(&[schema::TIMESTAMP, schema::SEQUENCE], move |rows| is_chosen(&rows, &chosen).ok_or_else(other_type))
     }
 
-    fn trace(&self, trace: TraceId) -> Option<Box<dyn ArrowPredicate>> {
+    fn traces(&self, wanted: Vec<TraceId>) -> Option<Box<dyn ArrowPredicate>> {
         self.predicate(&[schema::TRACE_ID], move |rows| {
             let traces = rows.column(0).as_fixed_size_binary_opt().ok_or_else(other_type)?;
-            Ok((0..traces.len()).map(|row| Some(traces.is_valid(row) && traces.value(row) == trace.as_bytes())).collect())
+            let is_wanted = |id: &[u8]| wanted.binary_search_by(|trace| trace.as_bytes().as_slice().cmp(id)).is_ok();
+            Ok((0..traces.len()).map(|row| Some(traces.is_valid(row) && is_wanted(traces.value(row)))).collect())
         })
     }
 

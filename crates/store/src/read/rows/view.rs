@@ -1,10 +1,11 @@
 //! What a snapshot shows of logs or spans: head and segments as parts of a scan.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
+use arrow::array::{AsArray, UInt32Array};
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Error, Result, Table};
+use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
 use super::{plan, predicates};
 use crate::format::rows::{InMap, Layout, Reading, RowSegment};
@@ -38,9 +39,9 @@ impl RowView {
         }
         let is_wanted = |segment: &&Arc<RowSegment>| segment.record().table == table && segment.record().range.overlaps(&request.range);
         let mut segments: Vec<&Arc<RowSegment>> = self.segments.iter().filter(is_wanted).collect();
-        if let Some(trace) = request.trace_id {
+        if !request.of_traces().is_empty() {
             for segment in segments {
-                parts.extend(plan::trace_part(segment, trace, request)?);
+                parts.extend(plan::traces_part(segment, request)?);
             }
             return Ok(parts);
         }
@@ -74,6 +75,30 @@ impl RowView {
     }
 }
 
+impl RowView {
+    /// Keys of attributes of rows in the parts that overlap a range; `None` where a segment does not know its keys.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub(crate) fn attribute_keys(&self, table: Table, range: &TimeRange) -> Result<Option<BTreeSet<String>>> {
+        let mut keys = BTreeSet::new();
+        if self.head.table == table {
+            for chunk in self.head.chunks.iter().filter(|chunk| chunk.range.overlaps(range)) {
+                let map = chunk.rows.column_by_name(schema::ATTRIBUTES).and_then(|column| column.as_map_opt());
+                let own = map.and_then(|map| map.keys().as_string_opt::<i32>()).ok_or_else(|| Error::internal("cannot list attributes of the head"))?;
+                let distinct: HashSet<&str> = own.iter().flatten().collect();
+                keys.extend(distinct.into_iter().map(str::to_owned));
+            }
+        }
+        for segment in self.segments.iter().filter(|segment| segment.record().table == table && segment.record().range.overlaps(range)) {
+            let opened = segment.opened()?;
+            let Some(in_map) = opened.in_map.keys() else { return Ok(None) };
+            keys.extend(in_map.chain(opened.layout.promoted().iter().map(|own| own.key.as_str())).map(str::to_owned));
+        }
+        Ok(Some(keys))
+    }
+}
+
 fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
     let failed = |error| Error::internal("cannot choose rows of the head").with_source(error);
     if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {
@@ -86,19 +111,20 @@ fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<
     let layout = Layout::of_head(table);
     let mut reading = Reading::new(&layout, &InMap::Unknown, request.wanted())?;
     let project = |rows: &RecordBatch| rows.project(&reading.roots).map_err(failed);
-    let rows = match (&request.chosen, &request.trace_id) {
+    let rows = match (&request.chosen, request.of_traces()) {
         (Some(chosen), _) => {
             let wanted = predicates::is_chosen(&chunk.rows, chosen).ok_or_else(|| Error::internal("cannot choose rows of the head: no times"))?;
             arrow::compute::filter_record_batch(&project(&chunk.rows)?, &wanted).map_err(failed)?
         }
-        (None, Some(trace)) => {
-            let rows = chunk.rows_of_trace(trace);
+        (None, traces @ [_, ..]) => {
+            let mut rows: Vec<u32> = traces.iter().flat_map(|trace| chunk.rows_of_trace(trace)).collect();
+            rows.sort_unstable();
             if rows.is_empty() {
                 return Ok(None);
             }
             arrow::compute::take_record_batch(&project(&chunk.rows)?, &UInt32Array::from(rows)).map_err(failed)?
         }
-        (None, None) => project(&chunk.rows)?,
+        (None, []) => project(&chunk.rows)?,
     };
     Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || {
         let rows = reading.make(&rows);

@@ -64,6 +64,16 @@ fn a_trace_comes_out_whole() {
         }
         let request = ScanRequest { trace_id: Some(trace(300)), ..ScanRequest::all(TimeRange::ALL) };
         assert!(world.scan(&request).unwrap().iter().all(|rows| rows.num_rows() == 0));
+        let mut several = vec![trace(3), trace(300), trace(5)];
+        several.sort_unstable();
+        let of_several = |rows: &RecordBatch, row: usize| {
+            let ids = rows.column_by_name(schema::TRACE_ID).unwrap().as_fixed_size_binary();
+            ids.is_valid(row) && several.iter().any(|id| ids.value(row) == id.as_bytes())
+        };
+        let want = wanted(&world, &of_several);
+        assert!(want.len() > 10);
+        let request = ScanRequest { traces: several.into(), ..ScanRequest::all(TimeRange::ALL) };
+        assert_eq!(numbers(&world.scan(&request).unwrap()), want, "of several traces");
     }
 }
 
