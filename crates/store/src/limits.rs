@@ -27,6 +27,16 @@ pub(crate) const DELETIONS_MAX: usize = 1000;
 
 /// How long after a deletion its rows are on the disk at most, about: segments that no merge has met by then are written anew.
 pub(crate) const PURGE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Bytes of filters of traces that stay in memory whatever else is read: those of some 170 million traces. Those of further segments
 /// come and go with the cache.
 pub(crate) const PINNED_BYTES_MAX: usize = 256 << 20;
+
+/// Policies that keep traces at most: which of them a trace meets is a bit each.
+pub(crate) const TRACE_POLICIES_MAX: usize = 64;
+
+/// Traces of a segment that are judged at one time: each takes about 100 bytes. Those of more are judged in several passes.
+pub(crate) const TRACES_JUDGED_MAX: usize = 1 << 20;
+
+/// How much longer than they must be segments are kept of which some traces are: a trace may end in a later segment.
+pub(crate) const TRACE_END: Duration = Duration::from_secs(60 * 60);

@@ -23,6 +23,22 @@ impl RowNumbers {
         Self { runs }
     }
 
+    /// All but some, in any order.
+    pub(crate) fn all_but(mut kept: Vec<u64>) -> Self {
+        kept.sort_unstable();
+        let (mut runs, mut next) = (Vec::new(), Some(0u64));
+        for number in kept {
+            match next {
+                Some(first) if first < number => runs.push((first, number - 1)),
+                Some(first) if first > number => continue,
+                _ => {}
+            }
+            next = number.checked_add(1);
+        }
+        runs.extend(next.map(|first| (first, u64::MAX)));
+        Self { runs }
+    }
+
     /// Whether a row is meant.
     pub fn contains(&self, number: u64) -> bool {
         let after = self.runs.partition_point(|(first, _)| *first <= number);
@@ -114,6 +130,16 @@ mod tests {
         }
         assert_eq!(RowNumbers::of(vec![5, 3, 4, 4, 9]).len(), 4);
         assert_eq!(RowNumbers::of((0..100_000).collect()).encode().len(), 4);
+    }
+
+    #[test]
+    fn all_but_some_is_the_rest() {
+        for kept in [vec![], vec![0], vec![u64::MAX], vec![3, 1, 2, 2, 9], vec![0, 1, 5, u64::MAX - 1], vec![0, u64::MAX]] {
+            let rest = RowNumbers::all_but(kept.clone());
+            for number in kept.iter().flat_map(|number| [number.wrapping_sub(1), *number, number.wrapping_add(1)]) {
+                assert_eq!(rest.contains(number), !kept.contains(&number), "{number} of all but {kept:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Settings of the store.
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::{Error, Matcher, Result};
+use signalbox_model::{Error, Matcher, Result, Signal};
 
+use crate::limits::{TRACE_END, TRACE_POLICIES_MAX};
 use crate::write::wal::WalSettings;
 
 /// Settings of the store. Sizes in bytes, durations in seconds.
@@ -64,6 +65,55 @@ pub struct RetentionSettings {
     /// Series of metrics that are kept for less long than `metrics` says: a list of `{selector: '{job="canary"}',
     /// max_age_seconds: 86400}`. A series that several selectors find goes with the shortest; `!=` makes exceptions.
     pub selectors: Vec<SelectorRetention>,
+    /// Traces that are kept for longer than `traces` says, and their log records for longer than `logs` says: a list of
+    /// `{name: errors, keep_seconds: 7776000, status_error: true}`. Conditions: `status_error: true`, `service`, `span_longer_than_ms`,
+    /// and `attribute` with `value` (of the span or its resource), which one span has to meet together; `trace_longer_than_ms`, from
+    /// the first start to the last end; `percent` of the traces that meet the others, 100 unless it is said. `with_logs: false` lets
+    /// their log records go. A trace that several find is kept for the longest. What traces are kept is found when a segment
+    /// grows too old, by all spans there are then: it is written anew without the others. `max_bytes` bounds what is kept too.
+    pub kept_traces: Vec<TracePolicy>,
+}
+
+/// Traces that are kept for longer than the rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracePolicy {
+    /// For the log.
+    pub name: String,
+    /// Age in seconds beyond which the traces go. They go with a whole segment, so a day later at most.
+    pub keep_seconds: u64,
+    /// Only traces with a span whose status is error.
+    #[serde(default)]
+    pub status_error: bool,
+    /// Only traces with a span of this service; empty means any.
+    #[serde(default)]
+    pub service: String,
+    /// Only traces with a span that took longer than this; 0 means any.
+    #[serde(default)]
+    pub span_longer_than_ms: u64,
+    /// Only traces with a span that has this attribute, itself or of its resource, with the text of `value`; empty means any.
+    #[serde(default)]
+    pub attribute: String,
+    /// The text of the value of `attribute`.
+    #[serde(default)]
+    pub value: String,
+    /// Only traces that took longer than this; 0 means any.
+    #[serde(default)]
+    pub trace_longer_than_ms: u64,
+    /// So many of a hundred of the traces that the other conditions find, chosen by their identifiers.
+    #[serde(default = "all")]
+    pub percent: f64,
+    /// Whether log records of the traces are kept too.
+    #[serde(default = "yes")]
+    pub with_logs: bool,
+}
+
+fn all() -> f64 {
+    100.0
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How long the series of a selector are kept.
@@ -131,8 +181,30 @@ impl Settings {
                 return refused(&format!("max_age_seconds is {}: want less than that of metrics, {max_age_seconds}", rule.max_age_seconds));
             }
         }
+        self.check_kept_traces()?;
         self.check_rollups()?;
         self.wal.check()
+    }
+
+    fn check_kept_traces(&self) -> Result<()> {
+        let policies = &self.retention.kept_traces;
+        if policies.len() > TRACE_POLICIES_MAX {
+            return Err(Error::invalid(format!("cannot use store.retention.kept_traces: {} policies, want at most {TRACE_POLICIES_MAX}", policies.len())));
+        }
+        for (number, policy) in policies.iter().enumerate() {
+            let refused = |why: String| Err(Error::invalid(format!("cannot use store.retention.kept_traces[{number}]: {why}")));
+            let max_age_seconds = self.retention.traces.max_age_seconds;
+            if max_age_seconds == 0 || policy.keep_seconds <= max_age_seconds {
+                return refused(format!("keep_seconds is {}: want more than the retention of traces, {max_age_seconds}", policy.keep_seconds));
+            }
+            if !(policy.percent > 0.0 && policy.percent <= 100.0) {
+                return refused(format!("percent is {}: want more than 0, and at most 100", policy.percent));
+            }
+            if policy.attribute.is_empty() && !policy.value.is_empty() {
+                return refused("it has a value and no attribute".to_owned());
+            }
+        }
+        Ok(())
     }
 
     fn check_rollups(&self) -> Result<()> {
@@ -170,11 +242,35 @@ impl Settings {
     }
 }
 
+impl RetentionSettings {
+    /// The ages in seconds at which rows of a signal go, ascending, each once: first those that no policy keeps.
+    pub(crate) fn ages_seconds(&self, signal: Signal) -> Vec<u64> {
+        let (max_age_seconds, policies) = match signal {
+            Signal::Metrics => return vec![self.metrics.max_age_seconds],
+            Signal::Logs => (self.logs.max_age_seconds, self.kept_traces.iter().filter(|policy| policy.with_logs).collect()),
+            Signal::Traces => (self.traces.max_age_seconds, self.kept_traces.iter().collect::<Vec<_>>()),
+        };
+        let mut ages = vec![max_age_seconds];
+        // What is kept for ever needs no policy.
+        ages.extend(policies.iter().map(|policy| policy.keep_seconds).filter(|age| max_age_seconds > 0 && *age > max_age_seconds));
+        ages.sort_unstable();
+        ages.dedup();
+        ages
+    }
+
+    /// The age in seconds at which all rows of a signal go; 0 means never.
+    pub(crate) fn last_age_seconds(&self, signal: Signal) -> u64 {
+        let ages = self.ages_seconds(signal);
+        let last = ages.last().copied().unwrap_or(0);
+        if ages.len() > 1 { last.saturating_add(TRACE_END.as_secs()) } else { last }
+    }
+}
+
 impl Default for RetentionSettings {
     fn default() -> Self {
         const DAY: u64 = 24 * 60 * 60;
         let days = |days: u64| Retention { max_age_seconds: days * DAY, max_bytes: 0 };
-        Self { metrics: days(395), logs: days(30), traces: days(14), selectors: Vec::new() }
+        Self { metrics: days(395), logs: days(30), traces: days(14), selectors: Vec::new(), kept_traces: Vec::new() }
     }
 }
 

@@ -342,6 +342,7 @@ impl Inner {
             pardoned: Mutex::default(),
             looked_up: Mutex::default(),
             thin: Mutex::default(),
+            judged: Mutex::default(),
             is_purge_due: AtomicBool::new(false),
         };
         if let Err(error) = maintainer.quarantine(&lost, "its file is missing or cut").await {

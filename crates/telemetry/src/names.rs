@@ -56,6 +56,7 @@ names! {
     STORE_PURGED_SEGMENTS_TOTAL = "signalbox_store_purged_segments_total", "Segments written anew without what was deleted of them.";
     STORE_ROLLED_UP_ROWS_TOTAL = "signalbox_store_rolled_up_rows_total", "Samples of metrics that rollups left out.";
     STORE_RETAINED_SEGMENTS_TOTAL = "signalbox_store_retained_segments_total", "Segments removed by retention, by reason.";
+    STORE_KEPT_ROWS_TOTAL = "signalbox_store_kept_rows_total", "Spans and log records of segments that grew too old, by table and outcome: kept with their traces by a policy, or dropped.";
     QUERY_REQUESTS_TOTAL = "signalbox_query_requests_total", "Queries by language and outcome.";
     QUERY_ABANDONED_TOTAL = "signalbox_query_abandoned_total", "Queries that ended without an answer because nobody waited for it any more.";
     QUERY_SECONDS = "signalbox_query_seconds", "Time of one query by language.";

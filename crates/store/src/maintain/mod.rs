@@ -2,6 +2,7 @@
 
 pub(crate) mod compact;
 pub(crate) mod gauges;
+mod keep;
 mod purge;
 pub(crate) mod quarantine;
 pub(crate) mod retain;
@@ -44,6 +45,8 @@ pub(crate) struct Maintainer {
     pub(crate) looked_up: Mutex<HashSet<(SegmentId, usize)>>,
     /// By segment, for how many rules of rollups that are due it has been found thin.
     pub(crate) thin: Mutex<HashMap<SegmentId, usize>>,
+    /// Old segments with the number of ages at which the traces in them have been judged.
+    pub(crate) judged: Mutex<HashMap<SegmentId, usize>>,
     /// Whether the next round purges everything that is deleted, however young the deletion.
     pub(crate) is_purge_due: AtomicBool,
 }
@@ -59,6 +62,7 @@ impl Maintainer {
         self.quarantine_damaged().await?;
         self.retain().await?;
         self.retain_selected().await?;
+        self.keep_traces().await?;
         let compacted = match self.compact(self.compact_all.swap(false, Ordering::AcqRel)).await {
             Ok(()) => self.purge().await,
             failed => failed,

@@ -61,6 +61,8 @@ impl Maintainer {
                 Signal::Logs => &self.settings.retention.logs,
                 Signal::Traces => &self.settings.retention.traces,
             };
+            let max_age_seconds = self.settings.retention.last_age_seconds(signal);
+            let retention = &Retention { max_age_seconds, ..retention.clone() };
             let of_signal = all.iter().filter(|segment| segment.table.signal() == signal).cloned().collect();
             chosen.extend(choose(of_signal, retention, self.clock.now_ns()));
         }

@@ -10,6 +10,7 @@ mod delete_rows;
 mod durable;
 mod faults;
 mod follow;
+mod keep;
 mod ledger;
 mod maintain;
 mod rollup;

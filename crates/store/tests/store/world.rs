@@ -89,7 +89,7 @@ pub(crate) fn settings() -> Settings {
     Settings {
         metric_cache_bytes: 1 << 20,
         wal: WalSettings { file_bytes: 16 * 1024, spare_files: 0, reserve_bytes: 0, ..WalSettings::default() },
-        retention: RetentionSettings { metrics: month.clone(), logs: month.clone(), traces: month, selectors: Vec::new() },
+        retention: RetentionSettings { metrics: month.clone(), logs: month.clone(), traces: month, ..RetentionSettings::default() },
         ..Settings::default()
     }
 }
