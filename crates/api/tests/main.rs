@@ -23,6 +23,7 @@ mod prometheus;
 mod remote_read;
 mod rules;
 mod search;
+mod service_map;
 mod sql;
 mod targets;
 mod web;

@@ -102,7 +102,7 @@ fn request(params: &Params, now_ms: i64) -> Result<CardinalityRequest> {
 }
 
 /// Seconds as milliseconds.
-fn seconds(params: &Params, name: &str) -> Result<Option<i64>> {
+pub(super) fn seconds(params: &Params, name: &str) -> Result<Option<i64>> {
     let Some(text) = params.get(name) else { return Ok(None) };
     let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
     let seconds = seconds.ok_or_else(|| Error::invalid(format!("cannot use {name} {text}: want seconds")))?;

@@ -1,4 +1,4 @@
-//! What only Signalbox speaks: SQL over everything, search over logs, exports, and the cost of series.
+//! What only Signalbox speaks: SQL over everything, search over logs, exports, the service map, and the cost of series.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -10,9 +10,10 @@ mod cardinality;
 mod export;
 mod render;
 pub(crate) mod search;
+mod service_map;
 mod sql;
 
-/// `/api/v1/sql`, `/api/v1/export`, `/api/v1/logs/…` and `/api/v1/cardinality`, to be mounted at the root.
+/// `/api/v1/sql`, `/api/v1/export`, `/api/v1/logs/…`, `/api/v1/cardinality` and `/api/v1/service_map…`, to be mounted at the root.
 pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/api/v1/sql", post(sql::answer))
@@ -21,5 +22,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/logs/histogram", get(search::histogram).post(search::histogram))
         .route("/api/v1/logs/facets", get(search::facets).post(search::facets))
         .route("/api/v1/cardinality", get(cardinality::answer))
+        .route("/api/v1/service_map", get(service_map::answer))
+        .route("/api/v1/service_map/operations", get(service_map::operations))
         .with_state(state)
 }
