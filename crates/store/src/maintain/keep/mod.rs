@@ -117,7 +117,7 @@ impl Maintainer {
             for part in head.scan(Table::Spans, &request)? {
                 part.read()?.try_for_each(|rows| judge.add(&rows?))?;
             }
-            let wanted = Wanted::Rows { projection: Some(&projection), attributes: &attributes, labels: &[] };
+            let wanted = Wanted::Rows { projection: Some(&projection), attributes: &attributes, is_typed: false, labels: &[] };
             for other in snapshot.spans.segments.iter() {
                 let ranges = rows_of_traces(other, &judge)?;
                 if !ranges.is_empty() {
@@ -182,7 +182,7 @@ fn each_row(segment: &Arc<RowSegment>, mut visit: impl FnMut(u64, Option<&Id>)) 
     let table = schema_of(segment.record().table)?;
     let mut columns = [schema::SEQUENCE, schema::TRACE_ID].map(|name| schema::index(&table, name));
     columns.sort_unstable();
-    let batches: Batches = segment.read_all(Wanted::Rows { projection: Some(&columns), attributes: &[], labels: &[] })?;
+    let batches: Batches = segment.read_all(Wanted::Rows { projection: Some(&columns), attributes: &[], is_typed: false, labels: &[] })?;
     for rows in batches {
         let rows: RecordBatch = rows?;
         let traces = trace_ids(&rows)?;
