@@ -49,6 +49,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("durations", "lang", "durations", "tests/brief.rs", "durations"),
     ("parameters of every dialect, encoded in a URL", "api", "parameters", "tests/brief.rs", "parameters"),
     ("remote read", "api", "remote_read", "tests/brief.rs", "remote_read"),
+    ("messages of Jaeger's services", "api", "jaeger", "tests/brief.rs", "jaeger"),
     ("searches of Elasticsearch", "api", "elastic", "tests/brief.rs", "elastic"),
     ("statements of SQL", "api", "sql", "tests/brief.rs", "sql"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),

@@ -48,9 +48,38 @@ pub(crate) async fn elastic(router: &Router, text: &str) -> StatusCode {
     check(router, request.expect("a text makes a body"), text).await
 }
 
+/// Methods of Jaeger's services that take a message with fields.
+const METHODS: [&str; 8] = [
+    "jaeger.api_v2.QueryService/GetTrace",
+    "jaeger.api_v2.QueryService/FindTraces",
+    "jaeger.api_v2.QueryService/GetOperations",
+    "jaeger.api_v2.QueryService/GetDependencies",
+    "jaeger.api_v3.QueryService/GetTrace",
+    "jaeger.api_v3.QueryService/FindTraces",
+    "jaeger.api_v3.QueryService/FindTraceSummaries",
+    "jaeger.api_v3.QueryService/GetOperations",
+];
+
+/// The message of a call of every method, as it comes and framed as it should be, and OTLP to translate: answered or refused.
+pub(crate) async fn jaeger(router: &Router, bytes: &[u8]) -> StatusCode {
+    let mut framed = vec![0];
+    framed.extend_from_slice(&u32::try_from(bytes.len()).expect("short bytes").to_be_bytes());
+    framed.extend_from_slice(bytes);
+    for method in METHODS {
+        for body in [bytes.to_vec(), framed.clone()] {
+            let request = Request::post(format!("/{method}")).header("content-type", "application/grpc").body(Body::from(body));
+            let status = check(router, request.expect("bytes make a body"), method).await;
+            assert_eq!(status, StatusCode::OK, "{method}: a refusal is a status of gRPC");
+        }
+    }
+    let request = Request::post("/jaeger/api/transform").body(Body::from(bytes.to_vec()));
+    check(router, request.expect("bytes make a body"), "a translation").await
+}
+
 async fn check(router: &Router, request: Request<Body>, text: &str) -> StatusCode {
     let response = router.clone().oneshot(request).await.expect("a router always answers");
     let status = response.status();
+    assert_ne!(response.headers().get("grpc-status").map(|status| status.as_bytes()), Some(b"13".as_slice()), "{text:?}: a bug");
     // A body that breaks off says so to its reader; it is no panic.
     let body = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await.unwrap_or_default();
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR, "{text:?}: {}", String::from_utf8_lossy(&body));

@@ -17,11 +17,12 @@ pub mod native;
 pub mod prometheus;
 pub mod settings;
 pub mod tempo;
+pub mod zipkin;
 
-#[allow(dead_code, reason = "services follow")]
 mod grpc;
 mod otlp;
 mod surroundings;
+mod trace_search;
 
 pub use settings::Settings;
 pub use surroundings::Surroundings;
@@ -41,6 +42,8 @@ pub struct ApiState {
     pub(crate) prometheus: Arc<prometheus::Desk>,
     /// What Loki's dialect needs besides.
     pub(crate) loki: Arc<loki::Desk>,
+    /// What Jaeger's dialect needs besides.
+    pub(crate) jaeger: Arc<jaeger::Settings>,
     /// Who scrapes.
     pub(crate) targets: Arc<dyn prometheus::TargetSource>,
 }
@@ -52,7 +55,8 @@ impl ApiState {
         let prometheus = Arc::new(prometheus::Desk::with_defaults(started_ns));
         let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
         let targets = Arc::new(prometheus::NoTargets);
-        Self { engine, started_ns, alerts: AlertBoard::default(), surroundings: Arc::default(), prometheus, loki, targets }
+        let (alerts, surroundings, jaeger) = (AlertBoard::default(), Arc::default(), Arc::default());
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -79,7 +83,8 @@ impl ApiState {
     /// [`signalbox_model::ErrorKind::Invalid`] names the setting that makes no sense.
     pub fn with_settings(self, settings: &Settings) -> Result<Self> {
         let prometheus = Arc::new(prometheus::Desk::new(settings.prometheus.clone(), self.started_ns)?);
-        Ok(Self { prometheus, loki: Arc::new(loki::Desk::new(settings.loki.clone())), ..self })
+        let (loki, jaeger) = (Arc::new(loki::Desk::new(settings.loki.clone())), Arc::new(settings.jaeger.clone()));
+        Ok(Self { prometheus, loki, jaeger, ..self })
     }
 
     /// What operators should know, for whoever finds it out.
@@ -95,6 +100,8 @@ pub fn router(state: &ApiState) -> axum::Router {
         .nest("/loki", as_loki(state))
         .nest("/jaeger", jaeger::router(state.clone()))
         .nest("/tempo", tempo::router(state.clone()))
+        .nest("/zipkin", zipkin::router(state.clone()))
+        .merge(jaeger::grpc_router(state.clone()))
         .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
         .layer(axum::middleware::from_fn(native::asker::note))
@@ -110,6 +117,21 @@ pub fn loki_router(state: &ApiState) -> axum::Router {
 /// Loki's API, with alerts at the path where its ruler shows them.
 fn as_loki(state: &ApiState) -> axum::Router {
     loki::router(state.clone()).nest("/prometheus/api/v1", prometheus::alerts_router(state.clone()))
+}
+
+/// Jaeger's API alone, HTTP and gRPC, without a prefix, for a listener of its own.
+pub fn jaeger_router(state: &ApiState) -> axum::Router {
+    jaeger::router(state.clone()).merge(jaeger::grpc_router(state.clone())).layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Jaeger's remote storage alone, for a listener of its own.
+pub fn jaeger_storage_router(state: &ApiState) -> axum::Router {
+    jaeger::storage_router(state.clone()).layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Zipkin's read API alone, without a prefix, for a listener of its own.
+pub fn zipkin_router(state: &ApiState) -> axum::Router {
+    zipkin::router(state.clone()).layer(axum::middleware::from_fn(native::asker::note))
 }
 
 /// Elasticsearch's search API alone, without a prefix, for a listener of its own.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{loki, prometheus};
+use crate::{jaeger, loki, prometheus};
 
 /// Settings of the query APIs, one section a dialect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -12,4 +12,6 @@ pub struct Settings {
     pub prometheus: prometheus::Settings,
     /// Loki's API.
     pub loki: loki::Settings,
+    /// Jaeger's API.
+    pub jaeger: jaeger::Settings,
 }

@@ -76,6 +76,10 @@ async fn parameters() {
         "loki/api/v1/label/service_name/values?start=1700000000&query={a=\"b\"}",
         "jaeger/api/traces?service=shop&operation=GET /&tags={\"http.method\":\"GET\"}&minDuration=1ms&maxDuration=1s&lookback=1h&limit=20&start=1699999999000000&end=1700000060000000",
         "jaeger/api/traces/5b8efff798038103d269b633813fc60c",
+        "jaeger/api/metrics/latencies?service=shop&quantile=0.95&groupByOperation=true&spanKind=server&step=5000&lookback=60000&ratePer=10000&endTs=1700000060000",
+        "jaeger/api/v3/trace-summaries?query.service_name=shop&query.attributes={\"a\":\"b\"}&query.start_time_min=2023-11-14T22:00:00Z&query.start_time_max=2023-11-14T23:00:00Z&query.duration_min=1ms&query.num_traces=5",
+        "zipkin/api/v2/traces?serviceName=cart&annotationQuery=db.system%3Dredis and error and x%3D&minDuration=1&maxDuration=1000000&endTs=1700000060000&lookback=3600000&limit=5",
+        "zipkin/api/v2/traceMany?traceIds=5b8efff798038103d269b633813fc60c,77",
         "tempo/api/search?q={ resource.service.name = \"shop\" %26%26 duration > 1ms }&limit=5&spss=3&start=1700000000&end=1700000060",
         "tempo/api/search?tags=a=\"b c\" d=e&minDuration=1ms&maxDuration=5s&limit=5",
         "tempo/api/v2/search/tag/resource.service.name/values?q={}",
@@ -165,5 +169,39 @@ async fn remote_read() {
     mutate::bytes(&seeds, MUTANTS, |bytes| mutants.push(bytes.to_vec()));
     for bytes in mutants {
         bodies::remote_read(world.router(), &bytes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jaeger() {
+    use prost::Message as _;
+    use signalbox_proto::google_rpc::{Duration, Timestamp};
+    use signalbox_proto::jaeger::{api_v2, api_v3};
+
+    let world = World::head().await;
+    let (start, end) = (Some(Timestamp { seconds: 1_699_999_000, nanos: 1 }), Some(Timestamp { seconds: 1_700_000_060, nanos: 0 }));
+    let query = api_v3::TraceQueryParameters {
+        service_name: "shop".into(),
+        operation_name: "GET /order".into(),
+        attributes: [("http.method".into(), "GET".into())].into(),
+        start_time_min: start,
+        start_time_max: end,
+        duration_min: Some(Duration { seconds: 0, nanos: 5 }),
+        search_depth: 3,
+        ..api_v3::TraceQueryParameters::default()
+    };
+    let seeds = [
+        api_v3::FindTracesRequest { query: Some(query) }.encode_to_vec(),
+        api_v3::GetTraceRequest { trace_id: "5b8efff798038103d269b633813fc60c".into(), ..api_v3::GetTraceRequest::default() }.encode_to_vec(),
+        api_v2::GetTraceRequest { trace_id: vec![7; 16], start_time: start, end_time: end, raw_traces: true }.encode_to_vec(),
+        api_v2::GetDependenciesRequest { start_time: start, end_time: end }.encode_to_vec(),
+        br#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#.to_vec(),
+    ];
+    assert_eq!(bodies::jaeger(world.router(), &seeds[4]).await, StatusCode::OK);
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    let mut mutants = Vec::new();
+    mutate::bytes(&seeds, MUTANTS, |bytes| mutants.push(bytes.to_vec()));
+    for bytes in mutants {
+        bodies::jaeger(world.router(), &bytes).await;
     }
 }

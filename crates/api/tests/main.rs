@@ -15,6 +15,7 @@ mod export;
 mod federate;
 mod golden;
 mod hostile;
+mod jaeger;
 mod log_search;
 mod loki;
 mod metrics;

@@ -73,6 +73,11 @@ impl World {
         world
     }
 
+    /// From now on the world at another address.
+    pub(crate) fn serve(&mut self, router: fn(&ApiState) -> Router) {
+        self.router = router(&self.state);
+    }
+
     /// The same world at the address of Loki alone.
     pub(crate) async fn as_loki() -> Self {
         let mut world = Self::head().await;
