@@ -27,7 +27,7 @@ pub(crate) struct Address<'c> {
 
 /// Every door with an address, the main one first.
 pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
-    let receive = &config.receive;
+    let (receive, jaeger) = (&config.receive, &config.api.jaeger);
     [
         (MAIN, &config.http.listen, "--http-listen"),
         ("otlp-grpc", &receive.otlp.grpc_listen, "--otlp-grpc-listen"),
@@ -36,6 +36,9 @@ pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
         ("loki", &receive.loki.listen, "receive.loki.listen"),
         ("elastic", &receive.elastic.listen, "receive.elastic.listen"),
         ("splunk", &receive.splunk.listen, "receive.splunk.listen"),
+        ("jaeger-query", &jaeger.listen, "api.jaeger.listen"),
+        ("jaeger-query-grpc", &jaeger.grpc_listen, "api.jaeger.grpc_listen"),
+        ("jaeger-storage", &jaeger.storage_listen, "api.jaeger.storage_listen"),
     ]
     .into_iter()
     .filter(|(_, listen, _)| !listen.is_empty())
@@ -50,6 +53,10 @@ pub(crate) struct Questions {
     pub loki: Router,
     /// Elasticsearch's search API.
     pub elastic: Router,
+    /// Jaeger's query APIs.
+    pub jaeger: Router,
+    /// Jaeger's storage, as far as it is read.
+    pub jaeger_storage: Router,
 }
 
 /// What stands behind the doors.
@@ -76,6 +83,9 @@ impl Doors {
         let json_lines = Receiver::JsonLines(settings.json_lines.clone()).routes(entry.clone())?;
         let splunk = Receiver::Splunk(settings.splunk.clone()).routes(entry.clone())?;
         let elastic = Receiver::Elastic(settings.elastic.clone()).routes(entry.clone())?;
+        // What a query service of Jaeger writes to its storage is OTLP.
+        let stored = front.before(Side::Write, otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
+        let jaeger = front.before(Side::Read, questions.jaeger);
         let as_loki = front.before(Side::Write, push.clone().merge(otlp::log_routes(entry.clone(), settings.otlp.clone())));
         let own = vec![
             ("otlp-grpc", front.before(Side::Write, grpc)),
@@ -84,6 +94,9 @@ impl Doors {
             ("loki", as_loki.merge(front.before(Side::Read, questions.loki)).merge(front.before(Side::Own, loki::listener_routes()))),
             ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before(Side::Read, questions.elastic))),
             ("splunk", front.before(Side::Write, splunk.clone())),
+            ("jaeger-query", jaeger.clone()),
+            ("jaeger-query-grpc", jaeger),
+            ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),
         ];
         let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic.clone());
         // What is nested has no root with a slash at its end, which is what the official clients ask for.

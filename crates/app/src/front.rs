@@ -155,6 +155,8 @@ fn dialect(path: &str) -> &'static str {
         Some("loki") => "loki",
         Some("jaeger") => "jaeger",
         Some("tempo") => "tempo",
+        Some("zipkin") => "zipkin",
+        Some(service) if service.starts_with("jaeger.") => "jaeger",
         _ if path == "/api/v1/sql" || path == "/api/v1/export" => "native",
         _ => "prometheus",
     }
