@@ -3,14 +3,15 @@
 //! First the spans are found that the pipeline leaves, and which of them are selected, then all their attributes are counted.
 //! Attributes that nearly every span has another value for (times, durations, identifiers) are left out, as Tempo does.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, Int32Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray};
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, TimestampNanosecondArray};
 use signalbox_lang::traceql::tree::{Attribute, FieldExpr, Intrinsic, MetricsFunction, Pipeline, Scope};
 use signalbox_model::attributes::AttributeValue;
 use signalbox_model::schema::{self, traces};
-use signalbox_model::{Error, Result, Table, TraceId};
+use signalbox_model::{Error, Result, SpanId, Table, TraceId};
 use signalbox_store::ScanRequest;
 
 use super::Asked;
@@ -50,6 +51,9 @@ const COLUMNS: [&str; 13] = [
 
 /// A span: its trace, its identifier and its start.
 type Place = ([u8; 16], [u8; 8], i64);
+
+/// The order of spans of a trace: by start, the longer first, then by identifier.
+type Order = (i64, Reverse<i64>, Option<SpanId>);
 
 /// Root of a trace: name and service.
 type Roots = HashMap<TraceId, (Arc<str>, Arc<str>)>;
@@ -141,28 +145,30 @@ impl Asked<'_> {
     fn roots(&self, chosen: &HashMap<Place, bool>) -> Result<Roots> {
         let wanted: std::collections::HashSet<[u8; 16]> = chosen.keys().map(|(trace, ..)| *trace).collect();
         let base = schema::spans();
-        let names = [schema::TIMESTAMP, schema::TRACE_ID, traces::PARENT_SPAN_ID, schema::SERVICE, traces::NAME];
+        let names = [schema::TIMESTAMP, traces::DURATION_NS, schema::TRACE_ID, schema::SPAN_ID, traces::PARENT_SPAN_ID, schema::SERVICE, traces::NAME];
         let mut projection = names.map(|name| schema::index(&base, name)).to_vec();
         projection.sort_unstable();
         let range = self.steps.range();
         let around = signalbox_model::TimeRange::from_ns(range.start_ns.saturating_sub(super::SLACK_NS), range.end_ns.saturating_add(super::SLACK_NS));
-        let mut found: HashMap<TraceId, (i64, Arc<str>, Arc<str>)> = HashMap::new();
+        // The first of several, in the order of spans of a trace.
+        let mut found: HashMap<TraceId, (Order, Arc<str>, Arc<str>)> = HashMap::new();
         for part in self.snapshot.scan(Table::Spans, &ScanRequest { projection: Some(projection), ..ScanRequest::all(around) })? {
             for rows in part.read()? {
                 self.leash.check()?;
                 let rows = rows?;
                 let (times, ids): (&TimestampNanosecondArray, &FixedSizeBinaryArray) = (column(&rows, schema::TIMESTAMP)?, column(&rows, schema::TRACE_ID)?);
+                let (durations, spans): (&Int64Array, &FixedSizeBinaryArray) = (column(&rows, traces::DURATION_NS)?, column(&rows, schema::SPAN_ID)?);
                 let parents: &FixedSizeBinaryArray = column(&rows, traces::PARENT_SPAN_ID)?;
                 let (names, services) = (Texts::of(&rows, traces::NAME)?, Texts::of(&rows, schema::SERVICE)?);
                 for row in (0..rows.num_rows()).filter(|row| span_id(parents, *row).is_none()) {
                     let Some(id) = trace_id(ids, row).filter(|id| wanted.contains(id.as_bytes())) else { continue };
-                    let at_ns = times.value(row);
-                    let root = || (at_ns, Arc::from(names.get(row)), Arc::from(services.get(row)));
+                    let order = (times.value(row), Reverse(durations.value(row)), span_id(spans, row));
+                    let root = || (order, Arc::from(names.get(row)), Arc::from(services.get(row)));
                     found
                         .entry(id)
                         .and_modify(|known| {
-                            if at_ns < known.0 {
-                                *known = root()
+                            if order < known.0 {
+                                *known = root();
                             }
                         })
                         .or_insert_with(root);
