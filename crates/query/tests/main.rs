@@ -18,5 +18,6 @@ mod search;
 mod sql;
 mod trace_metrics;
 mod trace_search;
+mod traceql;
 mod traces;
 mod world;

@@ -3,6 +3,30 @@
 //! A query is a pipeline over sets of spans, each of one trace, or an expression over series that such pipelines make. Names
 //! follow Tempo's documentation: a *field expression* says something of one span, a *spanset expression* chooses and relates
 //! spans, a *scalar expression* says something of a set.
+//!
+//! # Meaning
+//! As Tempo's evaluator has it, and definite where that depends on storage or fails a query because of one span. The tests of
+//! `signalbox-query` evaluate random queries by this list.
+//!
+//! - **Which spans.** A pipeline starts from all spans of a trace, wherever in time they are. A search answers a trace if a span
+//!   that is left starts in the range; series count spans that are left and start within the steps.
+//! - **Values.** What a span lacks is *nil*; so are bytes, maps and what does not calculate: division of integers by zero,
+//!   arithmetic with other than numbers, `!` of other than a truth. `resource.service.name` is nil where it is empty.
+//! - **Numbers.** Integers, floating point and durations compare and calculate with each other. Two integers make an integer,
+//!   division rounds toward zero; everything else makes floating point.
+//! - **Comparisons** of other types with each other hold nothing, not even `!=`, and so do comparisons with nil: `.a != 1` needs
+//!   an `.a`. `= nil` and `!= nil` ask whether there is a value. Text is ordered by bytes, patterns match all of it.
+//! - **Logic.** A side that is no truth counts as false.
+//! - **Several values.** Of an array any value may hold a comparison, `!=` and `!~` all must. Of several events or links any may
+//!   hold any comparison; elsewhere the first one counts.
+//! - **Hanging together.** A span is below the span whose identifier it names as its parent; where that is shared by two sides of
+//!   a call, below the other side. Spans that no root is above of stand in no relation, and have zeros as numbers of the nested
+//!   set. Roots are siblings. Spans are in the order of start, the longer first, then of identifier.
+//! - **Structural operators** take one set on each side; several are an error of the query.
+//! - **Aggregates** but `count` are over the spans whose value is a number; a set without any is dropped. Sums are of the type
+//!   of all numbers, else floating point.
+//! - **`by`** makes a set for each value, nil too, in the order of their first spans; **`coalesce`** forgets what sets are called.
+//! - **Series** have durations in seconds. Counts without labels are there without spans too, all others with their first value.
 
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
