@@ -47,6 +47,21 @@ pub(super) struct Spans<'a> {
     values: &'a StringArray,
 }
 
+/// Lengths of texts: a bit each, one for all that are longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lengths(u64);
+
+impl Lengths {
+    /// Of texts.
+    pub(super) fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        Self(texts.into_iter().fold(0, |lengths, text| lengths | 1 << text.len().min(63)))
+    }
+
+    fn has(self, length: usize) -> bool {
+        self.0 & (1 << length.min(63)) != 0
+    }
+}
+
 /// A column of text in a dictionary.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Texts<'a> {
@@ -133,12 +148,14 @@ impl<'a> Spans<'a> {
         self.parents.is_valid(row).then(|| key(self.trace_ids.value(row), self.parents.value(row)))
     }
 
-    /// The attributes of a span: key, then text.
-    pub(super) fn attributes(&self, row: usize) -> impl Iterator<Item = (&'a str, &'a str)> {
+    /// The attributes of a span whose keys have one of some lengths: key, then text. Most are told by their length to be none
+    /// that is asked for.
+    pub(super) fn attributes(&self, row: usize, lengths: Lengths) -> impl Iterator<Item = (&'a str, &'a str)> {
         let offsets = self.attributes.value_offsets();
         let range: Range<usize> = offsets[row] as usize..offsets[row + 1] as usize;
-        let (keys, values) = (self.keys, self.values);
-        range.map(move |at| (keys.value(at), if values.is_valid(at) { values.value(at) } else { "" }))
+        let (keys, values, ends) = (self.keys, self.values, self.keys.value_offsets());
+        let is_wanted = move |at: &usize| lengths.has((ends[*at + 1] - ends[*at]) as usize);
+        range.filter(is_wanted).map(move |at| (keys.value(at), if values.is_valid(at) { values.value(at) } else { "" }))
     }
 }
 

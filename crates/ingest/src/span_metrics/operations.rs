@@ -11,7 +11,7 @@ use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use signalbox_model::Labels;
 
-use super::columns::Spans;
+use super::columns::{Lengths, Spans};
 use super::durations::{self, Durations, Example};
 use super::output::{Output, Series};
 use super::settings::SpanMetricsSettings;
@@ -221,12 +221,18 @@ struct Dimensions {
     resources: HashMap<u32, Box<[Box<str>]>>,
     codes: HashMap<Box<[Box<str>]>, u32>,
     sets: Vec<Box<[Box<str>]>>,
+    lengths: Lengths,
 }
 
 impl Dimensions {
     fn new(dimensions: &[Dimension]) -> Self {
         let empty: Box<[Box<str>]> = dimensions.iter().map(|_| Box::from("")).collect();
-        Self { resources: HashMap::new(), codes: HashMap::from_iter([(empty.clone(), 0)]), sets: vec![empty] }
+        Self {
+            resources: HashMap::new(),
+            codes: HashMap::from_iter([(empty.clone(), 0)]),
+            sets: vec![empty],
+            lengths: Lengths::of(dimensions.iter().map(|dimension| dimension.attribute.as_str())),
+        }
     }
 
     fn texts(&self, code: u32) -> &[Box<str>] {
@@ -237,7 +243,7 @@ impl Dimensions {
         let resource = spans.resources.codes[row];
         let of_resource = self.resources.entry(resource).or_insert_with(|| resource_texts(dimensions, spans.resources.text(resource)));
         let mut texts = of_resource.clone();
-        for (key, value) in spans.attributes(row) {
+        for (key, value) in spans.attributes(row, self.lengths) {
             if let Some(at) = dimensions.iter().position(|dimension| dimension.attribute == key) {
                 texts[at] = clipped(value).into();
             }

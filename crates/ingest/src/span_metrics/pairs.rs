@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use signalbox_model::{SpanId, TraceId};
 
-use super::columns::{ERROR, Spans};
+use super::columns::{ERROR, Lengths, Spans};
 use super::operations::clipped;
 use super::settings::SpanMetricsSettings;
 
@@ -20,6 +20,8 @@ use super::settings::SpanMetricsSettings;
 const USER: &str = "user";
 /// What makes a client span the call of a database, and names it if nothing better does: the first that it has.
 const DATABASE_ATTRIBUTES: [&str; 4] = ["db.namespace", "db.name", "db.system.name", "db.system"];
+/// What tells where a database is.
+const ADDRESS_ATTRIBUTES: [&str; 4] = ["peer.service", "server.address", "network.peer.address", "network.peer.port"];
 
 /// How two services are connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +107,8 @@ pub(super) struct Pairs {
     /// In the order of their coming: key, ticket, when.
     order: VecDeque<([u8; 24], u64, Duration)>,
     peer_attributes: Vec<String>,
+    /// Lengths of all attributes that say something.
+    lengths: Lengths,
     waiting_max: usize,
     wait: Duration,
     next_ticket: u64,
@@ -117,6 +121,7 @@ impl Pairs {
             waiting: HashMap::new(),
             order: VecDeque::new(),
             peer_attributes: settings.peer_attributes.clone(),
+            lengths: Lengths::of(DATABASE_ATTRIBUTES.into_iter().chain(ADDRESS_ATTRIBUTES).chain(settings.peer_attributes.iter().map(String::as_str))),
             waiting_max: settings.waiting_max,
             wait: Duration::from_secs(settings.wait_seconds),
             next_ticket: 0,
@@ -169,7 +174,7 @@ impl Pairs {
 
     fn client(&mut self, own: Waiting, spans: &Spans<'_>, row: usize, first: u64, now: Duration, found: Found<'_>) {
         let mut named = Named::default();
-        for (key, value) in spans.attributes(row) {
+        for (key, value) in spans.attributes(row, self.lengths) {
             named.note(key, value, &self.peer_attributes);
         }
         if let Some(database) = named.database() {
@@ -192,7 +197,7 @@ impl Pairs {
             return;
         }
         let mut named = Named::default();
-        for (key, value) in spans.attributes(row) {
+        for (key, value) in spans.attributes(row, self.lengths) {
             named.note(key, value, &self.peer_attributes);
         }
         let caller = named.peer.map_or(USER, |(_, peer)| clipped(peer));
