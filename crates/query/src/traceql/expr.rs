@@ -188,10 +188,8 @@ impl Comparison {
             (Value::Several(values), _) => values.iter().any(|value| self.holds(value, right)),
             (_, Value::Several(values)) => values.iter().any(|value| self.holds(left, value)),
             (Value::Array(_), Value::Array(_)) => false,
-            (Value::Array(values), scalar) => of_array(self.op, values.iter().map(|value| self.holds_one(value, scalar, 0)), values.first(), scalar),
-            (scalar, Value::Array(values)) => {
-                of_array(self.op, values.iter().enumerate().map(|(at, value)| self.holds_one(scalar, value, at)), values.first(), scalar)
-            }
+            (Value::Array(values), scalar) => of_array(self.op, values.iter().map(|value| self.holds_one(value, scalar, 0))),
+            (scalar, Value::Array(values)) => of_array(self.op, values.iter().enumerate().map(|(at, value)| self.holds_one(scalar, value, at))),
             _ => self.holds_one(left, right, 0),
         }
     }
@@ -218,13 +216,10 @@ impl Comparison {
     }
 }
 
-/// A comparison with an array holds if one with any value of it does, a negative one if all do and their types fit.
-fn of_array(op: CompareOp, mut verdicts: impl Iterator<Item = bool>, first: Option<&Value>, scalar: &Value) -> bool {
+/// A comparison with an array holds if one with any value of it does, a negative one if all do.
+fn of_array(op: CompareOp, mut verdicts: impl Iterator<Item = bool>) -> bool {
     match op {
-        CompareOp::NotEqual | CompareOp::NotRegex => match first {
-            Some(_) => verdicts.all(|verdict| verdict),
-            None => matches!(scalar, Value::Text(_)),
-        },
+        CompareOp::NotEqual | CompareOp::NotRegex => verdicts.all(|verdict| verdict),
         _ => verdicts.any(|verdict| verdict),
     }
 }

@@ -1,5 +1,15 @@
-//! Traces over one snapshot: one by its identifier, without a time range, and those with a span that holds conditions,
-//! newest first.
+//! Traces over one snapshot: one by its identifier, without a time range; TraceQL, whole.
+//!
+//! | part | here |
+//! |---|---|
+//! | searches, newest traces first | `search.rs` |
+//! | series of spans | `metrics/` |
+//! | names and values to ask for | `tags.rs` |
+//! | which columns a query looks at, and the values in a batch | `fields.rs`, `columns.rs`, `items.rs` |
+//! | conditions over columns, and what of them the store decides | `sieve.rs`, `bounds.rs` |
+//! | expressions and values | `expr.rs`, `value.rs` |
+//! | the spans of a trace, and how they hang together | `gather.rs`, `trace.rs`, `relate.rs` |
+//! | pipelines over sets of spans | `pipeline.rs` |
 
 use std::collections::HashMap;
 

@@ -13,7 +13,7 @@ use super::value::{Key, Value};
 
 /// A compiled pipeline.
 #[derive(Debug, Clone)]
-pub(super) struct Steps(Vec<Step>);
+pub(super) struct Stages(Vec<Step>);
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -28,7 +28,7 @@ enum Step {
 #[derive(Debug, Clone)]
 pub(super) enum Spans {
     Filter(Option<Expr>),
-    Pipeline(Steps),
+    Pipeline(Stages),
     /// From left to right; flat, so that nothing recurses as deep as a query is long.
     Chain(Box<Self>, Vec<(SpansetOp, Self)>),
 }
@@ -71,7 +71,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl Steps {
+impl Stages {
     /// # Errors
     /// `Invalid` for a regular expression that is none.
     pub(super) fn new(pipeline: &Pipeline, fields: &mut Fields) -> Result<Self> {
@@ -191,7 +191,7 @@ impl Spans {
     fn new(spans: &SpansetExpr, fields: &mut Fields) -> Result<Self> {
         Ok(match spans {
             SpansetExpr::Filter(filter) => Self::Filter(filter.as_ref().map(|filter: &FieldExpr| Expr::new(filter, fields)).transpose()?),
-            SpansetExpr::Pipeline(pipeline) => Self::Pipeline(Steps::new(pipeline, fields)?),
+            SpansetExpr::Pipeline(pipeline) => Self::Pipeline(Stages::new(pipeline, fields)?),
             SpansetExpr::Binary(..) => {
                 let (mut first, mut rest) = (spans, Vec::new());
                 while let SpansetExpr::Binary(op, left, right) = first {

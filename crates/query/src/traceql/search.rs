@@ -17,7 +17,7 @@ use super::columns::Columns;
 use super::expr::Expr;
 use super::fields::Fields;
 use super::gather::{Gatherer, Which};
-use super::pipeline::{Set, Spans, Steps, Subject, needs_tree};
+use super::pipeline::{Set, Spans, Stages, Subject, needs_tree};
 use super::sieve::Sieve;
 use super::trace::TraceSpans;
 use crate::Engine;
@@ -30,6 +30,8 @@ pub(super) const SLACK_NS: i64 = 3_600_000_000_000;
 /// Traces that are looked at together, at first and at most.
 const TOGETHER_MIN: usize = 32;
 const TOGETHER_MAX: usize = 20_000;
+/// Spans that one answer may tell of.
+const TOLD_MAX: usize = 1_000_000;
 /// Candidates at first where not each is an answer.
 const CANDIDATES_MIN: usize = 256;
 
@@ -53,7 +55,7 @@ impl Engine {
 /// A search, ready to run.
 struct Plan {
     fields: Fields,
-    steps: Steps,
+    steps: Stages,
     /// What a span that is answered passes.
     sieve: Sieve,
     /// Whether every trace with a span that passes is answered.
@@ -67,7 +69,7 @@ impl Plan {
             return Err(Error::invalid("cannot search by a metrics query: want one without a metrics function"));
         };
         let mut fields = Fields::default();
-        let steps = Steps::new(pipeline, &mut fields)?;
+        let steps = Stages::new(pipeline, &mut fields)?;
         let sieve = Sieve::new(passable(&steps).as_ref(), &fields);
         let is_bounded = request.trace_duration_min_ns.is_some() || request.trace_duration_max_ns.is_some();
         let is_exact = steps.only_filter().is_some() && sieve.is_exact() && !is_bounded;
@@ -77,7 +79,7 @@ impl Plan {
 }
 
 /// What every span that a pipeline leaves holds; `None` if it may be any.
-pub(super) fn passable(steps: &Steps) -> Option<Expr> {
+pub(super) fn passable(steps: &Stages) -> Option<Expr> {
     let all: Vec<Expr> = steps.spans().filter_map(of_spans).collect();
     (!all.is_empty()).then_some(Expr::And(all))
 }
@@ -128,7 +130,7 @@ fn search(snapshot: &Snapshot, request: &SearchRequest, leash: &Leash, share: &S
 
 /// Adds those of the candidates that are answered, until there are enough.
 fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], gatherer: &mut Gatherer<'_>, answer: &mut SearchAnswer) -> Result<()> {
-    let mut rest = candidates;
+    let (mut rest, mut told) = (candidates, 0);
     // Few at first: they may be enough.
     let mut together = request.limit.clamp(TOGETHER_MIN, TOGETHER_MAX);
     while !rest.is_empty() && answer.traces.len() < request.limit {
@@ -142,6 +144,10 @@ fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], ga
             if let Some(trace) = traces.get(id)
                 && let Some(found) = summary(plan, request, trace)?
             {
+                told += found.sets.iter().map(|set| set.spans.len()).sum::<usize>();
+                if told > TOLD_MAX {
+                    return Err(Error::limit(format!("the answer has more than {TOLD_MAX} spans: ask for fewer traces, or fewer spans of each")));
+                }
                 answer.traces.push(found);
                 if answer.traces.len() == request.limit {
                     break;

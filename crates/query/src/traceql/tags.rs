@@ -15,7 +15,7 @@ use signalbox_store::{Chosen, ScanRequest, Snapshot};
 use super::columns::Columns;
 use super::expr::Expr;
 use super::fields::{Fields, is_of_trace};
-use super::pipeline::Steps;
+use super::pipeline::Stages;
 use super::search::passable;
 use super::sieve::Sieve;
 use super::value::{Key, Value};
@@ -107,7 +107,7 @@ impl Condition {
             return Err(Error::invalid("cannot choose spans by a metrics query: want one without a metrics function"));
         };
         let mut fields = Fields::default();
-        let steps = Steps::new(pipeline, &mut fields)?;
+        let steps = Stages::new(pipeline, &mut fields)?;
         let sieve = Sieve::new(passable(&steps).as_ref(), &fields);
         Ok(Self { fields, sieve })
     }

@@ -259,6 +259,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+        series.retain(|series| series.values.iter().any(|value| !value.is_nan()));
         Ok(series)
     }
 

@@ -105,7 +105,7 @@ impl Asked<'_> {
         cost: &mut SearchCost,
     ) -> Result<HashMap<Place, bool>> {
         let mut fields = Fields::default();
-        let steps = pipeline::Steps::new(pipeline, &mut fields)?;
+        let steps = pipeline::Stages::new(pipeline, &mut fields)?;
         let selection = selection.map(|selection| Expr::new(selection, &mut fields)).transpose()?;
         let sieve = Sieve::new(passable(&steps).as_ref(), &fields);
         let mut chosen = HashMap::new();

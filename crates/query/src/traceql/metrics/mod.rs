@@ -130,7 +130,7 @@ impl Asked<'_> {
 
     fn collect(&self, pipeline: &Pipeline, function: &MetricsFunction, cost: &mut SearchCost) -> Result<Vec<Series>> {
         let mut fields = Fields::default();
-        let steps = pipeline::Steps::new(pipeline, &mut fields)?;
+        let steps = pipeline::Stages::new(pipeline, &mut fields)?;
         let collector = Collector::new(function, &mut fields, self.steps, self.exemplars_max, self.share);
         let mut collector = collector.ok_or_else(|| Error::internal("cannot make series: the function is another one"))?;
         let sieve = Sieve::new(passable(&steps).as_ref(), &fields);
@@ -186,7 +186,7 @@ impl Asked<'_> {
     fn each_span(
         &self,
         fields: &Fields,
-        steps: &pipeline::Steps,
+        steps: &pipeline::Stages,
         sieve: &Sieve,
         cost: &mut SearchCost,
         mut visit: impl FnMut(&Subject<'_>, u32, &Member) -> Result<()>,
