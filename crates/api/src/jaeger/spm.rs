@@ -1,7 +1,7 @@
 //! Service performance monitoring: rates of calls and errors and quantiles of latencies, from the spans themselves.
 //!
-//! Jaeger asks a metrics store for `rate(calls[ratePer])` at every step. Here spans are counted by step, and the value at an
-//! instant is that of the steps of the window before it.
+//! Jaeger asks a metrics store for `rate(calls[ratePer])` at every step. Here spans are counted in grains of a step, and the
+//! value at an instant is that of the grains of the window before it.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,9 @@ const SERVER: i32 = 2;
 const ERROR: i32 = 2;
 /// Steps of one answer, the window before it included: Prometheus' bound.
 const STEPS_MAX: i64 = 11_000;
+/// Grains of one answer, so far as steps leave the choice.
+const GRAINS: i64 = 2_000;
+const GRAIN_MIN_NS: i64 = 1_000_000_000;
 /// Services that one request may name.
 const SERVICES_MAX: usize = 1_000;
 const SERVICE_LABEL: &str = "resource.service.name";
@@ -47,14 +50,17 @@ struct Asked {
     step_ns: i64,
     /// Distances between the first and the last instant.
     steps: usize,
-    /// Steps of the window before an instant.
+    /// Spans are counted in grains, of which a step has so many: the engine counts from whole multiples on, and instants may
+    /// be anywhere.
+    grains_per_step: usize,
+    /// Grains of the window before an instant.
     window: usize,
 }
 
 /// Service, and operation if it is asked by operation.
 type Key = (String, Option<String>);
-/// A value for each step from the first of the first window to the last.
-type Steps = Vec<f64>;
+/// A value for each grain from the first of the first window to the last, or for each instant.
+type Values = Vec<f64>;
 
 impl Asked {
     fn parse(params: &Params, now_ns: i64) -> Result<Self> {
@@ -72,9 +78,12 @@ impl Asked {
         };
         let (lookback_ns, step_ns) = (positive("lookback", LOOKBACK_DEFAULT_MS)?, positive("step", STEP_DEFAULT_MS)?);
         let (steps, window) = (lookback_ns / step_ns, (positive("ratePer", RATE_DEFAULT_MS)? / step_ns).max(1));
-        if steps.saturating_add(window) > STEPS_MAX {
+        let total = steps.saturating_add(window);
+        if total > STEPS_MAX {
             return Err(Error::invalid(format!("cannot answer more than {STEPS_MAX} steps: ask for a longer step or a shorter lookback")));
         }
+        let most = (GRAINS / total).min(step_ns / GRAIN_MIN_NS).max(1);
+        let grains_per_step = (1..=most).rev().find(|grains| step_ns % grains == 0).unwrap_or(1);
         Ok(Self {
             services,
             kinds: if kinds.is_empty() { vec![SERVER] } else { kinds },
@@ -82,13 +91,28 @@ impl Asked {
             end_ns: integer(params, "endTs")?.map_or(now_ns, |ms| ms.saturating_mul(NANOS_PER_MILLI)),
             step_ns,
             steps: usize::try_from(steps).unwrap_or(0),
-            window: usize::try_from(window).unwrap_or(1),
+            grains_per_step: usize::try_from(grains_per_step).unwrap_or(1),
+            window: usize::try_from(window.saturating_mul(grains_per_step)).unwrap_or(1),
         })
     }
 
-    /// Start of the first step of the first window.
+    fn grain_ns(&self) -> i64 {
+        self.step_ns / self.grains_per_step as i64
+    }
+
+    fn grains(&self) -> usize {
+        self.steps * self.grains_per_step + self.window
+    }
+
+    /// End of the last grain: the first that is not before the last instant.
+    fn last_ns(&self) -> i64 {
+        let over_ns = self.end_ns.rem_euclid(self.grain_ns());
+        if over_ns == 0 { self.end_ns } else { self.end_ns.saturating_add(self.grain_ns() - over_ns) }
+    }
+
+    /// Start of the first grain of the first window.
     fn start_ns(&self) -> i64 {
-        self.end_ns.saturating_sub(self.step_ns.saturating_mul((self.steps + self.window) as i64))
+        self.last_ns().saturating_sub(self.grain_ns().saturating_mul(self.grains() as i64))
     }
 
     fn request(&self, is_failed: bool, function: impl FnOnce(Vec<Attribute>) -> MetricsFunction) -> MetricsRequest {
@@ -108,28 +132,29 @@ impl Asked {
         MetricsRequest {
             query: Query { root: Root::Metrics(MetricsExpr::Spans { pipeline, function: function(by) }), hints: Vec::new() },
             start_ns: self.start_ns(),
-            end_ns: self.end_ns,
-            step_ns: self.step_ns,
+            end_ns: self.last_ns(),
+            step_ns: self.grain_ns(),
             exemplars_max: 0,
         }
     }
 
-    /// The steps of a series.
-    fn steps_of(&self, series: &MetricsSeries) -> Steps {
-        let mut steps = vec![0.0; self.steps + self.window];
+    /// The grains of a series.
+    fn grains_of(&self, series: &MetricsSeries) -> Values {
+        let mut grains = vec![0.0; self.grains()];
         for (end_ns, value) in &series.points {
-            // The end of a step belongs to the step before it.
-            let place = end_ns.saturating_sub(self.start_ns()).saturating_sub(1).div_euclid(self.step_ns);
-            if let Some(step) = usize::try_from(place).ok().and_then(|place| steps.get_mut(place)) {
-                *step += value;
+            // The end of a grain belongs to the grain before it.
+            let place = end_ns.saturating_sub(self.start_ns()).saturating_sub(1).div_euclid(self.grain_ns());
+            if let Some(grain) = usize::try_from(place).ok().and_then(|place| grains.get_mut(place)) {
+                *grain += value;
             }
         }
-        steps
+        grains
     }
 
     /// Sums of the window before each instant.
-    fn windows(&self, steps: &[f64]) -> Steps {
-        (0..=self.steps).map(|first| steps[first..first + self.window].iter().sum()).collect()
+    fn windows(&self, grains: &[f64]) -> Values {
+        let sum = |step: usize| grains[step * self.grains_per_step..][..self.window].iter().sum();
+        (0..=self.steps).map(sum).collect()
     }
 
     fn key(&self, series: &MetricsSeries) -> Key {
@@ -141,9 +166,9 @@ impl Asked {
     }
 
     /// Calls in the window before each instant.
-    async fn counts(&self, engine: &Engine, tenant: &Tenant, is_failed: bool) -> Result<BTreeMap<Key, Steps>> {
+    async fn counts(&self, engine: &Engine, tenant: &Tenant, is_failed: bool) -> Result<BTreeMap<Key, Values>> {
         let answer = engine.traceql_metrics(tenant, self.request(is_failed, |by| MetricsFunction::CountOverTime { by })).await?;
-        Ok(answer.series.iter().map(|series| (self.key(series), self.windows(&self.steps_of(series)))).collect())
+        Ok(answer.series.iter().map(|series| (self.key(series), self.windows(&self.grains_of(series)))).collect())
     }
 
     /// The answer in Jaeger's model of metrics; instants without a value are left out.
@@ -168,7 +193,7 @@ impl Asked {
 /// `GET /api/metrics/calls`
 pub(super) async fn calls(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
     let asked = Asked::parse(&params, state.engine.clock().now_ns())?;
-    let window_seconds = asked.window as f64 * asked.step_ns as f64 / 1e9;
+    let window_seconds = asked.window as f64 * asked.grain_ns() as f64 / 1e9;
     let rates = asked.counts(&state.engine, &tenant, false).await?;
     let rates = rates.into_iter().map(|(key, counts)| (key, counts.into_iter().map(|count| Some(count / window_seconds)).collect()));
     Ok(respond(&asked.family("service_call_rate", "calls/sec, grouped by service", rates), &params))
@@ -197,10 +222,10 @@ pub(super) async fn latencies(State(state): State<ApiState>, Asker(tenant): Aske
     let field = Attribute::Intrinsic(Intrinsic::Duration);
     let answer = state.engine.traceql_metrics(&tenant, asked.request(false, |by| MetricsFunction::HistogramOverTime { field, by })).await?;
     // Upper bounds in milliseconds, and the windows of each.
-    let mut histograms: BTreeMap<Key, Vec<(f64, Steps)>> = BTreeMap::new();
+    let mut histograms: BTreeMap<Key, Vec<(f64, Values)>> = BTreeMap::new();
     for series in &answer.series {
         if let Some(bound_ms) = bound_ms(series) {
-            histograms.entry(asked.key(series)).or_default().push((bound_ms, asked.windows(&asked.steps_of(series))));
+            histograms.entry(asked.key(series)).or_default().push((bound_ms, asked.windows(&asked.grains_of(series))));
         }
     }
     let quantiles = histograms.into_iter().map(|(key, mut buckets)| {

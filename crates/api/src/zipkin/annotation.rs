@@ -65,7 +65,7 @@ mod tests {
     fn reads_words_and_tags() {
         assert_eq!(read(""), [""; 0]);
         assert_eq!(read(" and  and "), [""; 0]);
-        let word = "((event:name = `retried`) || (span.retried != nil)) || (resource.retried != nil)";
+        let word = "(event:name = `retried`) || (span.retried != nil) || (resource.retried != nil)";
         assert_eq!(read("retried"), [word]);
         assert_eq!(read("retried="), [word]);
         let both = read("http.uri=/foo?a=b and retried");

@@ -23,7 +23,7 @@ fn reads_a_search() {
         ("", "{} limit 100"),
         ("service=cart&limit=3", "{ resource.service.name = `cart` } limit 3"),
         ("service=unknown_service&operation=all", "{ (resource.service.name = nil) && (name = `all`) } limit 100"),
-        ("spanKind=client&minDuration=1ms&maxDuration=2s", "{ ((kind = client) && (duration >= 1ms)) && (duration <= 2s) } limit 100"),
+        ("spanKind=client&minDuration=1ms&maxDuration=2s", "{ (kind = client) && (duration >= 1ms) && (duration <= 2s) } limit 100"),
         ("minDuration=2s&maxDuration=1s", "'maxDuration' should be greater than 'minDuration'"),
         ("limit=0", "unable to parse param 'limit': want at least 1"),
         ("limit=x", "unable to parse param 'limit': cannot parse \"x\" as integer"),

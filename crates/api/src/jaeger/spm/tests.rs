@@ -17,11 +17,11 @@ fn asked(query: &str) -> Asked {
 #[test]
 fn asks_for_the_steps_of_all_windows() {
     let asked = asked("service=a&service=unknown_service&lookback=20000&step=5000&ratePer=10000&spanKind=client&groupByOperation=true");
-    assert_eq!((asked.steps, asked.window, asked.start_ns()), (4, 2, 70_000 * MS));
+    assert_eq!((asked.steps, asked.grains_per_step, asked.window, asked.start_ns()), (4, 5, 10, 70_000 * MS));
     let request = asked.request(true, |by| MetricsFunction::CountOverTime { by });
     assert_eq!(
         request.query.to_string(),
-        "{ (((resource.service.name = `a`) || (resource.service.name = nil)) && (kind = client)) && (status = error) } | count_over_time() by (resource.service.name, name)"
+        "{ ((resource.service.name = `a`) || (resource.service.name = nil)) && (kind = client) && (status = error) } | count_over_time() by (resource.service.name, name)"
     );
     let series = MetricsSeries {
         labels: vec![("resource.service.name".to_owned(), Static::Text("a".to_owned())), ("name".to_owned(), Static::Text("get".to_owned()))],
@@ -29,7 +29,17 @@ fn asks_for_the_steps_of_all_windows() {
         exemplars: Vec::new(),
     };
     assert_eq!(asked.key(&series), ("a".to_owned(), Some("get".to_owned())));
-    assert_eq!(asked.windows(&asked.steps_of(&series)), [3.0, 2.0, 0.0, 0.0, 4.0]);
+    assert_eq!(asked.windows(&asked.grains_of(&series)), [3.0, 2.0, 0.0, 0.0, 4.0]);
+}
+
+#[test]
+fn instants_may_be_anywhere() {
+    let asked = asked("service=a&endTs=100250&lookback=60000&step=60000&ratePer=60000");
+    assert_eq!((asked.steps, asked.grains_per_step, asked.window), (1, 60, 60));
+    assert_eq!((asked.start_ns(), asked.last_ns()), (-19_000 * MS, 101_000 * MS));
+    // A day by the minute: as fine as the bound allows.
+    let day = super::tests::asked("service=a&lookback=86400000&step=60000&ratePer=600000");
+    assert_eq!((day.steps, day.grains_per_step, day.window), (1_440, 1, 10));
 }
 
 #[test]
