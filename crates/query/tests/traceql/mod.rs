@@ -147,7 +147,7 @@ fn question(author: &mut Author<'_>) -> Question {
     let start_ns = T0 + random.below(SPREAD_NS as usize / 2) as i64;
     let end_ns = start_ns + 1 + random.below(SPREAD_NS as usize) as i64;
     if matches!(query.root, Root::Metrics(_)) {
-        let step_ns = if chance(random, 20) { end_ns - start_ns } else { pick(random, &[SECOND, 15 * SECOND, 60 * SECOND, 77 * SECOND + 3]) };
+        let step_ns = if chance(random, 20) { end_ns - start_ns } else { pick(random, &[5 * SECOND, 15 * SECOND, 60 * SECOND, 77 * SECOND + 3]) };
         return Question::Metrics(MetricsRequest { query, start_ns, end_ns, step_ns, exemplars_max: pick(random, &[0, 0, 5, 100]) });
     }
     let is_bounded = |random: &mut Random, bound_ns| if chance(random, 10) { Some(bound_ns) } else { None };

@@ -318,14 +318,18 @@ fn ranked(mut series: Vec<Series>, limit: usize, steps: Steps, sign: f64) -> Res
 pub(in super::super) fn compared(traces: &[Trace], pipeline: &Pipeline, function: &MetricsFunction, steps: Steps) -> Result<Vec<Series>, NoAnswer> {
     let MetricsFunction::Compare { selection, start_ns, end_ns, .. } = function else { panic!("another function") };
     let mut found: Vec<Series> = Vec::new();
+    // Places of the series of a kind and name.
+    let mut places: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
     for (number, at, step) in spans_of(traces, pipeline, steps)? {
         let (trace, span) = (&traces[number], &traces[number].spans[at]);
         let is_in_window = (*start_ns == 0 && *end_ns == 0) || (span.start_ns > *start_ns && span.start_ns <= *end_ns);
         let is_selected = is_in_window && selection.as_ref().is_none_or(|selection: &FieldExpr| trace.holds(at, selection));
-        let mut count = |kind: &str, name: String, value: Static| {
-            let labels = vec![("__meta_type".to_owned(), Static::Text(kind.to_owned())), (name, value)];
-            let place = found.iter().position(|series| series.labels == labels).unwrap_or_else(|| {
+        let mut count = |kind: &'static str, name: String, value: Static| {
+            let known = places.entry((kind, name.clone())).or_default();
+            let place = known.iter().copied().find(|place| found[*place].labels[1].1 == value).unwrap_or_else(|| {
+                let labels = vec![("__meta_type".to_owned(), Static::Text(kind.to_owned())), (name, value)];
                 found.push(Series { labels, values: vec![Some(0.0); steps.count] });
+                known.push(found.len() - 1);
                 found.len() - 1
             });
             found[place].values[step] = found[place].values[step].map(|value| value + 1.0);
