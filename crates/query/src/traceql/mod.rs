@@ -22,6 +22,11 @@ use crate::Engine;
 use crate::leash::Leash;
 use crate::rows::{CONDITION_COLUMNS, Shared, Span, SpanColumns, spans};
 
+pub mod critical_path;
+pub mod diff;
+pub mod forest;
+pub mod population;
+
 mod answer;
 mod bounds;
 mod columns;
