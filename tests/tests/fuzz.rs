@@ -52,6 +52,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("messages of Jaeger's services", "api", "jaeger", "tests/brief.rs", "jaeger"),
     ("searches of Elasticsearch", "api", "elastic", "tests/brief.rs", "elastic"),
     ("statements of SQL", "api", "sql", "tests/brief.rs", "sql"),
+    ("calls of Tempo's streaming service", "api", "streaming", "tests/brief.rs", "streaming"),
+    ("questions for differences of traces", "api", "trace_diff", "tests/brief.rs", "trace_diff"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
     ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),
     ("configuration files", "app", "config", "tests/house/config.rs", "no_mutant_of_a_configuration_makes_it_panic"),

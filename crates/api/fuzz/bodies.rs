@@ -76,6 +76,26 @@ pub(crate) async fn jaeger(router: &Router, bytes: &[u8]) -> StatusCode {
     check(router, request.expect("bytes make a body"), "a translation").await
 }
 
+/// A call of Tempo's streaming service: which, and its message, as it comes and with the prefix of gRPC.
+pub(crate) async fn streaming(router: &Router, bytes: &[u8]) -> StatusCode {
+    const METHODS: [&str; 7] = ["Search", "SearchTags", "SearchTagsV2", "SearchTagValues", "SearchTagValuesV2", "MetricsQueryRange", "MetricsQueryInstant"];
+    let (which, message) = bytes.split_first().unwrap_or((&0, &[]));
+    let path = format!("/tempopb.StreamingQuerier/{}", METHODS[usize::from(*which) % METHODS.len()]);
+    let length = u32::try_from(message.len()).expect("inputs are short").to_be_bytes();
+    let mut status = StatusCode::OK;
+    for body in [message.to_vec(), [&[0], &length[..], message].concat()] {
+        let request = Request::post(&path).header("content-type", "application/grpc").body(Body::from(body));
+        status = check(router, request.expect("bytes make a body"), "a call").await;
+    }
+    status
+}
+
+/// A question for the difference of two traces.
+pub(crate) async fn trace_diff(router: &Router, text: &str) -> StatusCode {
+    let request = Request::post("/tempo/api/v2/traces/diff").body(Body::from(text.to_owned()));
+    check(router, request.expect("a text makes a body"), text).await
+}
+
 async fn check(router: &Router, request: Request<Body>, text: &str) -> StatusCode {
     let response = router.clone().oneshot(request).await.expect("a router always answers");
     let status = response.status();

@@ -102,6 +102,7 @@ pub fn router(state: &ApiState) -> axum::Router {
         .nest("/tempo", tempo::router(state.clone()))
         .nest("/zipkin", zipkin::router(state.clone()))
         .merge(jaeger::grpc_router(state.clone()))
+        .merge(tempo::streaming_router(state.clone()))
         .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
         .layer(axum::middleware::from_fn(native::asker::note))
@@ -132,6 +133,12 @@ pub fn jaeger_storage_router(state: &ApiState) -> axum::Router {
 /// Zipkin's read API alone, without a prefix, for a listener of its own.
 pub fn zipkin_router(state: &ApiState) -> axum::Router {
     zipkin::router(state.clone()).layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Tempo's API alone, over HTTP without a prefix and over gRPC, for a listener of its own.
+pub fn tempo_router(state: &ApiState) -> axum::Router {
+    let router = tempo::router(state.clone()).merge(tempo::streaming_router(state.clone()));
+    router.layer(axum::middleware::from_fn(native::asker::note))
 }
 
 /// Elasticsearch's search API alone, without a prefix, for a listener of its own.

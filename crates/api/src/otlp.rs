@@ -14,16 +14,17 @@ use signalbox_query::traceql::Trace;
 /// Spans of one scope.
 type ScopeGroup = (Arc<Scope>, Vec<OtlpSpan>);
 
-/// The spans of a trace by resource and scope, in the order of their first spans.
+/// The spans of a trace by resource and scope, in the order of their first spans. Spans of one resource share it: comparing what
+/// resources say would take as long as the trace is large.
 pub(crate) fn traces_data(trace: &Trace) -> TracesData {
     let mut groups: Vec<(Arc<Resource>, Vec<ScopeGroup>)> = Vec::new();
     for span in &trace.spans {
-        let resource = groups.iter().position(|(resource, _)| *resource == span.resource).unwrap_or_else(|| {
+        let resource = groups.iter().position(|(resource, _)| Arc::ptr_eq(resource, &span.resource)).unwrap_or_else(|| {
             groups.push((Arc::clone(&span.resource), Vec::new()));
             groups.len() - 1
         });
         let scopes = &mut groups[resource].1;
-        let scope = scopes.iter().position(|(scope, _)| *scope == span.scope).unwrap_or_else(|| {
+        let scope = scopes.iter().position(|(scope, _)| Arc::ptr_eq(scope, &span.scope)).unwrap_or_else(|| {
             scopes.push((Arc::clone(&span.scope), Vec::new()));
             scopes.len() - 1
         });

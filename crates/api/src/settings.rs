@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{jaeger, loki, prometheus};
+use crate::{jaeger, loki, prometheus, tempo};
 
 /// Settings of the query APIs, one section a dialect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,4 +14,6 @@ pub struct Settings {
     pub loki: loki::Settings,
     /// Jaeger's API.
     pub jaeger: jaeger::Settings,
+    /// Tempo's API.
+    pub tempo: tempo::Settings,
 }

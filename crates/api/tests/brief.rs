@@ -83,6 +83,13 @@ async fn parameters() {
         "tempo/api/search?q={ resource.service.name = \"shop\" %26%26 duration > 1ms }&limit=5&spss=3&start=1700000000&end=1700000060",
         "tempo/api/search?tags=a=\"b c\" d=e&minDuration=1ms&maxDuration=5s&limit=5",
         "tempo/api/v2/search/tag/resource.service.name/values?q={}",
+        "tempo/api/v2/search/tags?scope=event&q={ status = error %26%26 .a = }&start=1700000000&end=1700000060&limit=5",
+        "tempo/api/v2/traces/5b8efff798038103d269b633813fc60c?q={ .a = 1 || true }&keep_hierarchy=true&match_depth=2&ancestor_depth=-1",
+        "tempo/api/metrics/query_range?q={ } | rate() by (name)&start=1700000000&end=1700000060&step=15s&exemplars=3&maxSeries=4&since=1h",
+        "tempo/api/metrics/query?query={ } | avg_over_time(duration)&start=1700000000.5&end=2023-11-14T22:14:20Z",
+        "api/v1/traces/critical_path?query={ status = error }&start=1700000000&end=now&limit=3",
+        "api/v1/traces/attributes?query={ }&selection={ status = error }&start=1700000000&end=now&limit=3",
+        "api/v1/traces/diff?base=5b8efff798038103d269b633813fc60c&compare=5b8efff798038103d269b633813fc60c&limit=7",
     ];
     for seed in seeds {
         assert_eq!(bodies::parameters(world.router(), seed).await, Some(StatusCode::OK), "{seed}");
@@ -203,5 +210,45 @@ async fn jaeger() {
     mutate::bytes(&seeds, MUTANTS, |bytes| mutants.push(bytes.to_vec()));
     for bytes in mutants {
         bodies::jaeger(world.router(), &bytes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streaming() {
+    use prost::Message as _;
+    use signalbox_proto::tempo::{QueryRangeRequest, SearchRequest, SearchTagValuesRequest};
+
+    let world = World::head().await;
+    let search =
+        SearchRequest { query: "{ status = error }".into(), tags: [("a".into(), "b".into())].into(), limit: 3, start: 1_700_000_000, ..Default::default() };
+    let values = SearchTagValuesRequest { tag_name: "span.a".into(), query: "{ .b = }".into(), ..Default::default() };
+    let range = QueryRangeRequest { query: "{} | rate()".into(), start: 1_700_000_000_000_000_000, end: 1_700_000_060_000_000_000, ..Default::default() };
+    let seeds: Vec<Vec<u8>> = [(0u8, search.encode_to_vec()), (4, values.encode_to_vec()), (5, range.encode_to_vec())]
+        .into_iter()
+        .map(|(which, message)| [vec![which], message].concat())
+        .collect();
+    for seed in &seeds {
+        assert_eq!(bodies::streaming(world.router(), seed).await, StatusCode::OK);
+    }
+    let mut mutants = Vec::new();
+    let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
+    mutate::bytes(&seeds, MUTANTS, |bytes| mutants.push(bytes.to_vec()));
+    for bytes in mutants {
+        bodies::streaming(world.router(), &bytes).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trace_diff() {
+    let world = World::comparing().await;
+    let seeds = [
+        r#"{"base":{"traceId":"01","start":1700000000,"end":1700000100},"compare":{"traceId":"02"},"format":"trace-summary-v0-composed"}"#,
+        r#"{"base":{"traceId":"02"},"compare":{"traceId":"03"}}"#,
+    ];
+    for seed in seeds {
+        assert_eq!(bodies::trace_diff(world.router(), seed).await, StatusCode::OK, "{seed}");
+    }
+    for text in mutants(&seeds) {
+        bodies::trace_diff(world.router(), &text).await;
     }
 }

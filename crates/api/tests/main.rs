@@ -27,5 +27,6 @@ mod search;
 mod service_map;
 mod sql;
 mod targets;
+mod tempo;
 mod web;
 mod world;

@@ -85,6 +85,18 @@ impl World {
         world
     }
 
+    /// The same world at the address of Tempo alone.
+    pub(crate) async fn as_tempo() -> Self {
+        let mut world = Self::segments().await;
+        world.router = signalbox_api::tempo_router(&world.state);
+        world
+    }
+
+    /// Traces that can be compared: two checkouts, and a hundred steps of which those of zone `c` are slow.
+    pub(crate) async fn comparing() -> Self {
+        Self::made(true, vec![crate::tempo::checkouts()], signalbox_api::prometheus::Settings::default()).await
+    }
+
     async fn new(is_flushed: bool) -> Self {
         Self::made(is_flushed, vec![logs(), spans(), crate::metrics::batch()], signalbox_api::prometheus::Settings::default()).await
     }

@@ -39,6 +39,7 @@ pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
         ("jaeger-query", &jaeger.listen, "api.jaeger.listen"),
         ("jaeger-query-grpc", &jaeger.grpc_listen, "api.jaeger.grpc_listen"),
         ("jaeger-storage", &jaeger.storage_listen, "api.jaeger.storage_listen"),
+        ("tempo", &config.api.tempo.listen, "api.tempo.listen"),
     ]
     .into_iter()
     .filter(|(_, listen, _)| !listen.is_empty())
@@ -57,6 +58,8 @@ pub(crate) struct Questions {
     pub jaeger: Router,
     /// Jaeger's storage, as far as it is read.
     pub jaeger_storage: Router,
+    /// Tempo's API, over HTTP and gRPC.
+    pub tempo: Router,
 }
 
 /// What stands behind the doors.
@@ -97,6 +100,7 @@ impl Doors {
             ("jaeger-query", jaeger.clone()),
             ("jaeger-query-grpc", jaeger),
             ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),
+            ("tempo", front.before(Side::Read, questions.tempo)),
         ];
         let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic.clone());
         // What is nested has no root with a slash at its end, which is what the official clients ask for.

@@ -154,7 +154,7 @@ fn dialect(path: &str) -> &'static str {
     match path.split('/').nth(1) {
         Some("loki") => "loki",
         Some("jaeger") => "jaeger",
-        Some("tempo") => "tempo",
+        Some("tempo" | "tempopb.StreamingQuerier") => "tempo",
         Some("zipkin") => "zipkin",
         Some(service) if service.starts_with("jaeger.") => "jaeger",
         _ if path == "/api/v1/sql" || path == "/api/v1/export" => "native",

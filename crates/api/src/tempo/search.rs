@@ -3,103 +3,152 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
-use signalbox_lang::traceql::{AttributeScope, Condition, Field, KIND_WORDS, STATUS_WORDS};
-use signalbox_model::attributes::AttributeValue;
-use signalbox_query::rows::Span;
-use signalbox_query::traceql::FoundTrace;
+use axum::response::Response;
+use http::HeaderMap;
+use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, Pipeline, Query, Root, Scope, SpansetExpr, Stage, Static};
+use signalbox_lang::traceql::{self, KIND_WORDS, STATUS_WORDS};
+use signalbox_model::{Error, Result, Tenant};
+use signalbox_proto::tempo;
+use signalbox_query::traceql::{FoundSpan, SearchAnswer, SearchCost, SearchRequest, SpanSet, TraceSummary};
 
-use super::params::{self, Refusal};
+use super::params::{self, Format, Refusal, SearchAsked};
+use super::values::{key, key_value};
 use crate::ApiState;
 use crate::http::{Asker, Params};
-use crate::otlp::key_value;
 
 /// What Tempo shows while the root is not there.
 const ROOT_MISSING: &str = "<root span not yet received>";
+/// Tempo's default of `limit`.
+pub(super) const LIMIT_DEFAULT: u32 = 20;
 
 /// `GET /api/search`
-pub(super) async fn search(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let query = params::search(&params)?;
-    let mut fields = Vec::new();
-    if let Some(condition) = &query.search.filter.condition {
-        collect_fields(condition, &mut fields);
-    }
-    let found = state.engine.search_traces(&tenant, query.search).await?;
-    let spans: usize = found.iter().map(|found| found.trace.spans.len()).sum();
-    let traces: Vec<Value> = found.iter().map(|found| summary(found, query.spans_per_trace, &fields)).collect();
-    Ok(axum::Json(json!({ "traces": traces, "metrics": { "inspectedTraces": found.len(), "inspectedSpans": spans.to_string() } })).into_response())
+pub(super) async fn search(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    let found = find(&state, &tenant, params::search(&params)?).await?;
+    Ok(Format::of(&headers).answer(&found))
 }
 
-fn collect_fields(condition: &Condition, fields: &mut Vec<Field>) {
-    match condition {
-        Condition::And(left, right) | Condition::Or(left, right) => {
-            collect_fields(left, fields);
-            collect_fields(right, fields);
-        }
-        Condition::Compare(comparison) if !fields.contains(&comparison.field) => fields.push(comparison.field.clone()),
-        Condition::Compare(_) | Condition::Constant(_) => {}
-    }
+/// Answers a search.
+pub(super) async fn find(state: &ApiState, tenant: &Tenant, asked: SearchAsked) -> Result<tempo::SearchResponse> {
+    let request = request(state, asked)?;
+    Ok(response(&state.engine.traceql_search(tenant, request).await?))
 }
 
-fn summary(found: &FoundTrace, spans_per_trace: usize, fields: &[Field]) -> Value {
-    let trace = &found.trace;
-    let root = trace.root();
-    let spans: Vec<Value> = found.matched.iter().take(spans_per_trace).map(|index| span_json(&trace.spans[*index], fields)).collect();
-    let span_set = json!({ "spans": spans, "matched": found.matched.len() });
-    let mut services: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for span in &trace.spans {
-        let (count, errors) = services.entry(&span.service).or_default();
-        *count += 1;
-        *errors += u64::from(span.status_code == 2);
+/// What a search means to the engine.
+pub(super) fn request(state: &ApiState, asked: SearchAsked) -> Result<SearchRequest> {
+    let query = match &asked.query {
+        Some(text) => parse(text)?,
+        None => Query { root: Root::Spansets(Pipeline { stages: vec![Stage::Spanset(SpansetExpr::Filter(of_tags(&asked.tags)))] }), hints: Vec::new() },
+    };
+    if matches!(query.root, Root::Metrics(_)) {
+        return Err(Error::invalid("invalid TraceQL query: a metrics query makes series: ask /api/metrics/query_range"));
     }
-    let service_stats: Map<String, Value> = services
-        .into_iter()
-        .map(|(service, (count, errors))| {
-            let stats = if errors > 0 { json!({ "spanCount": count, "errorCount": errors }) } else { json!({ "spanCount": count }) };
-            (service.to_owned(), stats)
-        })
-        .collect();
-    json!({
-        "traceID": trace.trace_id.to_string(),
-        "rootServiceName": root.map_or(ROOT_MISSING, |root| root.service.as_str()),
-        "rootTraceName": root.map_or("", |root| root.name.as_str()),
-        "startTimeUnixNano": trace.start_ns().to_string(),
-        "durationMs": trace.duration_ns() / 1_000_000,
-        "spanSet": span_set.clone(),
-        "spanSets": [span_set],
-        "serviceStats": service_stats,
+    let (limit, results_max) = (u64::from(asked.limit.unwrap_or(LIMIT_DEFAULT)), state.engine.settings().results_max);
+    if limit > results_max {
+        return Err(Error::invalid(format!("limit {limit} exceeds max limit {results_max}")));
+    }
+    Ok(SearchRequest {
+        query,
+        range: params::seconds(asked.start, asked.end)?,
+        trace_duration_min_ns: asked.min_ns,
+        trace_duration_max_ns: asked.max_ns,
+        limit: limit as usize,
+        spans_per_set: asked.spans_per_set as usize,
     })
 }
 
-/// A span with those of its fields that the query names.
-fn span_json(span: &Span, fields: &[Field]) -> Value {
-    let attributes: Vec<Value> = fields.iter().filter_map(|field| field_value(span, field)).map(|(name, value)| json!(key_value(&name, &value))).collect();
-    json!({
-        "spanID": span.span_id.map(|id| id.to_string()).unwrap_or_default(),
-        "name": span.name,
-        "startTimeUnixNano": span.start_ns.to_string(),
-        "durationNanos": span.duration_ns.to_string(),
-        "attributes": attributes,
-    })
+/// Reads TraceQL.
+pub(super) fn parse(text: &str) -> Result<Query> {
+    traceql::parse_query(text).map_err(|error| Error::new(error.kind(), format!("invalid TraceQL query: {}", error.message())))
 }
 
-fn field_value(span: &Span, field: &Field) -> Option<(String, AttributeValue)> {
-    let word = |words: &[&str], code: i32| usize::try_from(code).ok().and_then(|code| words.get(code)).map(|word| AttributeValue::String((*word).to_owned()));
-    match field {
-        // A span says its name and duration anyway.
-        Field::Name | Field::Duration => None,
-        Field::Status => Some(("status".to_owned(), word(&STATUS_WORDS, span.status_code)?)),
-        Field::StatusMessage => Some(("statusMessage".to_owned(), AttributeValue::String(span.status_message.clone()))),
-        Field::Kind => Some(("kind".to_owned(), word(&KIND_WORDS, span.kind)?)),
-        Field::Attribute(scope, name) => {
-            let own = span.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-            let value = match scope {
-                AttributeScope::Span => own,
-                AttributeScope::Resource => span.resource.get(name),
-                AttributeScope::Any => own.or_else(|| span.resource.get(name)),
+/// All tags hold; none is no condition.
+fn of_tags(tags: &[(String, String)]) -> Option<FieldExpr> {
+    let conditions = tags.iter().map(|(name, value)| of_tag(name, value));
+    conditions.reduce(|left, right| FieldExpr::And(Box::new(left), Box::new(right)))
+}
+
+/// A tag means an attribute that contains the value, whatever its case, or is that number or truth; some names mean fields.
+fn of_tag(name: &str, value: &str) -> FieldExpr {
+    let compare = |attribute: Attribute, op: CompareOp, value: Static| {
+        FieldExpr::Compare(op, Box::new(FieldExpr::Attribute(attribute)), Box::new(FieldExpr::Static(value)))
+    };
+    let contains = |attribute: Attribute| compare(attribute, CompareOp::Regex, Static::Text(format!("(?is).*{}.*", regex::escape(value))));
+    let code = |words: &[&str]| words.iter().position(|word| *word == value).and_then(|code| i32::try_from(code).ok());
+    let field = Attribute::Intrinsic;
+    match (name, code(&STATUS_WORDS), code(&KIND_WORDS)) {
+        ("name", _, _) => contains(field(Intrinsic::Name)),
+        ("root.name", _, _) => contains(field(Intrinsic::RootName)),
+        ("root.service.name", _, _) => contains(field(Intrinsic::RootService)),
+        ("status" | "status.code", Some(code), _) => compare(field(Intrinsic::Status), CompareOp::Equal, Static::Status(code)),
+        ("kind", _, Some(kind)) => compare(field(Intrinsic::Kind), CompareOp::Equal, Static::Kind(kind)),
+        ("error", _, _) if value == "true" => compare(field(Intrinsic::Status), CompareOp::Equal, Static::Status(2)),
+        ("service.name", _, _) => contains(Attribute::Named(Scope::Resource, name.to_owned())),
+        _ => {
+            let attribute = Attribute::Named(Scope::Any, name.to_owned());
+            let typed = match (value.parse::<i64>(), value.parse::<f64>(), value.parse::<bool>()) {
+                (Ok(number), _, _) => Some(Static::Int(number)),
+                (_, Ok(number), _) if number.is_finite() => Some(Static::Float(number)),
+                (_, _, Ok(truth)) => Some(Static::Bool(truth)),
+                _ => None,
             };
-            Some((name.clone(), value?.clone()))
+            let text = contains(attribute.clone());
+            typed.map_or(text.clone(), |value| FieldExpr::Or(Box::new(text), Box::new(compare(attribute, CompareOp::Equal, value))))
         }
+    }
+}
+
+/// What was found, on the wire.
+fn response(answer: &SearchAnswer) -> tempo::SearchResponse {
+    tempo::SearchResponse { traces: answer.traces.iter().map(summary).collect(), metrics: Some(metrics(&answer.cost)) }
+}
+
+/// What a question cost, when it is answered.
+pub(super) fn metrics(cost: &SearchCost) -> tempo::SearchMetrics {
+    tempo::SearchMetrics {
+        inspected_traces: short(cost.traces),
+        inspected_spans: cost.spans,
+        total_blocks: short(cost.parts_total),
+        total_jobs: 1,
+        completed_jobs: 1,
+        ..tempo::SearchMetrics::default()
+    }
+}
+
+fn short(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn summary(trace: &TraceSummary) -> tempo::TraceSearchMetadata {
+    let span_sets: Vec<tempo::SpanSet> = trace.sets.iter().map(span_set).collect();
+    let stats = |service: &signalbox_query::traceql::ServiceSpans| tempo::ServiceStats { span_count: short(service.spans), error_count: short(service.errors) };
+    let service_stats: BTreeMap<String, tempo::ServiceStats> = trace.services.iter().map(|service| (service.service.to_string(), stats(service))).collect();
+    tempo::TraceSearchMetadata {
+        trace_id: trace.trace_id.to_string(),
+        root_service_name: trace.root_service.as_deref().unwrap_or(ROOT_MISSING).to_owned(),
+        root_trace_name: trace.root_name.as_deref().unwrap_or("").to_owned(),
+        start_time_unix_nano: trace.start_ns.cast_unsigned(),
+        duration_ms: short((trace.duration_ns.max(0) / 1_000_000).cast_unsigned()),
+        span_set: span_sets.first().cloned(),
+        span_sets,
+        service_stats,
+    }
+}
+
+fn span_set(set: &SpanSet) -> tempo::SpanSet {
+    tempo::SpanSet {
+        spans: set.spans.iter().map(span).collect(),
+        matched: short(set.matched),
+        attributes: set.attributes.iter().map(|(name, value)| key_value(name, value)).collect(),
+    }
+}
+
+fn span(span: &FoundSpan) -> tempo::Span {
+    let attributes = span.attributes.iter().filter_map(|(attribute, value)| Some(key_value(key(attribute)?, value)));
+    tempo::Span {
+        span_id: span.span_id.map(|id| id.to_string()).unwrap_or_default(),
+        name: span.name.to_string(),
+        start_time_unix_nano: span.start_ns.cast_unsigned(),
+        duration_nanos: span.duration_ns.max(0).cast_unsigned(),
+        attributes: attributes.collect(),
     }
 }

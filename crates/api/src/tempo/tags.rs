@@ -1,104 +1,199 @@
-//! Names and values of attributes, for completion.
+//! Names and values of attributes, for completion: all, or those of spans that hold a query.
+
+use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use signalbox_lang::traceql::{KIND_WORDS, STATUS_WORDS};
-use signalbox_model::attributes::AttributeValue;
+use axum::response::Response;
+use http::HeaderMap;
+use signalbox_lang::traceql::tree::{Attribute, FieldExpr, Intrinsic, Pipeline, Query, Root, Scope, SpansetExpr, Stage};
+use signalbox_lang::traceql::{self, KIND_WORDS, STATUS_WORDS};
 use signalbox_model::{Error, Result, Tenant, TimeRange};
-use signalbox_query::traceql::TagScope;
+use signalbox_proto::tempo::{
+    MetadataMetrics, SearchTagValuesRequest, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsRequest, SearchTagsResponse, SearchTagsV2Response,
+    SearchTagsV2Scope, TagValue,
+};
+use signalbox_query::traceql::{TagNamesRequest, TagValuesRequest};
 
-use super::params::{self, Refusal};
+use super::params::{self, Format, Refusal};
+use super::partial;
+use super::values::{INTRINSICS, text, type_word};
 use crate::ApiState;
 use crate::http::{Asker, Params};
 
 const DAY_NS: i64 = 24 * 3_600_000_000_000;
-/// Fields that conditions can name.
-const INTRINSICS: [&str; 5] = ["duration", "kind", "name", "status", "statusMessage"];
+/// Values that one listing may have.
+const VALUES_MAX: usize = 10_000;
+/// Scopes with names of their own, as they are listed.
+const SCOPES: [Scope; 5] = [Scope::Span, Scope::Resource, Scope::Event, Scope::Link, Scope::Instrumentation];
+const INTRINSIC: &str = "intrinsic";
 
-/// The range that was asked for; the last day when none was.
-fn range(state: &ApiState, params: &Params) -> Result<TimeRange> {
-    let range = params::range(params)?;
+/// `GET /api/search/tags`
+pub(super) async fn names(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_names(&state, &tenant, &params::tag_names(&params)).await?))
+}
+
+/// `GET /api/v2/search/tags`
+pub(super) async fn names_v2(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_names_v2(&state, &tenant, &params::tag_names(&params)).await?))
+}
+
+/// `GET /api/search/tag/{name}/values`
+pub(super) async fn values(
+    State(state): State<ApiState>,
+    Asker(tenant): Asker,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_values(&state, &tenant, &params::tag_values(name, &params)).await?))
+}
+
+/// `GET /api/v2/search/tag/{name}/values`
+pub(super) async fn values_v2(
+    State(state): State<ApiState>,
+    Asker(tenant): Asker,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_values_v2(&state, &tenant, &params::tag_values(name, &params)).await?))
+}
+
+/// Names of all scopes together; those of fields only if they are asked for.
+pub(super) async fn list_names(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<SearchTagsResponse> {
+    let scopes = if asked.scope == INTRINSIC { vec![intrinsics()] } else { scopes(state, tenant, asked).await? };
+    let names: BTreeSet<String> = scopes.into_iter().flat_map(|scope| scope.tags).collect();
+    let names = names.into_iter().take(most(asked.max_tags_per_scope)).collect();
+    Ok(SearchTagsResponse { tag_names: names, metrics: Some(done()) })
+}
+
+/// Names by scope, those of fields among them.
+pub(super) async fn list_names_v2(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<SearchTagsV2Response> {
+    let mut listed = if asked.scope == INTRINSIC { Vec::new() } else { scopes(state, tenant, asked).await? };
+    if matches!(asked.scope.as_str(), "" | "none" | INTRINSIC) {
+        listed.push(intrinsics());
+    }
+    for scope in &mut listed {
+        scope.tags.truncate(most(asked.max_tags_per_scope));
+    }
+    Ok(SearchTagsV2Response { scopes: listed, metrics: Some(done()) })
+}
+
+/// Texts of values.
+pub(super) async fn list_values(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesResponse> {
+    let values = match asked.tag_name.as_str() {
+        // What Tempo answers for fields that its first API calls tags.
+        "status.code" => STATUS_WORDS.map(str::to_owned).to_vec(),
+        "error" => vec!["true".to_owned()],
+        _ => list(state, tenant, asked).await?.into_iter().map(|value| value.value).collect(),
+    };
+    Ok(SearchTagValuesResponse { tag_values: values, metrics: Some(done()) })
+}
+
+/// Values with their types.
+pub(super) async fn list_values_v2(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesV2Response> {
+    Ok(SearchTagValuesV2Response { tag_values: list(state, tenant, asked).await?, metrics: Some(done()) })
+}
+
+fn done() -> MetadataMetrics {
+    MetadataMetrics { total_jobs: 1, completed_jobs: 1, ..MetadataMetrics::default() }
+}
+
+fn most(limit: u32) -> usize {
+    if limit == 0 { usize::MAX } else { limit as usize }
+}
+
+fn intrinsics() -> SearchTagsV2Scope {
+    SearchTagsV2Scope { name: INTRINSIC.to_owned(), tags: INTRINSICS.map(str::to_owned).to_vec() }
+}
+
+/// The range that was asked for; from a day ago when none was.
+fn range(state: &ApiState, start: u32, end: u32) -> Result<TimeRange> {
+    let range = params::seconds(u64::from(start), u64::from(end))?;
     if range == TimeRange::ALL {
-        let now_ns = state.engine.clock().now_ns();
-        return Ok(TimeRange::from_ns(now_ns.saturating_sub(DAY_NS), i64::MAX));
+        return Ok(TimeRange::from_ns(state.engine.clock().now_ns().saturating_sub(DAY_NS), i64::MAX));
     }
     Ok(range)
 }
 
-/// `GET /api/search/tags`
-pub(super) async fn names(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let tags = state.engine.span_tags(&tenant, range(&state, &params)?).await?;
-    let wanted = params.get("scope").unwrap_or("");
-    let mut names: Vec<String> = Vec::new();
-    if matches!(wanted, "" | "none" | "span") {
-        names.extend(tags.span);
+/// Scopes that have attributes, with their names.
+async fn scopes(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<Vec<SearchTagsV2Scope>> {
+    let range = range(state, asked.start, asked.end)?;
+    let is_any = matches!(asked.scope.as_str(), "" | "none");
+    let scopes: Vec<Scope> = SCOPES.into_iter().filter(|scope| is_any || scope.as_str() == asked.scope).collect();
+    if scopes.is_empty() {
+        return Err(Error::invalid(format!("invalid scope: {}", asked.scope)));
     }
-    if matches!(wanted, "" | "none" | "resource") {
-        names.extend(tags.resource);
-    }
-    if wanted == "intrinsic" {
-        names.extend(INTRINSICS.map(str::to_owned));
-    }
-    names.sort_unstable();
-    names.dedup();
-    Ok(axum::Json(json!({ "tagNames": names })).into_response())
+    let request = TagNamesRequest { scopes: scopes.clone(), range, query: partial::filter(&asked.query).map(query) };
+    let mut names = state.engine.traceql_tag_names(tenant, request).await?;
+    let listed = scopes.into_iter().map(|scope| (scope, names.remove(&scope).unwrap_or_default()));
+    // Every span has a resource, few have events: what there is not is not listed.
+    let listed = listed.filter(|(scope, names)| matches!(scope, Scope::Span | Scope::Resource) || !names.is_empty());
+    Ok(listed.map(|(scope, names)| SearchTagsV2Scope { name: scope.as_str().to_owned(), tags: names.into_iter().collect() }).collect())
 }
 
-/// `GET /api/v2/search/tags`
-pub(super) async fn names_v2(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let tags = state.engine.span_tags(&tenant, range(&state, &params)?).await?;
-    let wanted = params.get("scope").filter(|scope| *scope != "none");
-    let scopes = [("span", json!(tags.span)), ("resource", json!(tags.resource)), ("intrinsic", json!(INTRINSICS))];
-    let scopes = scopes.into_iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
-    let scopes: Vec<Value> = scopes.map(|(name, tags)| json!({ "name": name, "tags": tags })).collect();
-    Ok(axum::Json(json!({ "scopes": scopes, "metrics": {} })).into_response())
+fn query(filter: FieldExpr) -> Query {
+    Query { root: Root::Spansets(Pipeline { stages: vec![Stage::Spanset(SpansetExpr::Filter(Some(filter)))] }), hints: Vec::new() }
 }
 
-/// `GET /api/search/tag/{name}/values`
-pub(super) async fn values(State(state): State<ApiState>, Asker(tenant): Asker, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
-    let values = list(&state, &tenant, &name, range(&state, &params)?).await?;
-    let texts: Vec<Value> = values.iter().map(|value| json!(value.1)).collect();
-    Ok(axum::Json(json!({ "tagValues": texts, "metrics": {} })).into_response())
-}
-
-/// `GET /api/v2/search/tag/{name}/values`
-pub(super) async fn values_v2(State(state): State<ApiState>, Asker(tenant): Asker, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
-    let values = list(&state, &tenant, &name, range(&state, &params)?).await?;
-    let typed: Vec<Value> = values.iter().map(|(kind, text)| json!({ "type": kind, "value": text })).collect();
-    Ok(axum::Json(json!({ "tagValues": typed, "metrics": {} })).into_response())
-}
-
-/// Types and texts of the values of a field or attribute.
-async fn list(state: &ApiState, tenant: &Tenant, name: &str, range: TimeRange) -> Result<Vec<(&'static str, String)>> {
-    let words = |words: &[&str]| words.iter().map(|word| ("keyword", (*word).to_owned())).collect();
-    let (scope, attribute) = match name {
-        "status" | "span:status" => return Ok(words(&STATUS_WORDS)),
-        "kind" | "span:kind" => return Ok(words(&KIND_WORDS)),
-        "duration" | "span:duration" | "statusMessage" | "span:statusMessage" => return Ok(Vec::new()),
-        "name" | "span:name" => {
-            let names = state.engine.span_names(tenant, range).await?;
-            return Ok(names.into_iter().map(|name| ("string", name)).collect());
+/// Values of a field or an attribute.
+async fn list(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<Vec<TagValue>> {
+    let range = range(state, asked.start, asked.end)?;
+    let value = |kind: &str, text: &str| TagValue { r#type: kind.to_owned(), value: text.to_owned() };
+    let limit = most(asked.max_tag_values).min(VALUES_MAX);
+    let attribute = attribute(&asked.tag_name)?;
+    let mut values: Vec<TagValue> = match attribute {
+        Attribute::Intrinsic(Intrinsic::Status) => STATUS_WORDS.map(|word| value("keyword", word)).to_vec(),
+        Attribute::Intrinsic(Intrinsic::Kind) => KIND_WORDS.map(|word| value("keyword", word)).to_vec(),
+        attribute => {
+            let request = TagValuesRequest { attribute, range, query: partial::filter(&asked.query).map(query), limit };
+            let found = state.engine.traceql_tag_values(tenant, request).await?;
+            found.values.iter().map(|found| value(type_word(found), &text(found))).collect()
         }
-        _ => match (name.strip_prefix("resource."), name.strip_prefix("span."), name.strip_prefix('.')) {
-            (Some(attribute), _, _) => (TagScope::Resource, attribute),
-            (_, Some(attribute), _) => (TagScope::Span, attribute),
-            (_, _, Some(attribute)) => (TagScope::Any, attribute),
-            _ => (TagScope::Any, name),
-        },
     };
-    if attribute.is_empty() {
+    values.truncate(limit);
+    Ok(values)
+}
+
+/// What a name means in TraceQL; one without a scope that is no field is an attribute of any.
+fn attribute(name: &str) -> Result<Attribute> {
+    if name.trim_matches('.').is_empty() {
         return Err(Error::invalid("please provide a non-empty tagName"));
     }
-    let values = state.engine.span_tag_values(tenant, scope, attribute, range).await?;
-    Ok(values.iter().map(|value| (type_word(value), value.to_text())).collect())
+    let stages = match traceql::parse_query(&format!("{{}} | select({name})")).map(|query| query.root) {
+        Ok(Root::Spansets(Pipeline { stages })) => stages,
+        _ => Vec::new(),
+    };
+    // One stage of one attribute: what is more is a name that looks like TraceQL.
+    let selected = match <[Stage; 2]>::try_from(stages) {
+        Ok([_, Stage::Select(attributes)]) => <[Attribute; 1]>::try_from(attributes).ok(),
+        _ => None,
+    };
+    Ok(selected.map_or_else(|| Attribute::Named(Scope::Any, name.to_owned()), |[attribute]| attribute))
 }
 
-fn type_word(value: &AttributeValue) -> &'static str {
-    match value {
-        AttributeValue::Bool(_) => "bool",
-        AttributeValue::Int(_) => "int",
-        AttributeValue::Double(_) => "float",
-        _ => "string",
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_traceql() {
+        for (name, want) in [
+            ("name", Attribute::Intrinsic(Intrinsic::Name)),
+            ("span:status", Attribute::Intrinsic(Intrinsic::Status)),
+            ("resource.service.name", Attribute::Named(Scope::Resource, "service.name".to_owned())),
+            (".http.url", Attribute::Named(Scope::Any, "http.url".to_owned())),
+            ("service.name", Attribute::Named(Scope::Any, "service.name".to_owned())),
+            ("event.exception.type", Attribute::Named(Scope::Event, "exception.type".to_owned())),
+            ("span.\"a b\"", Attribute::Named(Scope::Span, "a b".to_owned())),
+            ("a b", Attribute::Named(Scope::Any, "a b".to_owned())),
+            (".a, .b", Attribute::Named(Scope::Any, ".a, .b".to_owned())),
+            (".a) | select(.b", Attribute::Named(Scope::Any, ".a) | select(.b".to_owned())),
+        ] {
+            assert_eq!(attribute(name).unwrap(), want, "{name}");
+        }
+        assert!(attribute("").is_err() && attribute(".").is_err());
     }
 }

@@ -84,7 +84,7 @@ impl Asked {
         Ok(TimeRange::from_ns(start_ns, end_ns))
     }
 
-    pub(super) fn number(&self, name: &str, default: u64, max: u64) -> Result<u64> {
+    pub(in crate::native) fn number(&self, name: &str, default: u64, max: u64) -> Result<u64> {
         let Some(text) = self.get(name) else { return Ok(default.min(max)) };
         let number = text.parse().ok().filter(|number| *number <= max);
         number.ok_or_else(|| Error::invalid(format!("cannot use {name} {text:?}: want a number from 0 to {max}")))
