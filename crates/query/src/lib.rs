@@ -23,6 +23,7 @@ pub mod usage;
 
 mod budget;
 mod leash;
+mod literals;
 mod logs;
 mod pattern;
 mod session;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Result, TextFilter, TimeRange, TraceId};
+use signalbox_model::{Phrase, Result, TextFilter, TimeRange, TraceId};
 
 use crate::format::rows::Wanted;
 
@@ -39,8 +39,58 @@ pub struct ScanRequest {
     pub text: TextFilter,
     /// Only spans within these bounds.
     pub spans: SpanBounds,
+    /// Only rows that carry one of the values of each.
+    pub carried: Vec<Carried>,
     /// Only these rows.
     pub chosen: Option<Chosen>,
+    /// How segments are divided into parts.
+    pub division: Division,
+}
+
+/// How segments are divided into parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Division {
+    /// Into parts of similar times, for who wants the newest or the oldest rows and stops when it has them.
+    #[default]
+    ByTime,
+    /// Each is one part, for who reads all rows: each column is opened once.
+    BySegment,
+}
+
+/// Values of which a row carries at least one, wherever that is: as its trace, in its text, or in the resource or scope that it
+/// shares with others.
+#[derive(Clone)]
+pub struct Carried {
+    /// A trace.
+    pub trace_id: Option<TraceId>,
+    /// Text of the row, as [`ScanRequest::text`] has it: one of these.
+    pub phrases: Vec<Phrase>,
+    /// Whether rows with a resource or a scope carry one of the values: the name of the column, and its text.
+    pub is_shared: SharedTest,
+}
+
+/// What says whether the text of a column, by the name of the column, carries a value.
+pub type SharedTest = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carried").field("trace_id", &self.trace_id).field("phrases", &self.phrases).finish_non_exhaustive()
+    }
+}
+
+impl Carried {
+    /// Values of either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Option<Self> {
+        // One trace can be asked for.
+        let trace_id = match (self.trace_id, other.trace_id) {
+            (Some(left), Some(right)) if left != right => return None,
+            (left, right) => left.or(right),
+        };
+        let (left, right) = (self.is_shared, other.is_shared);
+        let is_shared: SharedTest = Arc::new(move |column, text| left(column, text) || right(column, text));
+        Some(Self { trace_id, phrases: [self.phrases, other.phrases].concat(), is_shared })
+    }
 }
 
 /// What spans are looked for by, besides time, trace, service and text.
@@ -132,9 +182,10 @@ impl Chosen {
 impl ScanRequest {
     /// All columns of all rows in a range.
     pub fn all(range: TimeRange) -> Self {
-        let (attributes, labels, services) = (Vec::new(), Vec::new(), Vec::new());
-        let (text, spans) = (TextFilter::default(), SpanBounds::default());
-        Self { range, projection: None, attributes, typed: false, labels, trace_id: None, traces: Arc::default(), services, text, spans, chosen: None }
+        let (attributes, labels, services, carried) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (text, spans, division) = (TextFilter::default(), SpanBounds::default(), Division::ByTime);
+        let (projection, typed, trace_id, traces, chosen) = (None, false, None, Arc::default(), None);
+        Self { range, projection, attributes, typed, labels, trace_id, traces, services, text, spans, carried, chosen, division }
     }
 }
 

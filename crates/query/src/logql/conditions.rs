@@ -3,10 +3,12 @@
 use arrow::array::RecordBatch;
 use signalbox_lang::logql::ast::{CompareOp, LabelFilter, Quantity};
 use signalbox_model::{Matcher, Result};
+use signalbox_store::Carried;
 
 use super::fields::LabelReader;
 use super::labels::Added;
 use super::pipeline::compare_label;
+use super::select::values_of;
 
 /// A label filter over columns.
 #[derive(Debug)]
@@ -70,6 +72,20 @@ impl ColumnCondition {
                 right.readers(readers);
             }
             Self::Matcher { label, .. } | Self::Compare { label, .. } => readers.push(label),
+        }
+    }
+
+    /// What every record that passes carries.
+    pub(super) fn carried(&self) -> Vec<Carried> {
+        match self {
+            Self::And(left, right) => [left.carried(), right.carried()].concat(),
+            // Of each side one is enough: together they say what either carries.
+            Self::Or(left, right) => match (left.carried().into_iter().next(), right.carried().into_iter().next()) {
+                (Some(left), Some(right)) => left.or(right).into_iter().collect(),
+                _ => Vec::new(),
+            },
+            Self::Matcher { label, matcher } => values_of(matcher).and_then(|values| label.carried(&values)).into_iter().collect(),
+            Self::Compare { .. } => Vec::new(),
         }
     }
 

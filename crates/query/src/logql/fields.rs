@@ -1,14 +1,16 @@
 //! The value of one label of each row, without making all labels of it: from the columns that it can be in.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{FixedSizeBinaryArray, Int32Array, RecordBatch};
-use signalbox_model::Result;
 use signalbox_model::schema::{self, logs};
+use signalbox_model::{Phrase, Result, TraceId};
+use signalbox_store::{Carried, SharedTest};
 
 use super::labels::{Added, stream_labels};
 use super::values::Values;
-use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named};
+use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named, label_name};
 use crate::rows::{Resource, Scope, Texts, column, level_of, span_id, trace_id};
 
 /// A field of a record that is a label when it has a value.
@@ -71,6 +73,21 @@ pub(super) struct LabelReader {
     streams: HashMap<String, Option<String>>,
 }
 
+/// The trace that a text is, written as records show it.
+fn whole_trace(text: &str) -> Option<TraceId> {
+    TraceId::from_hex(text).filter(|trace| trace.to_string() == text)
+}
+
+/// Maps an identifier as it is written, without memory of its own for each.
+fn with_hex<T>(id: &[u8], map: &mut impl FnMut(Option<&str>) -> T) -> T {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'0'; 2 * TraceId::LEN];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
+        (pair[0], pair[1]) = (DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]);
+    }
+    map(std::str::from_utf8(&text[..(2 * id.len()).min(text.len())]).ok())
+}
+
 /// What is known of a resource.
 #[derive(Clone, Copy)]
 enum Known<T> {
@@ -120,6 +137,34 @@ impl LabelReader {
     /// Whether the stream always has it.
     fn is_of_stream(&self) -> bool {
         self.added.service_name && self.name == SERVICE_LABEL
+    }
+
+    /// What rows carry in which the label is one of some values, none of them empty; `None` if rows do not tell by an index.
+    pub(super) fn carried(&self, values: &[String]) -> Option<Carried> {
+        let is_unknown = matches!(self.field, Some(Field::SpanId | Field::SeverityText | Field::SeverityNumber));
+        if is_unknown || self.is_level() || self.is_of_stream() || values.iter().any(String::is_empty) {
+            return None;
+        }
+        let mut traces = values.iter().filter(|_| self.field == Some(Field::TraceId)).filter_map(|value| whole_trace(value));
+        let trace_id = traces.next();
+        if traces.any(|other| Some(other) != trace_id) {
+            return None;
+        }
+        let (name, added, field, wanted) = (self.name.clone(), self.added, self.field, values.to_vec());
+        let is_shared: SharedTest = Arc::new(move |column, json| {
+            let is_wanted = |value: &str| wanted.iter().any(|wanted| wanted == value);
+            if column == schema::RESOURCE {
+                return stream_labels(&Resource::from_json(json), added).iter().any(|(own, value)| *own == name && is_wanted(value));
+            }
+            let scope = Scope::from_json(json);
+            let own = match field {
+                Some(Field::ScopeName) => scope.name.as_str(),
+                Some(Field::ScopeVersion) => scope.version.as_str(),
+                _ => "",
+            };
+            is_wanted(own) || scope.attributes.iter().any(|(key, value)| label_name(key) == name && is_wanted(&value.to_text()))
+        });
+        Some(Carried { trace_id, phrases: values.iter().map(Phrase::whole).collect(), is_shared })
     }
 
     /// Maps the values of the label of rows, `None` where it is missing; a value that many rows share is mapped once.
@@ -255,8 +300,8 @@ impl<'a, T: Copy> FieldValues<'a, T> {
     /// What the value of a row is mapped to, if there is one.
     fn map(&mut self, row: usize, map: &mut impl FnMut(Option<&str>) -> T) -> Option<T> {
         let value = match self {
-            Self::TraceId(ids) => trace_id(ids, row)?.to_string(),
-            Self::SpanId(ids) => span_id(ids, row)?.to_string(),
+            Self::TraceId(ids) => return trace_id(ids, row).map(|id| with_hex(id.as_bytes(), map)),
+            Self::SpanId(ids) => return span_id(ids, row).map(|id| with_hex(id.as_bytes(), map)),
             Self::Number(numbers) if numbers.value(row) == 0 => return None,
             Self::Number(numbers) => numbers.value(row).to_string(),
             Self::Text { texts, value_of, mapped } => {

@@ -5,13 +5,14 @@ use std::ops::Range;
 use arrow::array::{Array, BooleanBufferBuilder, RecordBatch, StringArray};
 use memchr::memmem::Finder;
 use regex::Regex;
+use signalbox_lang::logql::pattern::{Piece, parse_filter};
 use signalbox_lang::logql::{LineFilter, LineOp, LinePattern, Stage};
 use signalbox_model::schema::logs;
 use signalbox_model::{Phrase, Result};
 use signalbox_store::ScanRequest;
 
-use crate::pattern;
 use crate::rows::column;
+use crate::{literals, pattern};
 
 /// All line filters of a query, compiled.
 pub(super) struct LineFilters {
@@ -23,7 +24,12 @@ pub(super) struct LineFilters {
 struct Filter {
     is_negative: bool,
     alternatives: Vec<Needle>,
+    /// Of regular expressions: texts of which each line that matches holds one; none if nothing is sure.
+    held: Vec<Finder<'static>>,
 }
+
+/// Texts that all lines are searched for before a regular expression is.
+const HELD_MAX: usize = 4;
 
 enum Needle {
     Text(Box<Finder<'static>>),
@@ -41,7 +47,7 @@ impl LineFilters {
     /// Compiles those of some stages that are filters of this kind.
     pub(super) fn new(stages: &[&Stage]) -> Result<Self> {
         let filters: Vec<&LineFilter> = stages.iter().filter_map(|stage| if let Stage::Line(filter) = stage { Some(filter) } else { None }).collect();
-        let phrases = filters.iter().filter_map(|filter| phrases(filter)).collect();
+        let phrases = filters.iter().flat_map(|filter| phrases(filter)).collect();
         let filters = filters.into_iter().map(Filter::new).collect::<Result<_>>()?;
         Ok(Self { filters, phrases })
     }
@@ -73,6 +79,14 @@ impl LineFilters {
                     finders.for_each(|finder| find_rows(body, *first..last + 1, finder, |row| found.set_bit(row - first, true)));
                     let start = *first;
                     candidates.retain(|row| found.get_bit(row - start) != filter.is_negative);
+                }
+                None if is_dense && !filter.held.is_empty() => {
+                    let mut found = BooleanBufferBuilder::new(last + 1 - first);
+                    found.append_n(last + 1 - first, false);
+                    filter.held.iter().for_each(|finder| find_rows(body, *first..last + 1, finder, |row| found.set_bit(row - first, true)));
+                    let start = *first;
+                    // What holds none of them does not match.
+                    candidates.retain(|row| if found.get_bit(row - start) { filter.passes(body.value(*row)) } else { filter.is_negative });
                 }
                 None => candidates.retain(|row| filter.passes(if body.is_valid(*row) { body.value(*row) } else { "" })),
             }
@@ -107,16 +121,32 @@ fn find_rows(body: &StringArray, rows: Range<usize>, finder: &Finder<'_>, mut vi
     }
 }
 
-/// What a line that passes holds, one of them; `None` if nothing is sure.
-fn phrases(filter: &LineFilter) -> Option<Vec<Phrase>> {
-    if filter.op != LineOp::Contains {
-        return None;
+/// What a line that passes a filter holds: of each list one.
+pub(super) fn phrases(filter: &LineFilter) -> Vec<Vec<Phrase>> {
+    match filter.op {
+        LineOp::NotContains | LineOp::NotMatches | LineOp::LacksPattern => Vec::new(),
+        _ => held(filter),
     }
-    let text = |pattern: &LinePattern| match pattern {
-        LinePattern::Text(text) if !text.is_empty() => Some(Phrase::anywhere(text)),
-        _ => None,
+}
+
+/// What a line holds that has one of the alternatives.
+fn held(filter: &LineFilter) -> Vec<Vec<Phrase>> {
+    let of_one = |alternative: &LinePattern| match (filter.op, alternative) {
+        (_, LinePattern::Ip(_)) => Vec::new(),
+        (LineOp::Matches | LineOp::NotMatches, LinePattern::Text(text)) => literals::required(text),
+        (LineOp::HasPattern | LineOp::LacksPattern, LinePattern::Text(text)) => {
+            let literal = |piece: Piece| if let Piece::Literal(text) = piece { Some(vec![Phrase::anywhere(text)]) } else { None };
+            parse_filter(text).map(|pieces| pieces.into_iter().filter_map(literal).collect()).unwrap_or_default()
+        }
+        (_, LinePattern::Text(text)) if text.is_empty() => Vec::new(),
+        (_, LinePattern::Text(text)) => vec![vec![Phrase::anywhere(text)]],
     };
-    filter.alternatives.iter().map(text).collect()
+    if let [one] = filter.alternatives.as_slice() {
+        return of_one(one);
+    }
+    // One alternative of which nothing is known, and nothing is known of the whole.
+    let either: Option<Vec<Vec<Phrase>>> = filter.alternatives.iter().map(|one| of_one(one).into_iter().next()).collect();
+    either.map(|either| either.concat()).into_iter().collect()
 }
 
 impl Needle {
@@ -135,7 +165,11 @@ impl Filter {
             if filter.op.is_regex() { pattern::anywhere(text).map(Needle::Regex) } else { Ok(Needle::Text(Box::new(Finder::new(text).into_owned()))) }
         };
         let alternatives = filter.alternatives.iter().map(needle).collect::<Result<_>>()?;
-        Ok(Self { is_negative: filter.op.is_negative(), alternatives })
+        let is_cheap = |clause: &Vec<Phrase>| clause.len() <= HELD_MAX && clause.iter().all(|phrase| phrase.is_case_sensitive);
+        let shortest = |clause: &Vec<Phrase>| clause.iter().map(|phrase| phrase.text.len()).min();
+        let clause = if filter.op.is_regex() { held(filter).into_iter().filter(is_cheap).max_by_key(shortest) } else { None };
+        let held = clause.unwrap_or_default().into_iter().map(|phrase| Finder::new(&phrase.text).into_owned()).collect();
+        Ok(Self { is_negative: filter.op.is_negative(), alternatives, held })
     }
 
     /// Its texts, if it is one of texts alone, none of them empty.

@@ -8,7 +8,7 @@ use arrow::datatypes::UInt32Type;
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
 use signalbox_model::{Error, Result, Table, Tenant, TimeRange, pattern};
-use signalbox_store::{ScanRequest, Snapshot};
+use signalbox_store::{Division, ScanRequest, Snapshot};
 
 use super::log::{Context, Query};
 use crate::Engine;
@@ -80,7 +80,7 @@ fn pass(snapshot: &Snapshot, query: &mut Query, request: &PatternsRequest, leash
     let mut projection: Vec<usize> = columns.into_iter().map(|name| schema::index(&stored, name)).collect();
     projection.sort_unstable();
     projection.dedup();
-    let mut scan = ScanRequest::all(request.range);
+    let mut scan = ScanRequest { division: Division::BySegment, ..ScanRequest::all(request.range) };
     query.narrow(&mut scan);
     (scan.projection, scan.labels) = (Some(projection), label_columns(query.labels()));
     let mut unknown = 0;

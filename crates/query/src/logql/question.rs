@@ -76,6 +76,7 @@ impl LogFilter for Question {
     fn narrow(&self, scan: &mut ScanRequest) {
         self.selector.narrow(scan);
         self.lines.narrow(scan);
+        scan.carried.extend(self.conditions.iter().flat_map(ColumnCondition::carried));
         for clause in &self.text.clauses {
             if !scan.text.clauses.contains(clause) {
                 scan.text.clauses.push(clause.clone());

@@ -3,12 +3,15 @@
 //! Selectors accept more than labels of streams: fields and attributes of records, and `level` and `severity` for the level.
 
 use arrow::array::RecordBatch;
-use signalbox_model::{MatchOp, Matcher, Result, TraceId};
+use signalbox_model::{MatchOp, Matcher, Result};
 use signalbox_store::ScanRequest;
 
 use super::fields::LabelReader;
 use super::labels::Added;
 use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, UNKNOWN_SERVICE};
+
+/// Values that are looked for at once.
+const VALUES_MAX: usize = 64;
 
 /// All matchers of a query, with what they know of resources seen before.
 #[derive(Debug)]
@@ -35,28 +38,26 @@ impl Selector {
                 matcher: matcher.clone(),
             }
         };
-        Self { added, matchers: matchers.iter().map(compile).collect() }
+        // What the stream of each record has needs no look.
+        let is_always = |matcher: &Matcher| {
+            let is_anything =
+                matcher.op == MatchOp::Regex && (matcher.value == ".*" || matcher.value == ".+" && added.service_name && matcher.name == SERVICE_LABEL);
+            is_anything || matcher.op == MatchOp::NotEqual && matcher.value.is_empty() && added.service_name && matcher.name == SERVICE_LABEL
+        };
+        Self { added, matchers: matchers.iter().filter(|matcher| !is_always(matcher)).map(compile).collect() }
     }
 
     /// Narrows a scan to what can match.
     pub(super) fn narrow(&self, scan: &mut ScanRequest) {
-        scan.trace_id = self.trace_id();
         scan.services = self.services();
-    }
-
-    /// The only trace that can match. A text that is no identifier may be that of an attribute.
-    fn trace_id(&self) -> Option<TraceId> {
-        let is_exact = |each: &&LabelMatcher| each.matcher.name == "trace_id" && each.matcher.op == MatchOp::Equal;
-        self.matchers.iter().find(is_exact).and_then(|each| TraceId::from_hex(&each.matcher.value))
+        let is_plain = |each: &&LabelMatcher| each.otherwise.is_none();
+        let carried = |each: &LabelMatcher| values_of(&each.matcher).and_then(|values| each.label.carried(&values));
+        scan.carried.extend(self.matchers.iter().filter(is_plain).filter_map(carried));
     }
 
     /// The only services that can match; empty means all.
     pub(super) fn services(&self) -> Vec<String> {
-        let exact = self.matchers.iter().filter(|each| each.matcher.name == SERVICE_LABEL).find_map(|each| match each.matcher.op {
-            MatchOp::Equal => Some(vec![each.matcher.value.clone()]),
-            MatchOp::Regex => literals(&each.matcher.value),
-            MatchOp::NotEqual | MatchOp::NotRegex => None,
-        });
+        let exact = self.matchers.iter().filter(|each| each.matcher.name == SERVICE_LABEL).find_map(|each| values_of(&each.matcher));
         let mut services = exact.unwrap_or_default();
         if self.added.service_name && services.iter().any(|service| service == UNKNOWN_SERVICE) {
             services.push(String::new());
@@ -83,6 +84,15 @@ impl Selector {
     /// Keeps the candidates that all matchers match.
     pub(super) fn retain(&mut self, rows: &RecordBatch, candidates: &mut Vec<usize>) -> Result<()> {
         self.matchers.iter_mut().try_for_each(|each| each.retain(rows, candidates))
+    }
+}
+
+/// The only values that match; `None` if others may, or there are many.
+pub(super) fn values_of(matcher: &Matcher) -> Option<Vec<String>> {
+    match matcher.op {
+        MatchOp::Equal => Some(vec![matcher.value.clone()]),
+        MatchOp::Regex => literals(&matcher.value).filter(|values| values.len() <= VALUES_MAX),
+        MatchOp::NotEqual | MatchOp::NotRegex => None,
     }
 }
 

@@ -1,6 +1,5 @@
 //! The column of a label, as the store made it of attributes: values that many rows share are mapped once.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -12,7 +11,7 @@ use signalbox_store::LabelColumn;
 use crate::logs::is_named;
 use crate::rows::AttributeColumns;
 
-/// Numbers of a batch whose mapping is kept.
+/// Numbers from 0 on whose mapping is kept.
 const NUMBERS_MAX: usize = 1024;
 
 /// Values of rows, mapped.
@@ -31,7 +30,8 @@ pub(super) enum Values<'a, T> {
     Ints {
         column: &'a Int64Array,
         text: String,
-        mapped: HashMap<i64, T>,
+        /// Of numbers from 0 on, as codes of states are.
+        small: Vec<Option<T>>,
     },
     Doubles(&'a Float64Array),
     Bools(&'a BooleanArray),
@@ -49,7 +49,7 @@ impl<'a, T: Copy> Values<'a, T> {
         }
         let values = match column.data_type() {
             DataType::Utf8 => column.as_string_opt().map(Self::Texts),
-            DataType::Int64 => column.as_primitive_opt::<Int64Type>().map(|column| Self::Ints { column, text: String::new(), mapped: HashMap::new() }),
+            DataType::Int64 => column.as_primitive_opt::<Int64Type>().map(|column| Self::Ints { column, text: String::new(), small: vec![None; NUMBERS_MAX] }),
             DataType::Float64 => column.as_primitive_opt::<Float64Type>().map(Self::Doubles),
             DataType::Boolean => column.as_boolean_opt().map(Self::Bools),
             _ => column.as_dictionary_opt::<UInt32Type>().and_then(|column| {
@@ -69,18 +69,18 @@ impl<'a, T: Copy> Values<'a, T> {
                 Some(*mapped.get_mut(code)?.get_or_insert_with(|| map(Some(texts.value(code)))))
             }
             Self::Texts(texts) if texts.is_valid(row) => Some(map(Some(texts.value(row)))),
-            Self::Ints { column, text, mapped } if column.is_valid(row) => {
+            Self::Ints { column, text, small } if column.is_valid(row) => {
                 let value = column.value(row);
-                if let Some(known) = mapped.get(&value) {
-                    return Some(*known);
-                }
-                text.clear();
-                write!(text, "{value}").expect("writing into a text cannot fail");
-                let made = map(Some(text));
-                if mapped.len() < NUMBERS_MAX {
-                    mapped.insert(value, made);
-                }
-                Some(made)
+                let mut make = || {
+                    text.clear();
+                    write!(text, "{value}").expect("writing into a text cannot fail");
+                    map(Some(text))
+                };
+                let known = usize::try_from(value).ok().and_then(|number| small.get_mut(number));
+                Some(match known {
+                    Some(known) => *known.get_or_insert_with(make),
+                    None => make(),
+                })
             }
             Self::Doubles(values) if values.is_valid(row) => Some(map(Some(&double_text(values.value(row))))),
             Self::Bools(values) if values.is_valid(row) => Some(map(Some(if values.value(row) { "true" } else { "false" }))),

@@ -5,7 +5,7 @@
 
 use arrow::array::{RecordBatch, TimestampNanosecondArray, UInt64Array};
 use signalbox_model::{Error, Result, Table, schema};
-use signalbox_store::{Chosen, ScanPart, ScanRequest, Snapshot};
+use signalbox_store::{Chosen, Division, ScanPart, ScanRequest, Snapshot};
 
 use super::best::{Best, rank};
 use super::{Direction, First, LogFilter, label_columns, projection};
@@ -89,7 +89,7 @@ fn visit_chosen(
     let chosen = Chosen::new(chosen);
     let Some(range) = chosen.range() else { return Ok(()) };
     let (mut records, mut bytes, mut shared) = (0, 0, Shared::default());
-    let scan = ScanRequest { range, projection: None, chosen: Some(chosen), ..scan };
+    let scan = ScanRequest { range, projection: None, chosen: Some(chosen), division: Division::BySegment, ..scan };
     for part in snapshot.scan(Table::Logs, &scan)? {
         for rows in part.read()? {
             leash.check()?;

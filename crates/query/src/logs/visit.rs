@@ -3,7 +3,7 @@
 use arrow::array::TimestampNanosecondArray;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Result, Table, TimeRange, schema};
-use signalbox_store::{ScanRequest, Snapshot};
+use signalbox_store::{Division, ScanRequest, Snapshot};
 
 use super::{LogFilter, label_columns, projection};
 use crate::leash::Leash;
@@ -23,7 +23,7 @@ pub(crate) fn visit(
     leash: &Leash,
     visitor: &mut dyn FnMut(&RecordBatch, &[usize]) -> Result<()>,
 ) -> Result<(u64, u64)> {
-    let mut scan = ScanRequest::all(range);
+    let mut scan = ScanRequest { division: Division::BySegment, ..ScanRequest::all(range) };
     filter.narrow(&mut scan);
     scan.projection = Some(projection(filter, columns));
     scan.labels = label_columns(filter.labels().into_iter().chain(labels).collect());
@@ -31,12 +31,16 @@ pub(crate) fn visit(
     let mut parts = snapshot.scan(Table::Logs, &scan)?;
     parts.sort_by_key(|part| (part.range.start_ns, part.range.end_ns));
     for part in parts {
+        let is_inside = range.start_ns <= part.range.start_ns && part.range.end_ns <= range.end_ns;
         for rows in part.read()? {
             leash.check()?;
             let rows = rows?;
             rows_read += rows.num_rows() as u64;
             let timestamp: &TimestampNanosecondArray = column(&rows, schema::TIMESTAMP)?;
-            let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| range.contains_ns(timestamp.value(*row))).collect();
+            let mut candidates: Vec<usize> = match is_inside {
+                true => (0..rows.num_rows()).collect(),
+                false => (0..rows.num_rows()).filter(|row| range.contains_ns(timestamp.value(*row))).collect(),
+            };
             bytes_read += filter.retain(&rows, &mut candidates)?;
             if !candidates.is_empty() {
                 visitor(&rows, &candidates)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{TimestampNanosecondArray, UInt64Array};
 use signalbox_model::{Result, Table, Tenant, TimeRange, schema};
-use signalbox_store::{ScanRequest, Snapshot};
+use signalbox_store::{Division, ScanRequest, Snapshot};
 
 use super::aggregate::{Aggregation, Answer, Collector, Finish, Hits};
 use super::compiled::Compiled;
@@ -162,6 +162,8 @@ impl<'a> Run<'a> {
         let mut scan = ScanRequest::all(range);
         filter.narrow(&mut scan);
         scan.projection = Some(self.projection(&filter));
+        let reads_all = request.facets.is_some() || !self.collectors.is_empty() || request.count_to == Some(u64::MAX);
+        scan.division = if reads_all { Division::BySegment } else { Division::ByTime };
         let mut parts = self.snapshot.scan(Table::Logs, &scan)?;
         parts.sort_by_key(|part| best_rank(part, request.direction));
         let is_after = |row: (i64, u64)| request.after.is_none_or(|after| after.is_before(row, request.direction));
@@ -239,6 +241,7 @@ fn resolved(snapshot: &Snapshot, filter: &Filter, range: TimeRange, leash: &Leas
     let resource = schema::index(&schema::logs(), schema::RESOURCE);
     // What the text says is of the rows, not of their resources; but rows it leaves out cannot fit.
     scan.projection = Some(vec![schema::index(&schema::logs(), schema::TIMESTAMP), resource]);
+    scan.division = Division::BySegment;
     let (mut lacking, mut seen) = (names, HashSet::new());
     for part in snapshot.scan(Table::Logs, &scan)? {
         for rows in part.read()? {

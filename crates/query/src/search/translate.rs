@@ -54,7 +54,14 @@ fn translate_clause(clause: &Clause, meaning: &Meaning) -> Result<Filter> {
             }
             Ok(Filter::any_of(filters))
         }
-        Some(name) => test_of(Field::named(name), test, meaning),
+        Some(name) => match test_of(Field::named(name), test, meaning)? {
+            // Not everybody who writes an identifier knows the field for it.
+            Filter::Field(Field::TraceId, condition @ Condition::Text(_)) => {
+                let attribute = Filter::Field(Field::Attribute("trace_id".into()), condition.clone());
+                Ok(Filter::any_of([Filter::Field(Field::TraceId, condition), attribute]))
+            }
+            filter => Ok(filter),
+        },
     }
 }
 

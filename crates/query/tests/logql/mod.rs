@@ -2,6 +2,8 @@
 //!
 //! Every script runs over the head, over segments, and over both, and all of it must pass.
 
+mod naive;
+mod random;
 mod run;
 mod script;
 

@@ -7,6 +7,7 @@ use signalbox_lang::logql::ast::{Grouping, VectorAggregation, VectorOp};
 use signalbox_model::{Error, Result};
 
 use super::eval::Context;
+use super::range::Foremost;
 use super::series::{Series, absent, is_present};
 use super::states::{Count, Max, Mean, Min, State, Sum, Variance};
 use crate::logql::labels::LabelSet;
@@ -17,10 +18,9 @@ use crate::logql::labels::LabelSet;
 /// `Invalid` without the number that `topk` and `bottomk` need; of the leash.
 pub(super) fn aggregate(context: &Context<'_>, aggregation: &VectorAggregation, grouping: &Grouping, series: Vec<Series>) -> Result<Vec<Series>> {
     let steps = context.frame.steps;
-    let count = || {
-        let count = aggregation.parameter.ok_or_else(|| Error::invalid("parameter required for operation topk and bottomk"))?;
-        Ok::<usize, Error>(usize::try_from(count).unwrap_or(0))
-    };
+    if let Some(Foremost { count, order }) = foremost(aggregation)? {
+        return Ok(choose(grouping, series, steps, count, order));
+    }
     Ok(match aggregation.op {
         VectorOp::Sum => fold::<Sum>(grouping, series, steps, |state| state.value()),
         VectorOp::Avg => fold::<Mean>(grouping, series, steps, |state| state.value()),
@@ -29,11 +29,24 @@ pub(super) fn aggregate(context: &Context<'_>, aggregation: &VectorAggregation, 
         VectorOp::Count => fold::<Count>(grouping, series, steps, |state| state.value()),
         VectorOp::Stdvar => fold::<Variance>(grouping, series, steps, |state| state.value()),
         VectorOp::Stddev => fold::<Variance>(grouping, series, steps, |state| state.value().sqrt()),
-        VectorOp::Topk | VectorOp::ApproxTopk => choose(grouping, series, steps, count()?, descending),
-        VectorOp::Bottomk => choose(grouping, series, steps, count()?, ascending),
+        VectorOp::Topk | VectorOp::ApproxTopk | VectorOp::Bottomk => return Err(Error::internal("cannot choose series: they were chosen before")),
         VectorOp::Sort => sort(context, series, ascending),
         VectorOp::SortDesc => sort(context, series, descending),
     })
+}
+
+/// How many series an aggregation chooses and which come first; `None` if it is another one.
+///
+/// # Errors
+/// `Invalid` without the number that `topk` and `bottomk` need.
+pub(super) fn foremost(aggregation: &VectorAggregation) -> Result<Option<Foremost>> {
+    let order = match aggregation.op {
+        VectorOp::Topk | VectorOp::ApproxTopk => descending,
+        VectorOp::Bottomk => ascending,
+        _ => return Ok(None),
+    };
+    let count = aggregation.parameter.ok_or_else(|| Error::invalid("parameter required for operation topk and bottomk"))?;
+    Ok(Some(Foremost { count: usize::try_from(count).unwrap_or(0), order }))
 }
 
 /// Lower values first, NaN last.

@@ -153,7 +153,7 @@ impl<'a> Context<'a> {
         match expr {
             MetricExpr::Literal(value) => Ok(Value::Scalar(*value)),
             MetricExpr::Constant(value) => Ok(Value::Vector(vec![self.constant(*value)])),
-            MetricExpr::Range(aggregation) => range::aggregate(self, aggregation, aggregation.grouping.as_ref()).map(Value::Vector),
+            MetricExpr::Range(aggregation) => range::aggregate(self, aggregation, aggregation.grouping.as_ref(), None).map(Value::Vector),
             MetricExpr::Vector(aggregation) => self.aggregate(aggregation).map(Value::Vector),
             MetricExpr::LabelReplace { expr, dst, replacement, src, regex } => {
                 replace::label_replace(self.vector(expr)?, dst, replacement, src, regex).map(Value::Vector)
@@ -189,11 +189,29 @@ impl<'a> Context<'a> {
             && range.grouping.is_none()
             && is_same_by_group(aggregation.op, range)
         {
-            return range::aggregate(self, range, Some(grouping));
+            return range::aggregate(self, range, Some(grouping), None);
+        }
+        let foremost = aggregate::foremost(aggregation)?.filter(|_| self.frame.is_instant && aggregation.grouping.is_none());
+        if let (Some(foremost), Some((range, grouping))) = (foremost, by_rows(&aggregation.expr)) {
+            return range::aggregate(self, range, grouping, Some(foremost));
         }
         let series = self.vector(&aggregation.expr)?;
         self.cover(series.iter().map(Series::bytes).sum())?;
         aggregate::aggregate(self, aggregation, grouping, series)
+    }
+}
+
+/// The aggregation over windows that an expression is, with what it groups rows by.
+fn by_rows(expr: &MetricExpr) -> Option<(&RangeAggregation, Option<&Grouping>)> {
+    match expr {
+        MetricExpr::Range(range) if range.op != RangeOp::Absent => Some((range, range.grouping.as_ref())),
+        MetricExpr::Vector(aggregation) => match aggregation.expr.as_ref() {
+            MetricExpr::Range(range) if range.grouping.is_none() && is_same_by_group(aggregation.op, range) => {
+                aggregation.grouping.as_ref().map(|grouping| (range, Some(grouping)))
+            }
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -1,18 +1,23 @@
 //! Which group of `by (…)` a row is in, from the columns of its labels: no label set is made a row.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use arrow::array::RecordBatch;
+use hashbrown::HashMap;
 use signalbox_model::Result;
 
 use super::super::fields::LabelReader;
 use super::super::labels::{Added, LabelSet};
+use super::interner::Interner;
 
 /// Rows to numbers of groups.
 #[derive(Debug)]
 pub(super) struct Groups {
     labels: Vec<GroupLabel>,
-    /// Numbers of groups by the number of the group of the labels before and the number of the value of the last label.
+    /// Numbers of the groups of the first label by the number of its value, [`NONE`] where no row was.
+    first: Vec<u32>,
+    /// Numbers of groups by the number of the group of the labels before and the number of the value of the last label; of all
+    /// labels but the first.
     pairs: Vec<HashMap<(u32, u32), u32>>,
     /// By number: the group of the labels before, and the value of the last label. One list a label.
     parents: Vec<Vec<(u32, u32)>>,
@@ -22,10 +27,12 @@ pub(super) struct Groups {
 #[derive(Debug)]
 struct GroupLabel {
     reader: LabelReader,
-    numbers: HashMap<Box<str>, u32>,
-    /// By number less one; 0 is that of a row without the label.
-    values: Vec<Box<str>>,
+    /// Numbers of values, less one: 0 is that of a row without the label.
+    values: Interner,
 }
+
+/// No group.
+const NONE: u32 = u32::MAX;
 
 impl Groups {
     /// `None` if a label needs all of a record to be known.
@@ -33,10 +40,10 @@ impl Groups {
         let mut names: Vec<&String> = names.iter().collect();
         names.sort();
         names.dedup();
-        let label = |name: &&String| Some(GroupLabel { reader: LabelReader::exact(name, added)?, numbers: HashMap::new(), values: Vec::new() });
+        let label = |name: &&String| Some(GroupLabel { reader: LabelReader::exact(name, added)?, values: Interner::default() });
         let labels: Vec<GroupLabel> = names.iter().map(label).collect::<Option<_>>()?;
         let (pairs, parents) = labels.iter().map(|_| (HashMap::new(), Vec::new())).unzip();
-        Some(Self { labels, pairs, parents, bytes: 0 })
+        Some(Self { labels, first: Vec::new(), pairs, parents, bytes: 0 })
     }
 
     /// Columns that the labels are in.
@@ -57,26 +64,26 @@ impl Groups {
         }
         let mut numbers: Vec<u32> = Vec::new();
         for (at, label) in self.labels.iter_mut().enumerate() {
-            let GroupLabel { reader, numbers: known, values } = label;
+            let GroupLabel { reader, values } = label;
             numbers.clear();
-            let bytes = &mut self.bytes;
-            let number = |value: Option<&str>| {
-                let Some(value) = value else { return 0 };
-                if let Some(number) = known.get(value) {
-                    return *number;
-                }
-                values.push(value.into());
-                *bytes += 2 * (value.len() as u64 + 40);
-                known.insert(value.into(), values.len() as u32);
-                values.len() as u32
-            };
-            reader.map(rows, wanted, number, &mut numbers)?;
+            reader.map(rows, wanted, |value| value.map_or(0, |value| 1 + values.number(value)), &mut numbers)?;
+            let parents = &mut self.parents[at];
             if at == 0 {
-                groups.resize(wanted.len(), 0);
+                self.first.resize(1 + values.len(), NONE);
+                for number in &mut numbers {
+                    let group = &mut self.first[*number as usize];
+                    if *group == NONE {
+                        *group = parents.len() as u32;
+                        parents.push((0, *number));
+                    }
+                    *number = *group;
+                }
+                std::mem::swap(groups, &mut numbers);
+                continue;
             }
-            let (pairs, parents) = (&mut self.pairs[at], &mut self.parents[at]);
+            let pairs = &mut self.pairs[at];
             // Neighbours are alike.
-            let mut last = ((u32::MAX, u32::MAX), 0);
+            let mut last = ((NONE, NONE), 0);
             for (group, number) in groups.iter_mut().zip(&numbers) {
                 let pair = (*group, *number);
                 if pair != last.0 {
@@ -84,13 +91,13 @@ impl Groups {
                     let found = *pairs.entry(pair).or_insert(next);
                     if found == next {
                         parents.push(pair);
-                        self.bytes += 40;
                     }
                     last = (pair, found);
                 }
                 *group = last.1;
             }
         }
+        self.bytes = self.labels.iter().map(|label| label.values.bytes()).sum::<u64>() + self.parents.iter().map(|list| 32 * list.len() as u64).sum::<u64>();
         Ok(())
     }
 
@@ -106,12 +113,31 @@ impl Groups {
         for (label, parents) in self.labels.iter().zip(&self.parents).rev() {
             let Some((before, number)) = parents.get(group) else { continue };
             if *number > 0 {
-                labels.push((label.reader.name().to_owned(), label.values[*number as usize - 1].to_string()));
+                labels.push((label.reader.name().to_owned(), label.values.get(*number - 1).to_owned()));
             }
             group = *before as usize;
         }
         labels.reverse();
         labels
+    }
+
+    /// The order of the labels of two groups.
+    pub(super) fn compare(&self, left: usize, right: usize) -> Ordering {
+        // From the last label back, so that an earlier one has the last word.
+        let (mut groups, mut order, mut is_longer) = ([left, right], Ordering::Equal, [false; 2]);
+        for (label, parents) in self.labels.iter().zip(&self.parents).rev() {
+            let numbers = groups.map(|group| parents.get(group).map_or(0, |pair| pair.1));
+            match numbers {
+                [0, 0] => {}
+                [0, _] => order = if is_longer[0] { Ordering::Greater } else { Ordering::Less },
+                [_, 0] => order = if is_longer[1] { Ordering::Less } else { Ordering::Greater },
+                [one, other] if one == other => {}
+                [one, other] => order = label.values.get(one - 1).cmp(label.values.get(other - 1)),
+            }
+            is_longer = [is_longer[0] || numbers[0] > 0, is_longer[1] || numbers[1] > 0];
+            groups = groups.map(|group| parents.get(group).map_or(0, |pair| pair.0 as usize));
+        }
+        order
     }
 
     /// About how many bytes are held.

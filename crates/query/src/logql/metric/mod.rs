@@ -13,6 +13,7 @@ mod aggregate;
 mod binary;
 mod eval;
 mod groups;
+mod interner;
 mod panes;
 mod range;
 mod replace;

@@ -14,6 +14,11 @@ pub(super) trait Gather {
 
     /// Values of the windows of a group, `None` if none has one. A group is asked once.
     fn finish(&mut self, group: usize) -> Option<Vec<f64>>;
+
+    /// The value of the only window of a group.
+    fn value(&mut self, group: usize) -> Option<f64> {
+        self.finish(group).and_then(|values| values.first().copied())
+    }
 }
 
 /// Rows of a batch with the groups they are in.
@@ -29,6 +34,52 @@ pub(super) struct Rows<'a> {
     pub(super) groups: &'a [u32],
     /// The value of each row that counts; empty if rows are only counted.
     pub(super) values: &'a [f64],
+}
+
+/// Groups as states of the only window.
+pub(super) struct Single<S> {
+    windows: Windows,
+    groups: Vec<Option<S>>,
+}
+
+impl<S: State> Single<S> {
+    /// `None` if there are several windows.
+    pub(super) fn new(windows: Windows) -> Option<Self> {
+        (windows.steps == 1).then_some(Self { windows, groups: Vec::new() })
+    }
+}
+
+impl<S: State> Gather for Single<S> {
+    fn add(&mut self, rows: &Rows<'_>) {
+        let (start_ns, end_ns) = self.windows.bounds();
+        let most = rows.groups.iter().max().map_or(0, |group| *group as usize + 1);
+        if self.groups.len() < most {
+            self.groups.resize(most, None);
+        }
+        for (at, (row, group)) in rows.rows.iter().zip(rows.groups).enumerate() {
+            let time_ns = rows.times[*row];
+            if time_ns < start_ns || time_ns > end_ns {
+                continue;
+            }
+            let (time, value) = ((time_ns, rows.sequences.get(*row).copied().unwrap_or(0)), rows.values.get(at).copied().unwrap_or(1.0));
+            match &mut self.groups[*group as usize] {
+                Some(state) => state.add(time, value),
+                none => *none = Some(S::of(time, value)),
+            }
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.groups.capacity() * size_of::<Option<S>>()) as u64
+    }
+
+    fn finish(&mut self, group: usize) -> Option<Vec<f64>> {
+        self.value(group).map(|value| vec![value])
+    }
+
+    fn value(&mut self, group: usize) -> Option<f64> {
+        self.groups.get_mut(group)?.take().map(|state| state.value())
+    }
 }
 
 /// A group as the states of its panes.

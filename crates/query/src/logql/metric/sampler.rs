@@ -3,6 +3,7 @@
 //! If the labels of groups are known of their columns, no label set is made. Else each row has its labels made, goes through
 //! the pipeline, and is grouped by what comes out.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use arrow::array::{Array, RecordBatch, StringArray};
@@ -197,6 +198,14 @@ impl<'a> Sampler<'a> {
         match &self.grouping {
             How::Columns(groups) => groups.labels(group),
             How::Labels(labels) => labels.labels[group].clone(),
+        }
+    }
+
+    /// The order of the labels of two groups.
+    pub(super) fn compare(&self, left: usize, right: usize) -> Ordering {
+        match &self.grouping {
+            How::Columns(groups) => groups.compare(left, right),
+            How::Labels(labels) => labels.labels[left].cmp(&labels.labels[right]),
         }
     }
 

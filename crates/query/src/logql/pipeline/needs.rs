@@ -1,9 +1,10 @@
 //! What a pipeline asks of records before it runs: text that they must hold, and what of them it looks at.
 
+use signalbox_lang::logql::Stage;
 use signalbox_lang::logql::ast::{Grouping, Parser};
-use signalbox_lang::logql::{LineFilter, LineOp, LinePattern, Stage};
-use signalbox_model::text::{Phrase, TextFilter};
+use signalbox_model::text::TextFilter;
 
+use super::super::lines::phrases;
 use super::Compiled;
 use super::unwrap::Unwrapper;
 
@@ -37,7 +38,7 @@ impl Needs {
                 Stage::Line(filter) => {
                     needs.line = true;
                     if is_original {
-                        needs.text.clauses.extend(clauses(filter));
+                        needs.text.clauses.extend(phrases(filter));
                     }
                 }
                 Stage::Parser(parser) => {
@@ -66,17 +67,4 @@ impl Needs {
             names
         });
     }
-}
-
-/// What lines hold that pass a filter.
-fn clauses(filter: &LineFilter) -> Vec<Vec<Phrase>> {
-    if filter.op != LineOp::Contains {
-        return Vec::new();
-    }
-    let phrase = |alternative: &LinePattern| match alternative {
-        LinePattern::Text(text) if !text.is_empty() => Some(Phrase::anywhere(text)),
-        _ => None,
-    };
-    // One alternative of which nothing is known, and nothing is known of the whole.
-    filter.alternatives.iter().map(phrase).collect::<Option<Vec<_>>>().into_iter().collect()
 }

@@ -4,6 +4,7 @@
 //! what text may be (see `FORMAT.md`). They can be rebuilt from the columns.
 
 mod attributes;
+mod carried;
 mod cluster;
 mod columns;
 mod delay;

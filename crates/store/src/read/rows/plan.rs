@@ -14,7 +14,7 @@ use signalbox_telemetry::{names, registry};
 
 use super::predicates::predicates;
 use crate::format::rows::{OpenRows, RowSegment, column_of};
-use crate::scan::{Batches, ScanPart, ScanRequest, SpanBounds};
+use crate::scan::{Batches, Division, ScanPart, ScanRequest, SpanBounds};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
 const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
@@ -29,6 +29,10 @@ struct Piece {
 pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mut Vec<ScanPart>) -> Result<()> {
     let opened = segment.opened()?;
     let mut pieces = pieces(segment, &opened, request)?;
+    if request.division == Division::BySegment {
+        found.extend((!pieces.is_empty()).then(|| part_of(segment, &pieces, request)));
+        return Ok(());
+    }
     pieces.sort_by_key(|piece| (piece.range.end_ns, piece.rows.start));
     let mut rest = pieces.as_slice();
     while !rest.is_empty() {
@@ -97,17 +101,28 @@ fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest)
     segment.read(&rows, request.wanted(), predicates)
 }
 
-/// The pages that may have rows of the request, in the order of the file. The index of text is asked only if others leave any.
-fn pieces(segment: &RowSegment, opened: &OpenRows, request: &ScanRequest) -> Result<Vec<Piece>> {
-    let pieces = pages(opened, request);
-    if pieces.is_empty() || request.text.is_empty() {
+/// The pages that may have rows of the request, in the order of the file. Indexes are asked only if others leave any.
+fn pieces(segment: &Arc<RowSegment>, opened: &OpenRows, request: &ScanRequest) -> Result<Vec<Piece>> {
+    let mut pieces = pages(opened, request);
+    if pieces.is_empty() || (request.text.is_empty() && request.carried.is_empty()) {
         return Ok(pieces);
     }
-    let Some(wanted) = segment.rows_of_text(&request.text)? else { return Ok(pieces) };
-    let count = |rows: &mut dyn Iterator<Item = &Range<u64>>| rows.map(|range| range.end - range.start).sum::<u64>();
-    let before = count(&mut pieces.iter().map(|piece| &piece.rows));
-    let pieces: Vec<Piece> = pieces.into_iter().flat_map(|piece| common(piece, &wanted)).collect();
-    let after = count(&mut pieces.iter().map(|piece| &piece.rows));
+    let count = |pieces: &[Piece]| pieces.iter().map(|piece| piece.rows.end - piece.rows.start).sum::<u64>();
+    let before = count(&pieces);
+    let keep = |pieces: &mut Vec<Piece>, wanted: Option<Vec<Range<u64>>>| {
+        if let Some(wanted) = wanted {
+            *pieces = std::mem::take(pieces).into_iter().flat_map(|piece| common(piece, &wanted)).collect();
+        }
+    };
+    for carried in &request.carried {
+        if !pieces.is_empty() {
+            keep(&mut pieces, segment.rows_that_carry(carried)?.map(united));
+        }
+    }
+    if !pieces.is_empty() && !request.text.is_empty() {
+        keep(&mut pieces, segment.rows_of_text(&request.text)?);
+    }
+    let after = count(&pieces);
     registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "read")]).add(after);
     registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "skipped")]).add(before - after);
     Ok(pieces)

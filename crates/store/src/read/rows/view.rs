@@ -107,6 +107,9 @@ fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<
     if request.chosen.as_ref().is_some_and(|chosen| !chosen.overlaps(&chunk.range)) {
         return Ok(None);
     }
+    if !request.carried.iter().all(|carried| chunk.may_carry(carried)) {
+        return Ok(None);
+    }
     // Projected before rows are chosen, shaped when the part is read.
     let layout = Layout::of_head(table);
     let mut reading = Reading::new(&layout, &InMap::Unknown, request.wanted())?;

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
-use crate::scan::{Chosen, SpanBounds};
+use crate::scan::{Carried, Chosen, Division, SpanBounds};
+use signalbox_model::Phrase;
 
 /// A world with rows in the head and in segments of both levels.
 fn mixed(table: Table) -> World {
@@ -74,6 +75,34 @@ fn a_trace_comes_out_whole() {
         assert!(want.len() > 10);
         let request = ScanRequest { traces: several.into(), ..ScanRequest::all(TimeRange::ALL) };
         assert_eq!(numbers(&world.scan(&request).unwrap()), want, "of several traces");
+    }
+}
+
+#[test]
+fn rows_that_carry_a_value_come_out_wherever_it_is_and_few_others_are_read() {
+    let world = mixed(Table::Logs);
+    for (number, piece, shared) in
+        [(0, "rder 12", "\"s1\""), (7, "user-42", "none"), (150, "no such text", "none"), (299, "no such text", "größe ∅"), (300, "nowhere", "no")]
+    {
+        let id = trace(number);
+        let keep = |rows: &RecordBatch, row: usize| {
+            let ids = rows.column_by_name(schema::TRACE_ID).unwrap().as_fixed_size_binary();
+            let has = |name: &str, piece: &str| text(rows.column_by_name(name).unwrap(), row).contains(piece);
+            ids.is_valid(row) && ids.value(row) == id.as_bytes()
+                || has(schema::logs::BODY, piece)
+                || has(schema::ATTRIBUTES, piece)
+                || has(schema::RESOURCE, shared)
+        };
+        let keep = |rows: &RecordBatch, row: usize| keep(rows, row) || text(rows.column_by_name(schema::SCOPE).unwrap(), row).contains(shared);
+        let is_shared: crate::scan::SharedTest = Arc::new(move |_, json| json.contains(shared));
+        let carried = Carried { trace_id: Some(id), phrases: vec![Phrase::anywhere(piece)], is_shared };
+        for division in [Division::ByTime, Division::BySegment] {
+            let request = ScanRequest { carried: vec![carried.clone()], division, ..ScanRequest::all(TimeRange::ALL) };
+            let found = world.scan(&request).unwrap();
+            let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
+            assert_eq!(kept.collect::<BTreeSet<_>>(), wanted(&world, &keep), "{carried:?}");
+            assert!(number != 300 || numbers(&found).is_empty(), "nothing carries it");
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::OnceLock;
 
-use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
-use arrow::datatypes::{TimestampNanosecondType, UInt32Type, UInt64Type};
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, TimestampNanosecondType, UInt32Type, UInt64Type};
+use memchr::memmem::Finder;
 use signalbox_model::{Error, Result, TimeRange, TraceId, schema};
 
 use crate::format::rows::fingerprint;
+use crate::scan::Carried;
 
 /// Below so many rows looking at all of them is as fast as looking them up.
 const LOOKUP_ROWS_MIN: usize = 2048;
@@ -39,6 +41,35 @@ impl Chunk {
     pub(crate) fn last_number(&self) -> Option<u64> {
         let numbers = self.rows.column_by_name(schema::SEQUENCE).and_then(|column| column.as_primitive_opt::<UInt64Type>())?;
         numbers.values().last().copied()
+    }
+
+    /// Whether a row may carry one of some values.
+    pub(crate) fn may_carry(&self, carried: &Carried) -> bool {
+        if carried.trace_id.is_some_and(|trace| !self.rows_of_trace(&trace).is_empty()) {
+            return true;
+        }
+        let column = |name: &str| self.rows.column_by_name(name);
+        let is_shared = |name: &str| {
+            let texts = column(name).and_then(|column| column.as_dictionary_opt::<UInt32Type>()).and_then(|column| column.values().as_string_opt::<i32>());
+            texts.is_none_or(|texts| texts.iter().flatten().any(|text| (carried.is_shared)(name, text)))
+        };
+        if is_shared(schema::RESOURCE) || is_shared(schema::SCOPE) {
+            return true;
+        }
+        let mut texts: Vec<&StringArray> = Vec::new();
+        for name in [schema::ATTRIBUTES, schema::logs::EVENT_NAME, schema::logs::BODY, schema::traces::NAME, schema::traces::STATUS_MESSAGE] {
+            match column(name).map(|column| (column.as_ref(), column.data_type())) {
+                Some((column, DataType::Utf8)) => texts.extend(column.as_string_opt::<i32>()),
+                Some((column, DataType::Map(_, _))) => texts.extend(column.as_map().values().as_string_opt::<i32>()),
+                Some((column, _)) => texts.extend(column.as_dictionary_opt::<UInt32Type>().and_then(|column| column.values().as_string_opt::<i32>())),
+                None => {}
+            }
+        }
+        // All texts of a column are searched as one.
+        carried.phrases.iter().any(|phrase| {
+            let finder = Finder::new(&phrase.text);
+            !phrase.is_case_sensitive || texts.iter().any(|texts| finder.find(texts.value_data()).is_some())
+        })
     }
 
     /// The rows of a trace, ascending.
