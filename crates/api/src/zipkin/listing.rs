@@ -7,14 +7,16 @@ use axum::extract::State;
 use serde::Serialize;
 use signalbox_lang::traceql::tree::{Attribute, CompareOp, MetricsExpr, MetricsFunction, Pipeline, Query, Root, Scope, SpansetExpr, Stage, Static};
 use signalbox_model::TimeRange;
-use signalbox_model::attributes::AttributeValue;
-use signalbox_query::traceql::{MetricsRequest, TagScope};
+use signalbox_query::traceql::{MetricsRequest, TagNamesRequest, TagValuesRequest};
 
 use super::endpoint::PEER_NAMES;
 use super::params::{Refusal, range, recent, required};
 use crate::ApiState;
 use crate::http::{Asker, Params};
 use crate::trace_search::compare;
+
+/// Values of one attribute that are listed.
+const VALUES_MAX: usize = 10_000;
 
 /// `GET /api/v2/services`
 pub(super) async fn services(State(state): State<ApiState>, Asker(tenant): Asker) -> Result<Json<Vec<String>>, Refusal> {
@@ -61,15 +63,20 @@ fn counts_by(service: &str, key: &str, range: TimeRange) -> MetricsRequest {
 
 /// `GET /api/v2/autocompleteKeys`: Zipkin lists what was configured; here it is what spans have.
 pub(super) async fn keys(State(state): State<ApiState>, Asker(tenant): Asker) -> Result<Json<BTreeSet<String>>, Refusal> {
-    let tags = state.engine.span_tags(&tenant, recent(state.engine.clock().now_ns())).await?;
-    Ok(Json(tags.span))
+    let range = recent(state.engine.clock().now_ns());
+    let request = TagNamesRequest { scopes: vec![Scope::Span], range, query: None };
+    let mut names = state.engine.traceql_tag_names(&tenant, request).await?;
+    Ok(Json(names.remove(&Scope::Span).unwrap_or_default()))
 }
 
 /// `GET /api/v2/autocompleteValues?key=`
 pub(super) async fn values(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Json<Vec<String>>, Refusal> {
     let range = recent(state.engine.clock().now_ns());
-    let values = state.engine.span_tag_values(&tenant, TagScope::Span, required(&params, "key")?, range).await?;
-    Ok(Json(values.iter().map(AttributeValue::to_text).collect()))
+    let attribute = Attribute::Named(Scope::Span, required(&params, "key")?.to_owned());
+    let request = TagValuesRequest { attribute, range, query: None, limit: VALUES_MAX };
+    let found = state.engine.traceql_tag_values(&tenant, request).await?;
+    let text = |value: &Static| if let Static::Text(text) = value { text.clone() } else { value.to_string() };
+    Ok(Json(found.values.iter().map(text).collect()))
 }
 
 /// Calls of one service by another.

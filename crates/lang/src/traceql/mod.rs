@@ -9,7 +9,6 @@
 //!
 //! Where this differs from Tempo is written in `DECISIONS.md`.
 
-pub mod simple;
 pub mod tree;
 
 mod check;
@@ -21,5 +20,4 @@ mod print;
 
 pub use failure::{Class, Failure};
 pub use parse::{BY_MAX, COMPARE_TOP_MAX, NESTING_MAX, NODES_MAX, REGEXES_MAX, TEXT_BYTES_MAX, parse_classified, parse_query};
-pub use simple::{AttributeScope, Comparison, Condition, Field, SpanFilter, Value, ast, parse};
 pub use tree::{CompareOp, KIND_WORDS, STATUS_WORDS};

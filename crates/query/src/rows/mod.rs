@@ -15,7 +15,7 @@ mod span;
 pub use log::LogRecord;
 pub(crate) use log::{LogColumns, level_of};
 pub use resource::{Attributes, Resource, Scope};
-pub(crate) use span::{CONDITION_COLUMNS, SpanColumns, spans};
+pub(crate) use span::spans;
 pub use span::{Span, SpanEvent, SpanLink};
 
 /// A column of a batch by name and type.

@@ -92,21 +92,21 @@ pub struct SpanLink {
     pub dropped_attributes_count: u32,
 }
 
-/// The columns of a batch of spans.
+/// The columns of a batch of spans that have no structure.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SpanColumns<'a> {
-    pub(crate) timestamp: &'a TimestampNanosecondArray,
-    pub(crate) duration: &'a Int64Array,
-    pub(crate) trace_id: &'a FixedSizeBinaryArray,
+struct SpanColumns<'a> {
+    timestamp: &'a TimestampNanosecondArray,
+    duration: &'a Int64Array,
+    trace_id: &'a FixedSizeBinaryArray,
     span_id: &'a FixedSizeBinaryArray,
     parent_span_id: &'a FixedSizeBinaryArray,
-    pub(crate) service: Texts<'a>,
-    pub(crate) name: Texts<'a>,
-    pub(crate) kind: &'a Int32Array,
-    pub(crate) status_code: &'a Int32Array,
-    pub(crate) status_message: &'a StringArray,
-    pub(crate) resource: Texts<'a>,
-    pub(crate) attributes: AttributeColumns<'a>,
+    service: Texts<'a>,
+    name: Texts<'a>,
+    kind: &'a Int32Array,
+    status_code: &'a Int32Array,
+    status_message: &'a StringArray,
+    resource: Texts<'a>,
+    attributes: AttributeColumns<'a>,
 }
 
 /// The columns that only whole spans need.
@@ -120,26 +120,8 @@ struct RestColumns<'a> {
     links: &'a ListArray,
 }
 
-/// Columns that conditions look at, by name.
-pub(crate) const CONDITION_COLUMNS: [&str; 13] = [
-    schema::TIMESTAMP,
-    traces::DURATION_NS,
-    schema::TRACE_ID,
-    schema::SPAN_ID,
-    traces::PARENT_SPAN_ID,
-    schema::SERVICE,
-    traces::NAME,
-    traces::KIND,
-    traces::STATUS_CODE,
-    traces::STATUS_MESSAGE,
-    schema::RESOURCE,
-    schema::ATTRIBUTES,
-    schema::ATTRIBUTE_TYPES,
-];
-
 impl<'a> SpanColumns<'a> {
-    /// Of a batch with at least [`CONDITION_COLUMNS`].
-    pub(crate) fn of(rows: &'a RecordBatch) -> Result<Self> {
+    fn of(rows: &'a RecordBatch) -> Result<Self> {
         let attributes: &MapArray = column(rows, schema::ATTRIBUTES)?;
         Ok(Self {
             timestamp: column(rows, schema::TIMESTAMP)?,

@@ -1,16 +1,15 @@
-//! What there is to search for: services, operations, names and values of attributes.
+//! Services and their operations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use arrow::array::{Int32Array, RecordBatch, TimestampNanosecondArray};
-use signalbox_model::attributes::AttributeValue;
 use signalbox_model::schema::{self, traces};
 use signalbox_model::{Error, Result, Table, Tenant, TimeRange};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use crate::Engine;
 use crate::leash::Leash;
-use crate::rows::{AttributeColumns, Resource, Texts, column};
+use crate::rows::{Texts, column};
 
 /// Names, or values, that one listing may have.
 const LISTED_MAX: usize = 50_000;
@@ -22,26 +21,6 @@ pub struct Operation {
     pub name: String,
     /// OTLP span kind.
     pub kind: i32,
-}
-
-/// Whose attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TagScope {
-    /// Of spans and resources.
-    Any,
-    /// Of spans.
-    Span,
-    /// Of resources.
-    Resource,
-}
-
-/// Names of attributes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags {
-    /// Of spans, sorted.
-    pub span: BTreeSet<String>,
-    /// Of resources, sorted.
-    pub resource: BTreeSet<String>,
 }
 
 impl Engine {
@@ -82,73 +61,6 @@ impl Engine {
         })
         .await
     }
-
-    /// Names of the attributes of spans that start in a range, and of their resources.
-    ///
-    /// # Errors
-    /// `Limit`, `Timeout`; of the disk.
-    pub async fn span_tags(&self, tenant: &Tenant, range: TimeRange) -> Result<Tags> {
-        let snapshot = self.store.snapshot(tenant);
-        self.blocking(move |leash| {
-            let mut tags = Tags::default();
-            let columns = [schema::TIMESTAMP, schema::RESOURCE, schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES];
-            scan(&snapshot, range, Vec::new(), &columns, leash, |rows, wanted| {
-                let attributes = AttributeColumns::new(column(rows, schema::ATTRIBUTES)?, column(rows, schema::ATTRIBUTE_TYPES)?)?;
-                for name in wanted.iter().flat_map(|row| attributes.keys(*row)) {
-                    if !tags.span.contains(name) {
-                        tags.span.insert(name.to_owned());
-                    }
-                }
-                each_resource(rows, wanted, |resource| tags.resource.extend(resource.attributes.into_iter().map(|(key, _)| key)))?;
-                bound(tags.span.len() + tags.resource.len())
-            })?;
-            Ok(tags)
-        })
-        .await
-    }
-
-    /// Values of an attribute of spans that start in a range, by their text, sorted.
-    ///
-    /// # Errors
-    /// `Limit`, `Timeout`; of the disk.
-    pub async fn span_tag_values(&self, tenant: &Tenant, scope: TagScope, name: &str, range: TimeRange) -> Result<Vec<AttributeValue>> {
-        let (snapshot, name) = (self.store.snapshot(tenant), name.to_owned());
-        self.blocking(move |leash| {
-            let mut values: BTreeMap<String, AttributeValue> = BTreeMap::new();
-            let columns = [schema::TIMESTAMP, schema::RESOURCE, schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES];
-            scan(&snapshot, range, Vec::new(), &columns, leash, |rows, wanted| {
-                if scope != TagScope::Resource {
-                    let attributes = AttributeColumns::new(column(rows, schema::ATTRIBUTES)?, column(rows, schema::ATTRIBUTE_TYPES)?)?;
-                    for value in wanted.iter().filter_map(|row| attributes.get(*row, &name)) {
-                        values.entry(value.to_text()).or_insert(value);
-                    }
-                }
-                if scope != TagScope::Span {
-                    each_resource(rows, wanted, |resource| {
-                        values.extend(resource.get(&name).map(|value| (value.to_text(), value.clone())));
-                    })?;
-                }
-                bound(values.len())
-            })?;
-            Ok(values.into_values().collect())
-        })
-        .await
-    }
-
-    /// Names of the spans that start in a range, sorted.
-    ///
-    /// # Errors
-    /// `Limit`, `Timeout`; of the disk.
-    pub async fn span_names(&self, tenant: &Tenant, range: TimeRange) -> Result<BTreeSet<String>> {
-        let snapshot = self.store.snapshot(tenant);
-        self.blocking(move |leash| {
-            let mut names = BTreeSet::new();
-            let columns = [schema::TIMESTAMP, traces::NAME];
-            scan(&snapshot, range, Vec::new(), &columns, leash, |rows, wanted| collect(Texts::of(rows, traces::NAME)?, wanted, &mut names))?;
-            Ok(names)
-        })
-        .await
-    }
 }
 
 /// Visits batches of some columns with the rows that start in the range.
@@ -183,14 +95,6 @@ fn collect(texts: Texts<'_>, wanted: &[usize], found: &mut BTreeSet<String>) -> 
     let used = texts.used(wanted.iter().copied());
     found.extend(used.iter().enumerate().filter(|(_, is_used)| **is_used).map(|(code, _)| texts.value(code).to_owned()));
     bound(found.len())
-}
-
-fn each_resource(rows: &RecordBatch, wanted: &[usize], mut visit: impl FnMut(Resource)) -> Result<()> {
-    let resources = Texts::of(rows, schema::RESOURCE)?;
-    for (code, _) in resources.used(wanted.iter().copied()).iter().enumerate().filter(|(_, is_used)| **is_used) {
-        visit(Resource::from_json(resources.value(code)));
-    }
-    Ok(())
 }
 
 fn bound(listed: usize) -> Result<()> {
