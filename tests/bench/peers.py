@@ -141,7 +141,8 @@ class Signalbox(Server):
     def command(self):
         return [self.binary(), "serve", "--data-dir", str(self.folder), "--http-listen", f"127.0.0.1:{self.port}",
                 "--otlp-grpc-listen", "127.0.0.1:0", "--otlp-http-listen", "127.0.0.1:0",
-                "--syslog-listen", "", "--gelf-listen", "", "--forward-listen", ""]
+                "--syslog-listen", "", "--gelf-listen", "", "--forward-listen", "",
+                "--zipkin-listen", "", "--jaeger-listen", ""]
 
     def kind(self, path):
         # A segment holds its own index: `data` is both.

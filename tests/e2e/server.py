@@ -56,6 +56,7 @@ class Server:
     def command(self):
         doors = ["--http-listen", "127.0.0.1:0", "--otlp-grpc-listen", "127.0.0.1:0", "--otlp-http-listen", "127.0.0.1:0"]
         doors += ["--syslog-listen", "127.0.0.1:0", "--gelf-listen", "127.0.0.1:0", "--forward-listen", "127.0.0.1:0"]
+        doors += ["--zipkin-listen", "127.0.0.1:0", "--jaeger-listen", "127.0.0.1:0"]
         config = []
         if self.config:
             # JSON is YAML.

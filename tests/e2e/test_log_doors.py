@@ -251,7 +251,7 @@ def test_the_library_of_fluentd_for_node(servers, tls, way):
 
 def test_what_is_taken_is_named(doors, tmp_path):
     taken = doors.addresses["gelf"]
-    free = [part for flag in ["http", "otlp-grpc", "otlp-http", "syslog", "forward"] for part in (f"--{flag}-listen", "127.0.0.1:0")]
+    free = [part for flag in ["http", "otlp-grpc", "otlp-http", "syslog", "forward", "zipkin", "jaeger"] for part in (f"--{flag}-listen", "127.0.0.1:0")]
     command = [BINARY, "serve", "--data-dir", str(tmp_path / "second"), *free, "--gelf-listen", taken]
     second = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert second.returncode == 1

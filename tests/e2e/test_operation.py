@@ -52,7 +52,7 @@ def test_a_port_in_use_is_named(tmp_path):
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         for flag, others in [("--http-listen", ["--otlp-grpc-listen", "--otlp-http-listen"]), ("--otlp-grpc-listen", ["--http-listen", "--otlp-http-listen"])]:
             free = [part for other in others for part in (other, "127.0.0.1:0")]
-            free += ["--syslog-listen", "", "--gelf-listen", "", "--forward-listen", ""]
+            free += ["--syslog-listen", "", "--gelf-listen", "", "--forward-listen", "", "--zipkin-listen", "", "--jaeger-listen", ""]
             ended = run("serve", "--data-dir", tmp_path / "data", flag, address, *free)
             assert ended.returncode == 1, ended
             assert address in ended.stderr and flag in ended.stderr, ended.stderr
@@ -61,6 +61,7 @@ def test_a_port_in_use_is_named(tmp_path):
 def test_two_servers_do_not_share_a_folder(servers):
     first = servers("first").start()
     flags = ["--http-listen", "--otlp-grpc-listen", "--otlp-http-listen", "--syslog-listen", "--gelf-listen", "--forward-listen"]
+    flags += ["--zipkin-listen", "--jaeger-listen"]
     doors = [part for flag in flags for part in (flag, "127.0.0.1:0")]
     second = run("serve", "--data-dir", first.data, *doors)
     assert second.returncode == 1, second

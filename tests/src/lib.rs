@@ -37,6 +37,7 @@ impl TestServer {
         let mut child = Command::new(binary)
             .args(["serve", "--http-listen", "127.0.0.1:0", "--otlp-grpc-listen", "127.0.0.1:0", "--otlp-http-listen", "127.0.0.1:0"])
             .args(["--syslog-listen", "127.0.0.1:0", "--gelf-listen", "127.0.0.1:0", "--forward-listen", "127.0.0.1:0"])
+            .args(["--zipkin-listen", "127.0.0.1:0", "--jaeger-listen", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(data_dir)
             .args(arguments)

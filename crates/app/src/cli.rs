@@ -92,6 +92,12 @@ pub struct Flags {
     /// Address of syslog over TCP and UDP, empty for none [default: 127.0.0.1:1514].
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub syslog_listen: Option<String>,
+    /// Address of Zipkin's spans over HTTP, empty for none [default: 127.0.0.1:9411].
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub zipkin_listen: Option<String>,
+    /// Address of Jaeger's ports (14250, 14268, 6831, 6832, 5778), empty for none, with `:0` for free ones [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub jaeger_listen: Option<String>,
     /// A prometheus.yml: its jobs are scraped and its rule files evaluated.
     #[arg(long, alias = "config.file", value_name = "FILE")]
     pub prometheus_config: Option<PathBuf>,

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, Uri};
 use signalbox_model::Result;
-use signalbox_receive::{Entry, Receiver, Settings, loki, otlp};
+use signalbox_receive::{Entry, Receiver, Settings, jaeger, loki, otlp};
 use tower::util::MapRequest;
 
 use crate::config::Config;
@@ -40,6 +40,10 @@ pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
         ("jaeger-query-grpc", &jaeger.grpc_listen, "api.jaeger.grpc_listen"),
         ("jaeger-storage", &jaeger.storage_listen, "api.jaeger.storage_listen"),
         ("tempo", &config.api.tempo.listen, "api.tempo.listen"),
+        ("zipkin", &receive.zipkin.listen, "--zipkin-listen"),
+        ("jaeger-grpc", &receive.jaeger.grpc_listen, "receive.jaeger.grpc_listen"),
+        ("jaeger-http", &receive.jaeger.http_listen, "receive.jaeger.http_listen"),
+        ("jaeger-sampling", &receive.jaeger.sampling_listen, "receive.jaeger.sampling_listen"),
     ]
     .into_iter()
     .filter(|(_, listen, _)| !listen.is_empty())
@@ -89,6 +93,9 @@ impl Doors {
         // What a query service of Jaeger writes to its storage is OTLP.
         let stored = front.before(Side::Write, otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
         let jaeger = front.before(Side::Read, questions.jaeger);
+        let zipkin = Receiver::Zipkin(settings.zipkin.clone()).routes(entry.clone())?;
+        let collector = jaeger::routes(entry.clone(), &settings.jaeger)?;
+        let sampling = front.before(Side::Own, collector.sampling);
         let as_loki = front.before(Side::Write, push.clone().merge(otlp::log_routes(entry.clone(), settings.otlp.clone())));
         let own = vec![
             ("otlp-grpc", front.before(Side::Write, grpc)),
@@ -101,8 +108,13 @@ impl Doors {
             ("jaeger-query-grpc", jaeger),
             ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),
             ("tempo", front.before(Side::Read, questions.tempo)),
+            ("zipkin", front.before(Side::Write, zipkin.clone())),
+            ("jaeger-grpc", front.before(Side::Write, otlp::grpc::with_unknown_calls(collector.grpc))),
+            ("jaeger-http", front.before(Side::Write, collector.http.clone()).merge(sampling.clone())),
+            ("jaeger-sampling", sampling),
         ];
-        let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk).nest("/elastic", elastic.clone());
+        let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk);
+        let main = main.merge(zipkin).merge(collector.http).nest("/elastic", elastic.clone());
         // What is nested has no root with a slash at its end, which is what the official clients ask for.
         let root = MapRequest::new(elastic, |mut request: Request<Body>| {
             *request.uri_mut() = Uri::from_static("/");

@@ -9,7 +9,7 @@ use signalbox_receive::otlp::{Format, Translation, decode};
 use signalbox_receive::remote_write::{self, Version};
 use signalbox_receive::socket::{Conversation, Datagrams};
 use signalbox_receive::syslog;
-use signalbox_receive::{Budget, Context, elastic, files, forward, gelf, influx, json_lines, logs, loki, splunk, transform};
+use signalbox_receive::{Budget, Context, elastic, files, forward, gelf, influx, jaeger, json_lines, logs, loki, spans, splunk, transform, zipkin};
 
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
@@ -233,4 +233,37 @@ pub(crate) fn trace_link(bytes: &[u8]) {
     assert!(link.trace_id.is_some() || link.span_id.is_none());
     let mut link = logs::TraceLink::default();
     link.see_attribute(&text[..text.floor_char_boundary(12)], &text);
+}
+
+/// Spans of Zipkin in JSON, of both models.
+pub(crate) fn zipkin_json(bytes: &[u8]) {
+    for format in [zipkin::Format::Json, zipkin::Format::FirstJson] {
+        understood_or_refused(zipkin::decode(format, bytes, &context()));
+    }
+}
+
+/// Spans of Zipkin in protobuf.
+pub(crate) fn zipkin_protobuf(bytes: &[u8]) {
+    understood_or_refused(zipkin::decode(zipkin::Format::Protobuf, bytes, &context()));
+}
+
+/// Spans of Zipkin's first model in Thrift.
+pub(crate) fn zipkin_thrift(bytes: &[u8]) {
+    understood_or_refused(zipkin::decode(zipkin::Format::FirstThrift, bytes, &context()));
+}
+
+/// A call to Jaeger's collector.
+pub(crate) fn jaeger_protobuf(bytes: &[u8]) {
+    understood_or_refused(jaeger::decode_proto(bytes, &context()));
+}
+
+/// A batch of Jaeger in Thrift, and a call to its agent, in both protocols.
+pub(crate) fn jaeger_thrift(bytes: &[u8]) {
+    let context = context();
+    for wire in [jaeger::Wire::Binary, jaeger::Wire::Compact] {
+        understood_or_refused(jaeger::decode_thrift(wire, bytes, &context));
+        let mut assembler = spans::Assembler::new(&context);
+        jaeger::Calls::new(wire).take(bytes, std::net::Ipv4Addr::LOCALHOST.into(), &context, &mut assembler);
+        assembler.finish();
+    }
 }

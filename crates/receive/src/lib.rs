@@ -9,8 +9,10 @@ pub mod elastic;
 pub mod files;
 pub mod forward;
 pub mod gelf;
+mod grpc;
 pub mod http;
 pub mod influx;
+pub mod jaeger;
 pub mod json_lines;
 pub mod logs;
 pub mod loki;
@@ -18,10 +20,13 @@ pub mod otlp;
 pub mod remote_write;
 mod series;
 pub mod socket;
+pub mod spans;
 pub mod splunk;
 pub mod syslog;
+pub mod thrift;
 pub mod transform;
 pub mod wire;
+pub mod zipkin;
 
 pub use door::{Budget, Context, Decoded, Entry};
 
@@ -54,6 +59,10 @@ pub struct Settings {
     pub json_lines: json_lines::Settings,
     /// Splunk's HTTP Event Collector.
     pub splunk: splunk::Settings,
+    /// Zipkin's spans.
+    pub zipkin: zipkin::Settings,
+    /// Jaeger's spans.
+    pub jaeger: jaeger::Settings,
     /// Log files that are read where they lie: a list of sources, each with `paths`, `exclude`, `format`, `multiline`,
     /// `attributes`, `service`, `start`, `line_bytes_max` and `transform`, as the documentation of `files` has them.
     pub files: Vec<files::Source>,
@@ -78,6 +87,8 @@ impl Default for Settings {
             elastic: elastic::Settings::default(),
             json_lines: json_lines::Settings::default(),
             splunk: splunk::Settings::default(),
+            zipkin: zipkin::Settings::default(),
+            jaeger: jaeger::Settings::default(),
             files: Vec::new(),
             files_promtail_config: std::path::PathBuf::new(),
             in_flight_bytes_max: 512 << 20,
@@ -104,6 +115,10 @@ pub enum Receiver {
     JsonLines(json_lines::Settings),
     /// Splunk's HTTP Event Collector.
     Splunk(splunk::Settings),
+    /// Zipkin's spans.
+    Zipkin(zipkin::Settings),
+    /// Jaeger's collector over HTTP; [`jaeger::routes`] has the others.
+    Jaeger(jaeger::Settings),
 }
 
 impl Receiver {
@@ -121,6 +136,8 @@ impl Receiver {
             Self::Elastic(settings) => Ok(elastic::routes(entry, settings)),
             Self::JsonLines(settings) => Ok(json_lines::routes(entry, settings)),
             Self::Splunk(settings) => Ok(splunk::routes(entry, settings)),
+            Self::Zipkin(settings) => Ok(zipkin::routes(entry, settings)),
+            Self::Jaeger(settings) => Ok(jaeger::routes(entry, &settings)?.http),
         }
     }
 }
@@ -133,5 +150,6 @@ pub async fn listen(settings: &Settings) -> signalbox_model::Result<Vec<socket::
     let mut listening = forward::listen(&settings.forward).await?;
     listening.extend(gelf::listen(&settings.gelf).await?);
     listening.extend(syslog::listen(&settings.syslog).await?);
+    listening.extend(jaeger::listen(&settings.jaeger).await?);
     Ok(listening)
 }

@@ -85,6 +85,9 @@ impl Config {
         for tls in [&mut receive.syslog.tls, &mut receive.gelf.tls, &mut receive.forward.tls] {
             tls.resolve(folder);
         }
+        if !config.receive.jaeger.sampling_strategies_file.as_os_str().is_empty() {
+            config.receive.jaeger.sampling_strategies_file = folder.join(&config.receive.jaeger.sampling_strategies_file);
+        }
         if !config.receive.files_promtail_config.as_os_str().is_empty() {
             config.receive.files_promtail_config = folder.join(&config.receive.files_promtail_config);
         }
@@ -149,7 +152,8 @@ impl Config {
 
     /// Flags win over the file.
     pub fn apply(&mut self, flags: &Flags) {
-        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen, syslog_listen, gelf_listen, forward_listen, prometheus_config } = flags.clone();
+        let Flags { data_dir, http_listen, otlp_grpc_listen, otlp_http_listen, prometheus_config, .. } = flags.clone();
+        let Flags { syslog_listen, gelf_listen, forward_listen, zipkin_listen, jaeger_listen, .. } = flags.clone();
         let otlp = &mut self.receive.otlp;
         data_dir.into_iter().for_each(|dir| self.data_dir = dir);
         prometheus_config.into_iter().for_each(|file| self.scrape.config_file = file);
@@ -159,6 +163,8 @@ impl Config {
         syslog_listen.into_iter().for_each(|address| self.receive.syslog.listen = address);
         gelf_listen.into_iter().for_each(|address| self.receive.gelf.listen = address);
         forward_listen.into_iter().for_each(|address| self.receive.forward.listen = address);
+        zipkin_listen.into_iter().for_each(|address| self.receive.zipkin.listen = address);
+        jaeger_listen.into_iter().for_each(|address| self.receive.jaeger.listen_on(&address));
     }
 }
 

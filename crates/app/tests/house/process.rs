@@ -55,8 +55,8 @@ async fn a_second_server_over_the_same_folder_says_why_it_cannot_start() {
     let dir = tempfile::tempdir().unwrap();
     let server = TestServer::start(Path::new(BINARY), dir.path(), &[]).await.unwrap();
     let folder = dir.path().to_str().unwrap();
-    let free =
-        ["--http-listen", "--otlp-grpc-listen", "--otlp-http-listen", "--syslog-listen", "--gelf-listen", "--forward-listen"].map(|flag| [flag, "127.0.0.1:0"]);
+    let doors = ["http", "otlp-grpc", "otlp-http", "syslog", "gelf", "forward", "zipkin", "jaeger"].map(|door| format!("--{door}-listen"));
+    let free = doors.each_ref().map(|flag| [flag.as_str(), "127.0.0.1:0"]);
     let second = run(&[&["serve", "--data-dir", folder], free.as_flattened()].concat());
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("another process uses it"), "{}", text(&second.stderr));

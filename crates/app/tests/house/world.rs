@@ -22,6 +22,8 @@ pub(crate) fn config(dir: &std::path::Path) -> Config {
     let free = || "127.0.0.1:0".to_owned();
     (config.http.listen, config.receive.otlp.grpc_listen, config.receive.otlp.http_listen) = (free(), free(), free());
     (config.receive.syslog.listen, config.receive.gelf.listen, config.receive.forward.listen) = (free(), free(), free());
+    config.receive.zipkin.listen = free();
+    config.receive.jaeger.listen_on(&free());
     config.telemetry.self_watch = false;
     config
 }

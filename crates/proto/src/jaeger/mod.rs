@@ -5,4 +5,5 @@ pub mod api_v2;
 pub mod api_v3;
 pub mod expression;
 pub mod model;
+pub mod sampling;
 pub mod storage_v2;

@@ -153,6 +153,8 @@ fn of_connection(settings: &Settings, budget: &Budget) -> Messages {
 struct Heartbeats;
 
 impl Datagrams for Heartbeats {
+    type Rows<'c> = Assembler<'c>;
+
     fn take(&mut self, _datagram: &[u8], _peer: IpAddr, _context: &Context<'_>, _assembler: &mut Assembler<'_>) {}
 
     /// One NUL, as Fluentd answers. Nothing larger than a question is sent back, so that nobody is flooded by it.

@@ -157,6 +157,8 @@ impl Packets {
 }
 
 impl Datagrams for Packets {
+    type Rows<'c> = Assembler<'c>;
+
     fn take(&mut self, datagram: &[u8], peer: IpAddr, context: &Context<'_>, assembler: &mut Assembler<'_>) {
         match self.chunks.take(datagram, peer, context.now_ns) {
             Piece::Whole => self.message(datagram, context, assembler),

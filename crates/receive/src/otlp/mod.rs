@@ -51,6 +51,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 pub use self::names::{Strategy, Translation};
 use crate::compression::Encoding;
 use crate::door::{Context, Decoded, Entry};
+use crate::grpc::{grpc_code, status};
 use crate::http::{self, BodyLimits, Outcome, Protocol, Raw, Refusal};
 
 const HTTP: Protocol = Protocol("otlp_http");
@@ -236,9 +237,9 @@ fn accept(signal: Signal, format: Format, outcome: &Outcome) -> Response<Body> {
 
 fn refuse(format: Format, refusal: &Refusal) -> Response<Body> {
     use prost::Message as _;
-    let code = reply::grpc_code(refusal.error.kind());
+    let code = grpc_code(refusal.error.kind());
     let body = match format {
-        Format::Protobuf => Body::from(reply::status(refusal, code).encode_to_vec()),
+        Format::Protobuf => Body::from(status(refusal, code).encode_to_vec()),
         Format::Json => Body::from(reply::status_json(refusal, code).to_string()),
     };
     let mut response = answer(refusal.status, format, body);

@@ -17,7 +17,7 @@ use super::listen::Listening;
 use super::quiet::Quiet;
 use crate::door::{Context, Decoded, Entry, Share};
 use crate::http::Protocol;
-use crate::logs::Assembler;
+use crate::{logs, spans};
 
 /// How long the first datagram of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(5);
@@ -32,12 +32,44 @@ const READS_IN_A_ROW: usize = 256;
 
 /// What datagrams say: bytes to rows. Pure; MUST bound what it remembers between two datagrams.
 pub trait Datagrams: Send + 'static {
+    /// What gathers the rows of a batch.
+    type Rows<'c>: Gather<'c>;
+
     /// Reads one datagram.
-    fn take(&mut self, datagram: &[u8], peer: IpAddr, context: &Context<'_>, assembler: &mut Assembler<'_>);
+    fn take(&mut self, datagram: &[u8], peer: IpAddr, context: &Context<'_>, rows: &mut Self::Rows<'_>);
 
     /// What is sent back at once, before anything is read: for heartbeats.
     fn answer(_datagram: &[u8]) -> Option<&'static [u8]> {
         None
+    }
+}
+
+/// Gathers rows.
+pub trait Gather<'c>: Send {
+    /// None yet.
+    fn begin(context: &Context<'c>) -> Self;
+
+    /// What a door hands on.
+    fn finish(self) -> Decoded;
+}
+
+impl<'c> Gather<'c> for logs::Assembler<'c> {
+    fn begin(context: &Context<'c>) -> Self {
+        Self::new(context)
+    }
+
+    fn finish(self) -> Decoded {
+        Self::finish(self)
+    }
+}
+
+impl<'c> Gather<'c> for spans::Assembler<'c> {
+    fn begin(context: &Context<'c>) -> Self {
+        Self::new(context)
+    }
+
+    fn finish(self) -> Decoded {
+        Self::finish(self)
     }
 }
 
@@ -105,7 +137,7 @@ async fn serve<D: Datagrams>(socket: Socket, udp: UdpSocket, entry: Entry, stop:
     let abort = writer.abort_handle();
     if tokio::time::timeout(Duration::from_secs(limits.drain_seconds), writer).await.is_err() {
         abort.abort();
-        tracing::error!(door, "lost log records: datagrams could not be written in {} seconds", limits.drain_seconds);
+        tracing::error!(door, "lost records: datagrams could not be written in {} seconds", limits.drain_seconds);
     }
 }
 
@@ -158,7 +190,7 @@ impl Shared {
             drop(queue);
             self.dropped.add(1);
             if let Some(unsaid) = self.quiet.speak(self.delivery.entry.clock.monotonic()) {
-                tracing::error!(protocol = self.delivery.protocol.0, unsaid, "lost log records: datagrams arrive faster than they are written");
+                tracing::error!(protocol = self.delivery.protocol.0, unsaid, "lost records: datagrams arrive faster than they are written");
             }
             return;
         }
@@ -200,12 +232,12 @@ async fn write<D: Datagrams>(shared: Arc<Shared>, mut datagrams: D) {
             let (now, later) = rest.split_at(end);
             let from = start;
             let decoded = shared.delivery.decode(|context| {
-                let mut assembler = Assembler::new(context);
+                let mut rows = D::Rows::begin(context);
                 for (end, peer) in now {
-                    datagrams.take(bytes.get(start..*end).unwrap_or_default(), *peer, context, &mut assembler);
+                    datagrams.take(bytes.get(start..*end).unwrap_or_default(), *peer, context, &mut rows);
                     start = *end;
                 }
-                assembler.finish()
+                rows.finish()
             });
             if !is_empty(&decoded) {
                 shared.delivery.insist(decoded, start - from).await;

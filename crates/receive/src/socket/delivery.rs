@@ -45,7 +45,7 @@ impl Delivery {
         loop {
             let Err(error) = self.attempt(&decoded, bytes).await else { return };
             if is_hopeless(&error) {
-                tracing::error!(protocol = self.protocol.0, "lost log records: {error}");
+                tracing::error!(protocol = self.protocol.0, "lost records: {error}");
                 return;
             }
             tokio::time::sleep(pause(&error)).await;
@@ -85,7 +85,7 @@ impl Delivery {
                     let told = Error::new(error.kind(), error.message());
                     let delay = error.retry_after();
                     if let Some(unsaid) = self.refused.speak(self.entry.clock.monotonic()) {
-                        tracing::warn!(protocol = self.protocol.0, unsaid, "cannot write log records yet: {error}");
+                        tracing::warn!(protocol = self.protocol.0, unsaid, "cannot write records yet: {error}");
                     }
                     http::count(self.protocol, bytes, &Err(Refusal::from(error)));
                     return Err(match delay {

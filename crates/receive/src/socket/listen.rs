@@ -59,6 +59,15 @@ pub(crate) async fn bind(listen: &str, setting: &str) -> Result<(TcpListener, So
     bound.map_err(|error| refused("", listen, setting, error))
 }
 
+/// Binds UDP; `setting` is the one that changes the address.
+pub(crate) async fn bind_datagrams(listen: &str, setting: &str) -> Result<(UdpSocket, SocketAddr)> {
+    let bound = match UdpSocket::bind(listen).await {
+        Ok(udp) => udp.local_addr().map(|address| (udp, address)),
+        Err(error) => Err(error),
+    };
+    bound.map_err(|error| refused(" (UDP)", listen, setting, error))
+}
+
 /// Binds TCP and UDP with one port; `setting` is the one that changes the address.
 pub(crate) async fn bind_both(listen: &str, setting: &str) -> Result<(TcpListener, UdpSocket, SocketAddr)> {
     let mut tries = 0;

@@ -20,10 +20,10 @@ mod tls;
 
 use serde::{Deserialize, Serialize};
 
-pub use datagram::Datagrams;
 pub(crate) use datagram::Socket;
+pub use datagram::{Datagrams, Gather};
 pub use listen::Listening;
-pub(crate) use listen::{bind, bind_both};
+pub(crate) use listen::{bind, bind_both, bind_datagrams};
 pub(crate) use stream::Streams;
 pub use stream::{Conversation, Next, Turn};
 pub use tls::Tls;

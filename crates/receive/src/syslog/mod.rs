@@ -141,6 +141,8 @@ impl Messages {
 }
 
 impl Datagrams for Messages {
+    type Rows<'c> = Assembler<'c>;
+
     fn take(&mut self, datagram: &[u8], peer: IpAddr, context: &Context<'_>, assembler: &mut Assembler<'_>) {
         let bytes = datagram.get(..self.message_bytes_max).unwrap_or(datagram);
         self.push(Frame { bytes, is_truncated: bytes.len() < datagram.len() }, peer, context, assembler);

@@ -8,7 +8,10 @@ use std::io::Write as _;
 use prost::Message as _;
 use signalbox_testkit::mutate;
 
+use signalbox_receive::jaeger::Wire;
+
 use crate::random::{Random, as_v2, random_logs, random_metrics, random_spans, random_v1};
+use crate::{jaeger, thrift, zipkin};
 
 const MUTANTS: usize = 300;
 
@@ -206,4 +209,32 @@ fn decompress() {
         let snappy = tagged(3, snap::raw::Encoder::new().compress_vec(&content).unwrap());
         run(&[gzip.finish().unwrap(), zstd, deflate.finish().unwrap(), snappy], bodies::decompress);
     }
+}
+
+#[test]
+fn zipkin_json() {
+    run(&[zipkin::full().to_string().into_bytes(), zipkin::first_json().to_string().into_bytes()], bodies::zipkin_json);
+}
+
+#[test]
+fn zipkin_protobuf() {
+    run(&[zipkin::as_protobuf(&zipkin::full()).encode_to_vec()], bodies::zipkin_protobuf);
+}
+
+#[test]
+fn zipkin_thrift() {
+    run(&[zipkin::first_thrift().written(Wire::Binary)], bodies::zipkin_thrift);
+}
+
+#[test]
+fn jaeger_protobuf() {
+    run(&[jaeger::as_proto(&jaeger::full())], bodies::jaeger_protobuf);
+}
+
+#[test]
+fn jaeger_thrift() {
+    let batch = jaeger::as_thrift(&jaeger::full());
+    let arguments = thrift::Value::Struct(vec![(1, batch.clone())]);
+    let seeds = [Wire::Binary, Wire::Compact].map(|wire| [batch.written(wire), thrift::call(wire, "emitBatch", &arguments)]);
+    run(seeds.as_flattened(), bodies::jaeger_thrift);
 }

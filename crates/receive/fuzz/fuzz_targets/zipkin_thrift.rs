@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run zipkin_thrift` in `crates/receive`: see `bodies::zipkin_thrift`.
+#![no_main]
+
+#[path = "../bodies.rs"]
+#[allow(dead_code, reason = "a target runs one body")]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::zipkin_thrift(bytes));
