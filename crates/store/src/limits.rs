@@ -6,7 +6,7 @@ use std::time::Duration;
 /// memory of the heads must not grow for ever.
 pub(crate) const HEAD_FLUSHES_MAX: u64 = 4;
 
-/// While a flush runs and this many times what makes one due waits for the next, appends are answered when that flush has ended.
+/// While a flush runs and this many times what makes one due waits for the next, appends begin when that flush has ended.
 pub(crate) const SLOW_FLUSHES: u64 = 2;
 
 /// How often the background threads look whether something is due.

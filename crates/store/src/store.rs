@@ -113,13 +113,15 @@ impl Store {
     /// from now on. After `Err` the rows may or may not appear; a retry is safe for samples (same series and time: the last
     /// write wins), and doubles log records and spans only if the failed attempt did appear.
     ///
-    /// Where more comes in than is flushed, this waits for the end of the flush that runs.
+    /// Where more comes in than is flushed, this first waits for the end of the flush that runs.
     ///
     /// Batches MUST NOT hold deltas; of two samples of one series and time, the one appended later wins.
     ///
     /// # Errors
     /// `Unavailable` when the disk is full or failing, with a time after which to retry.
     pub async fn append(&self, tenant: &Tenant, batches: Vec<Batch>) -> Result<()> {
+        // Before anything is written: who gives up meanwhile and comes again leaves no rows twice.
+        self.inner.account.wait_if_behind(self.inner.flush_wal_bytes, self.inner.flush_row_bytes).await;
         if self.inner.is_closed.load(Ordering::Acquire) {
             return Err(Error::unavailable("cannot append: the store is closing"));
         }
@@ -133,11 +135,7 @@ impl Store {
         if self.inner.account.is_flush_due(self.inner.flush_wal_bytes, self.inner.flush_row_bytes) {
             self.inner.flushing.poke();
         }
-        if let Some(error) = first_error {
-            return Err(error);
-        }
-        self.inner.account.wait_if_behind(self.inner.flush_wal_bytes, self.inner.flush_row_bytes).await;
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 
     /// The series of a tenant that decoders need not parse again.

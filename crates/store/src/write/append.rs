@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Batch, Error, Result, SeriesEntry, SeriesRef, Tenant};
+use signalbox_model::{Batch, Error, MetricBatch, Result, SeriesEntry, SeriesRef, Tenant};
 use tokio::sync::Notify;
 
 use crate::limits::{HEAD_FLUSHES_MAX, SLOW_FLUSHES};
@@ -27,6 +27,8 @@ pub(crate) struct Account {
     active_bytes: AtomicU64,
     /// Of these, those of logs and spans.
     active_row_bytes: AtomicU64,
+    /// What the metrics among them cost to flush, in bytes of samples.
+    active_metric_cost: AtomicU64,
     /// Bytes behind the heads that are not published.
     unpublished_bytes: AtomicU64,
     is_flushing: AtomicBool,
@@ -48,9 +50,9 @@ impl Drop for Flushing<'_> {
 impl Account {
     /// With the number of the next row.
     pub(crate) fn new(next_row: u64) -> Self {
-        let [active_bytes, active_row_bytes, unpublished_bytes] = [0; 3].map(AtomicU64::new);
+        let [active_bytes, active_row_bytes, active_metric_cost, unpublished_bytes] = [0; 4].map(AtomicU64::new);
         let (is_flushing, flushed) = (AtomicBool::new(false), Notify::new());
-        Self { next_row: AtomicU64::new(next_row), active_bytes, active_row_bytes, unpublished_bytes, is_flushing, flushed }
+        Self { next_row: AtomicU64::new(next_row), active_bytes, active_row_bytes, active_metric_cost, unpublished_bytes, is_flushing, flushed }
     }
 
     /// Notes that a flush runs, as long as what this gives is held.
@@ -80,8 +82,8 @@ impl Account {
     /// where there is little else.
     pub(crate) fn is_flush_due(&self, bytes_max: u64, row_bytes_max: u64) -> bool {
         let (bytes, row_bytes) = (self.active_bytes.load(Ordering::Relaxed), self.active_row_bytes.load(Ordering::Relaxed));
-        let others = bytes.saturating_sub(row_bytes);
-        bytes >= bytes_max || row_bytes >= row_bytes_max && others <= row_bytes / ROWS_PER_OTHERS_MIN
+        let metrics = self.active_metric_cost.load(Ordering::Relaxed);
+        bytes >= bytes_max || row_bytes >= row_bytes_max && metrics <= row_bytes / ROWS_PER_METRICS_MIN
     }
 
     /// Bytes that are not published.
@@ -92,9 +94,10 @@ impl Account {
     /// Notes that a frame was applied.
     pub(crate) fn applied(&self, batch: &Batch) {
         let bytes = bytes_behind(batch);
-        if !matches!(batch, Batch::Metrics(_)) {
-            self.active_row_bytes.fetch_add(bytes, Ordering::Relaxed);
-        }
+        match batch {
+            Batch::Metrics(batch) => self.active_metric_cost.fetch_add(cost_of(batch), Ordering::Relaxed),
+            _ => self.active_row_bytes.fetch_add(bytes, Ordering::Relaxed),
+        };
         self.active_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.unpublished_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -102,6 +105,7 @@ impl Account {
     /// Begins anew at a cut; gives the bytes before it.
     pub(crate) fn cut(&self) -> u64 {
         self.active_row_bytes.store(0, Ordering::Relaxed);
+        self.active_metric_cost.store(0, Ordering::Relaxed);
         self.active_bytes.swap(0, Ordering::Relaxed)
     }
 
@@ -175,7 +179,9 @@ impl Appender {
 
 /// Bytes of logs and spans for each byte of metrics from which on a cut need not wait for more metrics: a sample in 24 bytes
 /// may cost as much as a record in 400 to flush.
-const ROWS_PER_OTHERS_MIN: u64 = 16;
+const ROWS_PER_METRICS_MIN: u64 = 16;
+/// Samples that take as much to flush as a native histogram.
+const SAMPLES_PER_HISTOGRAM: u64 = 4;
 
 /// What a sample counts against the heads: 8 bytes, half as much that vectors are ahead, and all of it once more, for it is
 /// still there while it is flushed and others come.
@@ -183,6 +189,11 @@ const SAMPLE_BYTES: u64 = 24;
 /// What a native histogram and an exemplar count, about.
 const HISTOGRAM_BYTES: u64 = 600;
 const EXEMPLAR_BYTES: u64 = 200;
+
+/// What metrics cost to flush: by what there is of them, for what takes memory of a histogram is mostly its buckets.
+fn cost_of(batch: &MetricBatch) -> u64 {
+    (batch.samples.len() as u64 + batch.histograms.len() as u64 * SAMPLES_PER_HISTOGRAM + batch.exemplars.len() as u64) * SAMPLE_BYTES
+}
 
 /// What a frame counts against the heads: the bytes that its rows take in memory, about.
 fn bytes_behind(batch: &Batch) -> u64 {
@@ -213,7 +224,7 @@ pub(crate) fn apply(store: &TenantStore, account: &Account, batch: &Batch, refs:
 #[cfg(test)]
 mod tests {
     use signalbox_model::builder::{LogBuilder, LogRow};
-    use signalbox_model::{LogBatch, MetricBatch};
+    use signalbox_model::{Histogram, HistogramSample, LogBatch};
 
     use super::*;
 
@@ -258,6 +269,14 @@ mod tests {
         assert!(account.is_flush_due(1 << 30, bytes), "a few samples are no matter");
         account.applied(&metrics((bytes / 24) as u32));
         assert!(!account.is_flush_due(1 << 30, bytes) && account.is_flush_due(2 * bytes, bytes));
+        account.cut();
+        account.applied(&logs(100));
+        let mut few = MetricBatch::default();
+        let sample = HistogramSample { series: 0, ts_ms: 0, start_ms: 0, is_delta: false, histogram: Histogram::default() };
+        few.histograms.resize((bytes / 24 / 16 / 4) as usize, sample);
+        assert!(!few.histograms.is_empty() && few.histograms.len() as u64 * HISTOGRAM_BYTES > bytes / 16);
+        account.applied(&Batch::Metrics(few));
+        assert!(account.is_flush_due(1 << 30, bytes), "histograms take more memory than time");
         account.cut();
         assert!(!account.is_flush_due(1, 1) && account.unpublished_bytes() > 2 * bytes);
         account.applied(&metrics(1000));
