@@ -23,7 +23,7 @@ def fill(server):
 
 
 def test_duckdb_reads_what_sql_answers(servers):
-    server = servers(config={"telemetry": {"self_watch": False}}).start()
+    server = servers(config={"telemetry": {"self_watch": False}, "ingest": {"span_metrics": {"enabled": False}}}).start()
     fill(server)
     server.stop()
     folder = server.data / "segments" / "default"
@@ -61,7 +61,7 @@ def with_exemplars(now):
 
 
 def test_views_make_every_table_readable_and_leave_out_what_is_purged(servers):
-    server = servers(config={"telemetry": {"self_watch": False}, "api": {"prometheus": {"admin_api": True}}}).start()
+    server = servers(config={"telemetry": {"self_watch": False}, "ingest": {"span_metrics": {"enabled": False}}, "api": {"prometheus": {"admin_api": True}}}).start()
     fill(server)
     now = time.time_ns()
     otlp.send(server.otlp, "metrics", with_exemplars(now))

@@ -66,8 +66,9 @@ pub struct RetentionSettings {
     /// max_age_seconds: 86400}`. A series that several selectors find goes with the shortest; `!=` makes exceptions.
     pub selectors: Vec<SelectorRetention>,
     /// Traces that are kept for longer than `traces` says, and their log records for longer than `logs` says: a list of
-    /// `{name: errors, keep_seconds: 7776000, status_error: true}`. Conditions: `status_error: true`, `service`, `span_longer_than_ms`,
-    /// and `attribute` with `value` (of the span or its resource), which one span has to meet together; `trace_longer_than_ms`, from
+    /// `{name: errors, keep_seconds: 7776000, status_error: true}`. Conditions: `status_error: true`, `alerted: true` (while an alert with the
+    /// span's service in its label `service`, `service_name` or `server` fired), `service`, `span_longer_than_ms`, and `attribute` with
+    /// `value` (of the span or its resource), which one span has to meet together; `trace_longer_than_ms`, from
     /// the first start to the last end; `percent` of the traces that meet the others, 100 unless it is said. `with_logs: false` lets
     /// their log records go. A trace that several find is kept for the longest. What traces are kept is found when a segment
     /// grows too old, by all spans there are then: it is written anew without the others. `max_bytes` bounds what is kept too.
@@ -85,6 +86,10 @@ pub struct TracePolicy {
     /// Only traces with a span whose status is error.
     #[serde(default)]
     pub status_error: bool,
+    /// Only traces with a span of a service while an alert of it fired, from when it was pending: by the series `ALERTS`, which
+    /// evaluations of rules write, whose label `service`, `service_name` or `server` is the service.
+    #[serde(default)]
+    pub alerted: bool,
     /// Only traces with a span of this service; empty means any.
     #[serde(default)]
     pub service: String,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use futures::executor::block_on;
 use signalbox_model::builder::{LogBuilder, LogRow, SpanBuilder, SpanRow};
-use signalbox_model::{Batch, SpanId, Table, Tenant, TimeRange, TraceId, schema};
+use signalbox_model::{Batch, Labels, MetricBatch, SeriesEntry, SeriesKey, SpanId, Table, Tenant, TimeRange, TraceId, schema};
 use signalbox_store::catalog::CatalogState;
 use signalbox_store::settings::{Retention, RetentionSettings, TracePolicy};
 use signalbox_store::{ScanRequest, Settings, Store};
@@ -101,6 +101,7 @@ fn policy(name: &str, days: u64) -> TracePolicy {
         name: name.to_owned(),
         keep_seconds: days * DAY_SECONDS,
         status_error: false,
+        alerted: false,
         service: String::new(),
         span_longer_than_ms: 0,
         attribute: String::new(),
@@ -177,6 +178,29 @@ fn each_condition_keeps_what_it_says() {
     assert_eq!((present(&store, Table::Spans), present(&store, Table::Logs)), (vec![(7, 1), (9, 1)], vec![(7, 1)]));
     age(&store, &world, 11 * DAY_MS);
     assert_eq!((present(&store, Table::Spans), present(&store, Table::Logs)), (vec![], vec![]));
+}
+
+#[test]
+fn traces_of_a_service_are_kept_while_its_alert_fires() {
+    let mut world = World::new(SimDisk::default(), CatalogState::default());
+    world.settings = keeping(vec![TracePolicy { alerted: true, ..policy("alerted", 5) }]);
+    let store = world.open().unwrap();
+    let minute = 60_000;
+    let mut alerts = MetricBatch::default();
+    for (service, state, minutes) in [("pay", "pending", 60..63), ("pay", "firing", 63..70), ("web", "pending", 60..70)] {
+        let labels = Labels::from_pairs([("__name__", "ALERTS"), ("alertname", "Slow"), ("alertstate", state), ("service", service)]);
+        alerts.series.push(SeriesEntry::New { key: SeriesKey(labels.series_id().0), labels });
+        for at in minutes {
+            alerts.samples.push(alerts.series.len() as u32 - 1, T0_MS + at * minute, 1.0);
+        }
+    }
+    append(&store, Batch::Metrics(alerts));
+    let of = |trace, service, minutes: i64| Made { service, ..made(trace, 0, minutes * minute) };
+    let all = [of(0, "pay", 50), of(1, "pay", 57), of(2, "pay", 74), of(3, "pay", 76), of(4, "web", 65), of(5, "api", 65)];
+    append(&store, spans(&all));
+    append(&store, spans(&[Made { number: 1, ..of(5, "pay", 66) }]));
+    age(&store, &world, 3 * DAY_MS);
+    assert_eq!(shown(&store, Table::Spans).into_iter().map(|(trace, spans)| (trace.unwrap(), spans)).collect::<Vec<_>>(), [(1, 1), (2, 1), (5, 2)]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use signalbox_model::schema::{self, traces};
 use signalbox_model::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::alerted::{Alerted, Window};
 use crate::settings::TracePolicy;
 
 /// Identifier of a trace.
@@ -36,13 +37,14 @@ const NOTHING: Known = Known { start_ns: i64::MAX, end_ns: i64::MIN, met: 0 };
 #[derive(Debug)]
 pub(super) struct Judge<'a> {
     policies: &'a [TracePolicy],
+    alerted: &'a Alerted,
     known: HashMap<Id, Known>,
 }
 
 impl<'a> Judge<'a> {
     /// Of these traces.
-    pub(super) fn new(policies: &'a [TracePolicy], traces: impl Iterator<Item = Id>) -> Self {
-        Self { policies, known: traces.map(|trace| (trace, NOTHING)).collect() }
+    pub(super) fn new(policies: &'a [TracePolicy], alerted: &'a Alerted, traces: impl Iterator<Item = Id>) -> Self {
+        Self { policies, alerted, known: traces.map(|trace| (trace, NOTHING)).collect() }
     }
 
     /// The traces.
@@ -76,13 +78,13 @@ impl<'a> Judge<'a> {
         let start = column(rows, schema::TIMESTAMP)?.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(|| other(schema::TIMESTAMP))?.values();
         let duration = column(rows, traces::DURATION_NS)?.as_primitive_opt::<Int64Type>().ok_or_else(|| other(traces::DURATION_NS))?.values();
         let ids = trace_ids(rows)?;
-        let conditions = self.policies.iter().map(|policy| Conditions::of(policy, rows)).collect::<Result<Vec<_>>>()?;
+        let conditions = self.policies.iter().map(|policy| Conditions::of(policy, self.alerted, rows)).collect::<Result<Vec<_>>>()?;
         for row in 0..rows.num_rows() {
             let Some(known) = ids.value(row).try_into().ok().and_then(|id: Id| self.known.get_mut(&id)) else { continue };
             known.start_ns = known.start_ns.min(start[row]);
             known.end_ns = known.end_ns.max(start[row].saturating_add(duration[row].max(0)));
             for (bit, conditions) in conditions.iter().enumerate() {
-                known.met |= u64::from(conditions.are_met(row, duration[row])) << bit;
+                known.met |= u64::from(conditions.are_met(row, start[row], duration[row])) << bit;
             }
         }
         Ok(())
@@ -105,6 +107,8 @@ struct Conditions<'a> {
     /// By code of the dictionary whether the service is the one, and the codes.
     service: Option<(Vec<bool>, &'a [u32])>,
     longer_than_ns: i128,
+    /// By code of the dictionary when alerts of the service fired, and the codes.
+    alerted: Option<(Vec<&'a [Window]>, &'a [u32])>,
     attribute: Option<Attribute<'a>>,
 }
 
@@ -118,22 +122,25 @@ struct Attribute<'a> {
 }
 
 impl<'a> Conditions<'a> {
-    fn of(policy: &'a TracePolicy, rows: &'a RecordBatch) -> Result<Self> {
+    fn of(policy: &'a TracePolicy, alerted: &'a Alerted, rows: &'a RecordBatch) -> Result<Self> {
         let errors =
             || Ok::<_, Error>(&column(rows, traces::STATUS_CODE)?.as_primitive_opt::<Int32Type>().ok_or_else(|| other(traces::STATUS_CODE))?.values()[..]);
         let is_service = |text: &str| text == policy.service;
         Ok(Self {
             errors: policy.status_error.then(errors).transpose()?,
-            service: (!policy.service.is_empty()).then(|| matching(rows, schema::SERVICE, is_service)).transpose()?,
+            service: (!policy.service.is_empty()).then(|| by_code(rows, schema::SERVICE, is_service)).transpose()?,
             longer_than_ns: if policy.span_longer_than_ms == 0 { -1 } else { nanoseconds(policy.span_longer_than_ms) },
+            alerted: policy.alerted.then(|| by_code(rows, schema::SERVICE, |text| alerted.of(text))).transpose()?,
             attribute: (!policy.attribute.is_empty()).then(|| Attribute::of(policy, rows)).transpose()?,
         })
     }
 
-    fn are_met(&self, row: usize, duration_ns: i64) -> bool {
+    fn are_met(&self, row: usize, start_ns: i64, duration_ns: i64) -> bool {
+        let overlaps = |(first, last): &(i64, i64)| start_ns <= *last && start_ns.saturating_add(duration_ns.max(0)) >= *first;
         self.errors.is_none_or(|statuses| statuses[row] == ERROR)
             && self.service.as_ref().is_none_or(|(wanted, codes)| wanted.get(codes[row] as usize) == Some(&true))
             && i128::from(duration_ns.max(0)) > self.longer_than_ns
+            && self.alerted.as_ref().is_none_or(|(windows, codes)| windows.get(codes[row] as usize).is_some_and(|windows| windows.iter().any(overlaps)))
             && self.attribute.as_ref().is_none_or(|attribute| attribute.is_met(row))
     }
 }
@@ -147,7 +154,7 @@ impl<'a> Attribute<'a> {
             resource.get(&policy.attribute).is_some_and(|value| AttributeValue::from_json(value).to_text() == policy.value)
         };
         let formatter = ArrayFormatter::try_new(own, &FormatOptions::new()).map_err(|error| other(&name).with_source(error))?;
-        Ok(Self { own: formatter, is_null: Box::new(|row| own.is_null(row)), resource: matching(rows, schema::RESOURCE, has_value)?, value: &policy.value })
+        Ok(Self { own: formatter, is_null: Box::new(|row| own.is_null(row)), resource: by_code(rows, schema::RESOURCE, has_value)?, value: &policy.value })
     }
 
     fn is_met(&self, row: usize) -> bool {
@@ -159,11 +166,11 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// By code of a dictionary whether its text is wanted, and the codes of the rows.
-fn matching<'a>(rows: &'a RecordBatch, name: &str, is_wanted: impl Fn(&str) -> bool) -> Result<(Vec<bool>, &'a [u32])> {
+/// By code of a dictionary what there is of its text, and the codes of the rows.
+fn by_code<'a, T>(rows: &'a RecordBatch, name: &str, look: impl Fn(&str) -> T) -> Result<(Vec<T>, &'a [u32])> {
     let dictionary = column(rows, name)?.as_dictionary_opt::<UInt32Type>().ok_or_else(|| other(name))?;
     let texts = dictionary.values().as_string_opt::<i32>().ok_or_else(|| other(name))?;
-    Ok((texts.iter().map(|text| text.is_some_and(&is_wanted)).collect(), dictionary.keys().values()))
+    Ok((texts.iter().map(|text| look(text.unwrap_or(""))).collect(), dictionary.keys().values()))
 }
 
 /// The column of traces; that of logs has nulls.

@@ -7,6 +7,7 @@
 //!
 //! [`RetentionSettings::ages_seconds`]: crate::settings::RetentionSettings::ages_seconds
 
+mod alerted;
 mod judge;
 
 use std::collections::HashSet;
@@ -33,6 +34,7 @@ use crate::row_numbers::RowNumbers;
 use crate::scan::{Batches, ScanRequest};
 use crate::segments::{SegmentHandle, merge};
 use crate::snapshot::Snapshot;
+use alerted::Alerted;
 use judge::{Id, Judge, trace_ids};
 
 /// Number of the deletion that lasts as long as a rewrite.
@@ -109,8 +111,15 @@ impl Maintainer {
     /// The arrival numbers of the rows that stay.
     fn kept_rows(&self, snapshot: &Snapshot, segment: &Arc<RowSegment>, rows: &Rows, age_seconds: u64) -> Result<Vec<u64>> {
         let mut kept = Vec::new();
+        let policies = &self.settings.retention.kept_traces;
+        let range = segment.record().range;
+        let hour_ns = i64::try_from(TRACE_END.as_nanos()).unwrap_or(i64::MAX);
+        // Spans of its traces may lie somewhat outside.
+        let range = TimeRange::from_ns(range.start_ns.saturating_sub(hour_ns), range.end_ns.saturating_add(hour_ns));
+        let is_asked = policies.iter().any(|policy| policy.alerted);
+        let alerted = if is_asked { Alerted::read(snapshot, range)? } else { Alerted::default() };
         for traces in rows.traces.chunks(TRACES_JUDGED_MAX) {
-            let mut judge = Judge::new(&self.settings.retention.kept_traces, traces.iter().copied());
+            let mut judge = Judge::new(policies, &alerted, traces.iter().copied());
             let (projection, attributes) = (judge.projection(), judge.attributes());
             let request = ScanRequest { projection: Some(projection.clone()), attributes: attributes.clone(), ..ScanRequest::all(TimeRange::ALL) };
             let head = RowView { head: snapshot.spans.head.clone(), segments: Arc::default() };
