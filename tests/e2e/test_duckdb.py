@@ -98,7 +98,7 @@ def test_views_make_every_table_readable_and_leave_out_what_is_purged(servers):
     server.stop()
 
     # A server that starts on the snapshot knows nothing of that.
-    restored = servers("restored", config={"telemetry": {"self_watch": False}})
+    restored = servers("restored", config={"telemetry": {"self_watch": False}, "ingest": {"span_metrics": {"enabled": False}}})
     restored.data = copy
     restored.start()
     assert restored.sql("SELECT name, labels, CAST(timestamp AS BIGINT) AS at, value FROM metrics ORDER BY name, labels, at") == ours
