@@ -227,7 +227,9 @@ impl Following {
 
     async fn write(&mut self) -> Result<()> {
         let Some(state) = self.state.as_mut() else { return Ok(()) };
-        let (now_ms, now) = (self.clock.now_ns().div_euclid(1_000_000), self.clock.monotonic());
+        // A clock that was set back must not put a counter before what it counted already.
+        let now_ms = self.clock.now_ns().div_euclid(1_000_000).max(state.written_ms.saturating_add(1));
+        let now = self.clock.monotonic();
         let batch = state.batch(&*self.store.known_series(&self.tenant), now_ms, now);
         self.store.append(&self.tenant, vec![Batch::Metrics(batch)]).await?;
         state.written(now_ms, now);
