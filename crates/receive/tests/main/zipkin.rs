@@ -245,7 +245,7 @@ fn zipkins_traces_come_back_as_they_were() {
         }
         assert_eq!(back(&decoded.batches).len(), expected.len());
         // Some addresses have a zero in front of a digit, which no bytes have.
-        let list: Json = serde_json::from_str(&list.to_string().replace(".0.0.0", ".0.0.")).unwrap();
+        let list: Json = serde_json::from_str(&list.to_string().replace(".04\"", ".4\"").replace(".05\"", ".5\"")).unwrap();
         let again = decode(Format::Json, list.to_string().as_bytes());
         assert_eq!(rows(&decode(Format::Protobuf, &as_protobuf(&list).encode_to_vec())), rows(&again), "{name}");
         spans += expected.len();
