@@ -73,8 +73,9 @@ pub(super) fn remote(span: &Span) -> Option<Endpoint> {
     let service_name = names.iter().find_map(|name| text(attributes, name)).filter(|name| !name.is_empty());
     let address = PEER_ADDRESSES.iter().find_map(|(address, port)| Some((text(attributes, address)?, *port)));
     let (address, port_key) = address.map_or((None, "net.peer.port"), |(address, port)| (Some(address), port));
-    // A host that is no address is in no field of Zipkin's.
-    let address = address.filter(|address| address.parse::<std::net::IpAddr>().is_ok());
+    // A host that is no address is in no field of Zipkin's. What came in as Zipkin is shown as it came: some write `10.0.0.04`.
+    let is_like = |address: &String| address.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(&byte));
+    let address = address.filter(|address| if port_key == "net.peer.port" { is_like(address) } else { address.parse::<std::net::IpAddr>().is_ok() });
     let mut endpoint = Endpoint { service_name, ..Endpoint::default() }.with_address(address, port(attributes, port_key));
     endpoint.ipv6 = text(attributes, PEER_IPV6).or(endpoint.ipv6);
     endpoint.given()

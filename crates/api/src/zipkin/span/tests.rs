@@ -151,5 +151,7 @@ fn the_peer_is_named_by_the_best_convention() {
     assert_eq!(of(3, &address), json!({ "ipv4": "10.0.0.1", "port": 3306 }));
     // A server's `server.address` is its own.
     assert_eq!(of(2, &[("server.address", text("me"))]), Value::Null);
+    assert_eq!(of(2, &[("net.peer.ip", text("52.0.0.05"))]), json!({ "ipv4": "52.0.0.05" }));
+    assert_eq!(of(3, &[("network.peer.address", text("db.local"))]), Value::Null);
     assert_eq!(of(3, &[("net.peer.ip", text("not an address")), ("net.peer.port", AttributeValue::Int(70_000))]), Value::Null);
 }
