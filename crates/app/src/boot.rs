@@ -146,7 +146,8 @@ impl Bound {
         let jaeger = api_routes(signalbox_api::jaeger_router(&api), config.http.body_bytes_max);
         let jaeger_storage = api_routes(signalbox_api::jaeger_storage_router(&api), config.http.body_bytes_max);
         let tempo = api_routes(signalbox_api::tempo_router(&api), config.http.body_bytes_max);
-        let doors = Doors::build(&config.receive, &entry, &front, Questions { loki, elastic, jaeger, jaeger_storage, tempo })?;
+        let zipkin = api_routes(signalbox_api::zipkin_router(&api), config.http.body_bytes_max);
+        let doors = Doors::build(&config.receive, &entry, &front, Questions { loki, elastic, jaeger, jaeger_storage, tempo, zipkin })?;
         let api_routes = api_routes(signalbox_api::router(&api), config.http.body_bytes_max);
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
         let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;

@@ -64,6 +64,8 @@ pub(crate) struct Questions {
     pub jaeger_storage: Router,
     /// Tempo's API, over HTTP and gRPC.
     pub tempo: Router,
+    /// Zipkin's read API.
+    pub zipkin: Router,
 }
 
 /// What stands behind the doors.
@@ -108,7 +110,7 @@ impl Doors {
             ("jaeger-query-grpc", jaeger),
             ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),
             ("tempo", front.before(Side::Read, questions.tempo)),
-            ("zipkin", front.before(Side::Write, zipkin.clone())),
+            ("zipkin", front.before(Side::Write, zipkin.clone()).merge(front.before(Side::Read, questions.zipkin))),
             ("jaeger-grpc", front.before(Side::Write, otlp::grpc::with_unknown_calls(collector.grpc))),
             ("jaeger-http", front.before(Side::Write, collector.http.clone()).merge(sampling.clone())),
             ("jaeger-sampling", sampling),
