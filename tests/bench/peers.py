@@ -273,22 +273,16 @@ class VictoriaTraces(Server):
 class Tempo(Server):
     NAME, VARIABLE, READY = "tempo", "TEMPO_BIN", "/ready"
     API = ""
-    # Cuts blocks every five minutes, and looks for new ones every so often.
-    BLOCKS_SECONDS = 45
+    # Version 3 cuts blocks as it likes, and looks for new ones every so often.
+    BLOCKS_SECONDS = 120
     CONFIG = """
 server: {{http_listen_address: 127.0.0.1, http_listen_port: {port}, grpc_listen_address: 127.0.0.1, grpc_listen_port: {grpc}, log_level: warn,
   http_server_read_timeout: 10m, http_server_write_timeout: 10m}}
 usage_report: {{reporting_enabled: false}}
 memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}, advertise_addr: 127.0.0.1}}
-distributor:
-  ring: {{instance_addr: 127.0.0.1, kvstore: {{store: inmemory}}}}
-  receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}
-ingester:
-  lifecycler: {{address: 127.0.0.1, ring: {{kvstore: {{store: inmemory}}, replication_factor: 1}}}}
-  max_block_duration: 5m
-  flush_op_timeout: 30m
-compactor: {{ring: {{instance_addr: 127.0.0.1, kvstore: {{store: inmemory}}}}, compaction: {{block_retention: 1000000h}}}}
+distributor: {{receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}}}
 query_frontend: {{search: {{max_duration: 0}}}}
+live_store: {{wal: {{path: {folder}/live}}, shutdown_marker_dir: {folder}/marker}}
 storage: {{trace: {{backend: local, blocklist_poll: 15s, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
 overrides: {{defaults: {{ingestion: {{rate_limit_bytes: 10000000000, burst_size_bytes: 10000000000, max_traces_per_user: 0}},
   global: {{max_bytes_per_trace: 0}}}}}}
@@ -309,10 +303,9 @@ overrides: {{defaults: {{ingestion: {{rate_limit_bytes: 10000000000, burst_size_
         return f"http://127.0.0.1:{self.otlp}/v1/traces"
 
     def kind(self, path):
-        return "other" if path.parts[0] == "wal" and "blocks" not in path.parts else "data"
+        return "data" if path.parts[0] == "blocks" else "other"
 
     def merge(self):
-        self.get("/flush", method="POST")
         time.sleep(self.BLOCKS_SECONDS)
 
 
