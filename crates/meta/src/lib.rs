@@ -1,4 +1,4 @@
-//! Small durable state: alert state, notification log and outbox. Never telemetry, which is the store's.
+//! Small durable state: alert state, alerts from outside, silences, notification log and outbox. Never telemetry, which is the store's.
 //!
 //! One SQLite database in WAL mode with `synchronous = FULL`: what a method returned `Ok` for is on stable storage. There is
 //! one file per noun, each with its own tables; [`migrate`] has the list of all. What must agree is written in one
@@ -9,6 +9,8 @@ mod board;
 mod migrate;
 mod notification_log;
 mod outbox;
+mod outside_alerts;
+mod silences;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +24,8 @@ pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};
+pub use outside_alerts::OutsideAlert;
+pub use silences::StoredSilence;
 
 /// How long a call waits for another process (a backup, an operator's `sqlite3`) to let go of the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
