@@ -14,7 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("meta", &["model", "telemetry"]),
     ("ingest", &["model", "telemetry", "store"]),
     ("query", &["model", "telemetry", "store", "lang"]),
-    ("notify", &["model", "telemetry"]),
+    ("notify", &["model", "telemetry", "lang"]),
     ("receive", &["model", "telemetry", "proto", "ingest"]),
     ("scrape", &["model", "telemetry", "proto", "ingest"]),
     ("api", &["model", "telemetry", "proto", "lang", "query", "meta"]),

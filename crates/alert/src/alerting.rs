@@ -1,22 +1,27 @@
 //! Alerting as the server runs it: a task for each group, one that tells, and the deliverer behind the outbox.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_meta::Meta;
 use signalbox_model::{Error, Result};
 use signalbox_notify::{Channel, Deliverer};
-use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::dispatch::{Dispatcher, Target};
+use crate::alertmanager::SILENCES_KEPT_MS;
+use crate::alertmanager_file::AlertmanagerFile;
+use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
 use crate::limits::EVALUATIONS_MAX;
+use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
 use crate::resume::{end_series, resume};
 use crate::rule_file;
 use crate::settings::Settings;
+use crate::silence::Silence;
 use crate::world::{Parts, World};
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
@@ -30,7 +35,11 @@ const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Alerting {
     settings: Settings,
+    notify: signalbox_notify::Settings,
     shared: Arc<Shared>,
+    deliverer: Arc<Mutex<Option<Deliverer>>>,
+    /// The text of the `alertmanager.yml` in force.
+    original: parking_lot::Mutex<Option<String>>,
     running: Mutex<Running>,
     dispatching: Mutex<Option<JoinHandle<()>>>,
     stop_dispatching: watch::Sender<bool>,
@@ -59,20 +68,25 @@ impl Alerting {
     /// `Invalid` or `NotFound` if a rule file or a setting is wrong, `Unavailable` or `Corrupt` of the database.
     pub async fn start(settings: Settings, notify: &signalbox_notify::Settings, parts: Parts) -> Result<Self> {
         settings.check()?;
-        let channels = notify.channels()?;
-        let targets = targets(&channels, &settings.receivers)?;
+        let Told { plan, muting, channels, original } = told(&settings, notify)?;
         let groups = rule_file::load_all(&settings.rule_files)?;
         let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
         let deliverer = Deliverer::start(channels, outbox, Arc::clone(&parts.clock)).await?;
         let world = World::new(parts, &settings);
-        let dispatcher = Dispatcher::new(settings.policy(), targets, world.external_url.clone());
+        let now_ms = world.parts.clock.now_ms();
+        let silences = world.parts.meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
+        let muting = Muting { silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(), ..muting };
+        let mut dispatcher = Dispatcher::new(plan, muting, world.external_url.clone());
+        dispatcher.hear(world.parts.meta.outside_alerts().await?, now_ms);
         let shared = Arc::new(Shared { world, dispatcher: Mutex::new(dispatcher), news: Notify::new(), evaluations: Semaphore::new(EVALUATIONS_MAX) });
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
-        let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), deliverer, is_stopping))));
+        let deliverer = Arc::new(Mutex::new(Some(deliverer)));
+        let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&deliverer), is_stopping))));
         let running = Mutex::new(Running::start(evaluators, &shared));
-        Ok(Self { settings, shared, running, dispatching, stop_dispatching })
+        let original = parking_lot::Mutex::new(original);
+        Ok(Self { settings, notify: notify.clone(), shared, running, deliverer, dispatching, stop_dispatching, original })
     }
 
     /// Reads the rule files again. Alerts of rules that are still there go on; those of rules that are gone are resolved.
@@ -83,12 +97,22 @@ impl Alerting {
         self.reload_files(&self.settings.rule_files).await
     }
 
+    /// Whether `alertmanager.yml` could be put in force.
+    ///
+    /// # Errors
+    /// `Invalid` or `NotFound` with what is wrong with it.
+    pub fn check(&self) -> Result<()> {
+        told(&self.settings, &self.notify).map(|_| ())
+    }
+
     /// The same with other rule files than those of the settings.
     ///
     /// # Errors
     /// As [`Alerting::reload`].
     pub async fn reload_files(&self, rule_files: &[String]) -> Result<()> {
         let groups = rule_file::load_all(rule_files)?;
+        let has_file = !self.settings.alertmanager_config_file.as_os_str().is_empty();
+        let told = has_file.then(|| told(&self.settings, &self.notify)).transpose()?;
         let mut running = self.running.lock().await;
         let before = running.stop().await;
         let world = &self.shared.world;
@@ -103,9 +127,56 @@ impl Alerting {
             tracing::warn!("cannot mark the series of removed rules as ended: {error}");
         }
         self.shared.dispatcher.lock().await.update(notices, world.parts.clock.now_ms());
-        self.shared.news.notify_one();
         *running = Running::start(evaluators, &self.shared);
+        if let Some(told) = told {
+            self.replan(told).await?;
+        }
+        self.shared.news.notify_one();
         Ok(())
+    }
+
+    /// Puts another plan in force: other channels deliver, groups are made anew.
+    async fn replan(&self, told: Told) -> Result<()> {
+        let parts = &self.shared.world.parts;
+        let mut deliverer = self.deliverer.lock().await;
+        if let Some(before) = deliverer.take() {
+            before.stop().await;
+        }
+        let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
+        *deliverer = Some(Deliverer::start(told.channels, outbox, Arc::clone(&parts.clock)).await?);
+        self.shared.dispatcher.lock().await.replan(told.plan, told.muting, parts.clock.now_ms());
+        *self.original.lock() = told.original;
+        Ok(())
+    }
+
+    /// The settings in force.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The text of the `alertmanager.yml` in force, if there is one.
+    pub(crate) fn original(&self) -> Option<String> {
+        self.original.lock().clone()
+    }
+
+    /// The dispatcher, for as long as the guard lives.
+    pub(crate) async fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
+        self.shared.dispatcher.lock().await
+    }
+
+    /// Where what must survive is kept.
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.shared.world.parts.meta
+    }
+
+    /// Now, in milliseconds since the Unix epoch.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.shared.world.parts.clock.now_ms()
+    }
+
+    /// Says that the dispatcher has something new.
+    pub(crate) fn news(&self) {
+        self.shared.news.notify_one();
     }
 
     /// Stops: evaluations and deliveries that run come to their end, the state is durable.
@@ -119,6 +190,41 @@ impl Alerting {
             tracing::error!("the task that notifies died: {error}");
         }
     }
+}
+
+/// Who is told, how, and when not.
+#[derive(Debug)]
+struct Told {
+    plan: Plan,
+    muting: Muting,
+    channels: Vec<(String, Channel)>,
+    original: Option<String>,
+}
+
+/// As `alertmanager.yml` says, or the settings if there is none.
+fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told> {
+    if settings.alertmanager_config_file.as_os_str().is_empty() {
+        let channels = notify.channels()?;
+        let plan = Plan::flat(settings.route(), targets(&channels, &settings.receivers)?);
+        return Ok(Told { plan, muting: Muting::default(), channels, original: None });
+    }
+    let path = &settings.alertmanager_config_file;
+    let file = AlertmanagerFile::load(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let named = signalbox_notify::alertmanager::receivers(&file.global, &file.receivers, folder);
+    let named = named.map_err(|error| Error::invalid(format!("{}: {}", path.display(), error.message())))?;
+    if !file.templates.is_empty() {
+        tracing::warn!("templates of {} have no effect: mails and webhooks have forms of their own", path.display());
+    }
+    let (mut receivers, mut channels) = (BTreeMap::new(), Vec::new());
+    for receiver in named {
+        let target =
+            |(name, channel): &(String, Channel)| Target { receiver: receiver.name.clone(), channel: name.clone(), sends_resolved: channel.sends_resolved() };
+        receivers.insert(receiver.name.clone(), receiver.channels.iter().map(target).collect());
+        channels.extend(receiver.channels);
+    }
+    let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
+    Ok(Told { plan: Plan { root: file.route, receivers }, muting, channels, original: Some(file.original) })
 }
 
 /// All channels of the receivers with these names; no name means all receivers.
@@ -175,21 +281,26 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
 }
 
 /// Tells about groups that are due, until the server stops.
-async fn dispatch(shared: Arc<Shared>, deliverer: Deliverer, mut is_stopping: watch::Receiver<bool>) {
+async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>, mut is_stopping: watch::Receiver<bool>) {
     let clock = &shared.world.parts.clock;
     let mut cleaned_at = None;
     while !*is_stopping.borrow() {
         let now_ms = clock.now_ms();
         let next_at_ms = {
             let mut dispatcher = shared.dispatcher.lock().await;
-            if dispatcher.run_due(&shared.world.parts.meta, now_ms).await > 0 {
+            let enqueued = dispatcher.run_due(&shared.world.parts.meta, now_ms).await;
+            let next_at_ms = dispatcher.next_at_ms();
+            drop(dispatcher);
+            if enqueued > 0
+                && let Some(deliverer) = &*deliverer.lock().await
+            {
                 deliverer.wake();
             }
-            dispatcher.next_at_ms()
+            next_at_ms
         };
         if cleaned_at.is_none_or(|at: Duration| clock.monotonic().saturating_sub(at) >= CLEAN_EVERY) {
             cleaned_at = Some(clock.monotonic());
-            clean(&shared.world.parts.meta, clock.now_ns()).await;
+            clean(&shared, clock.now_ns()).await;
         }
         let wait_ms = next_at_ms.map_or(i64::MAX, |at_ms| at_ms.saturating_sub(clock.now_ms())).max(1);
         let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
@@ -200,11 +311,25 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Deliverer, mut is_stopping: wa
             _ = is_stopping.changed() => {}
         }
     }
-    deliverer.stop().await;
+    if let Some(deliverer) = deliverer.lock().await.take() {
+        deliverer.stop().await;
+    }
 }
 
-async fn clean(meta: &Meta, now_ns: i64) {
+async fn clean(shared: &Shared, now_ns: i64) {
+    let (meta, now_ms) = (&shared.world.parts.meta, now_ns.div_euclid(1_000_000));
     if let Err(error) = meta.forget_notifications(now_ns.saturating_sub(LOG_NANOS_MAX)).await {
         tracing::warn!("cannot forget old notifications, trying again in an hour: {error}");
+    }
+    let mut dispatcher = shared.dispatcher.lock().await;
+    let before_ms = now_ms.saturating_sub(SILENCES_KEPT_MS);
+    match meta.forget_silences(before_ms).await {
+        Ok(_) => dispatcher.muting.silences.retain(|_, silence| silence.ends_at_ms >= before_ms),
+        Err(error) => tracing::warn!("cannot forget old silences, trying again in an hour: {error}"),
+    }
+    // Who was told that they fire has been told that they are over by then.
+    let outside_before_ms = now_ms.saturating_sub(shared.world.retention_ms);
+    if let Err(error) = meta.forget_outside_alerts(outside_before_ms).await {
+        tracing::warn!("cannot forget old alerts from outside, trying again in an hour: {error}");
     }
 }

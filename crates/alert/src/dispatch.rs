@@ -3,17 +3,20 @@
 //! The notification log is the only memory. A message and its line in the log are one transaction, and the key of a message
 //! names its predecessor: whatever happens in between, each message about a group has at most one successor.
 
-use signalbox_meta::{Meta, NewMessage, Notification, Outcome};
-use signalbox_model::{Error, ErrorKind, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use signalbox_meta::{Meta, NewMessage, Notification, Outcome, OutsideAlert};
+use signalbox_model::{Error, ErrorKind, Labels, Result};
 use signalbox_notify::message::{group_key, sort_alerts};
 use signalbox_notify::{Alert, Message, Reason, Status};
 
+use crate::alertmanager;
 use crate::evaluate::pairs;
-use crate::group::{AlertGroup, Groups, News, Notice, Policy, Telling, Told, decide};
+use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, decide};
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
-
-/// The route that makes all groups, as Alertmanager spells it.
-const ROUTE: &str = "{}";
+use crate::mute::{Muted, Muting};
+use crate::routing::Route;
 
 /// After the database failed, how long until it is tried again.
 const RETRY_AFTER_MS: i64 = 5_000;
@@ -29,35 +32,105 @@ pub(crate) struct Target {
     pub(crate) sends_resolved: bool,
 }
 
-/// All groups and who is told about them.
+/// Who is told what: the tree of routes and the channels behind the receivers that it names.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The tree.
+    pub(crate) root: Arc<Route>,
+    /// The channels of each receiver.
+    pub(crate) receivers: BTreeMap<String, Vec<Target>>,
+}
+
+impl Plan {
+    /// Everything goes to all of the targets.
+    pub(crate) fn flat(root: Route, targets: Vec<Target>) -> Self {
+        Self { receivers: BTreeMap::from([(root.receiver.clone(), targets)]), root: Arc::new(root) }
+    }
+
+    fn targets(&self, receiver: &str) -> &[Target] {
+        self.receivers.get(receiver).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// All alerts, their groups, and who is told about them.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
-    groups: Groups,
-    targets: Vec<Target>,
+    /// Alerts that fire, by their labels.
+    pub(crate) firing: BTreeMap<Labels, Notice>,
+    /// Alerts of other rulers that fire, by their labels.
+    pub(crate) outside: BTreeMap<Labels, OutsideAlert>,
+    pub(crate) groups: Groups,
+    pub(crate) plan: Plan,
+    pub(crate) muting: Muting,
     external_url: String,
     /// Not before this instant is the database tried again.
     retry_at_ms: Option<i64>,
 }
 
 impl Dispatcher {
-    pub(crate) fn new(policy: Policy, targets: Vec<Target>, external_url: String) -> Self {
-        Self { groups: Groups::new(policy), targets, external_url, retry_at_ms: None }
+    pub(crate) fn new(plan: Plan, muting: Muting, external_url: String) -> Self {
+        let groups = Groups::new(Arc::clone(&plan.root));
+        Self { firing: BTreeMap::new(), outside: BTreeMap::new(), groups, plan, muting, external_url, retry_at_ms: None }
     }
 
     /// Takes what is new about alerts.
     pub(crate) fn update(&mut self, notices: Vec<Notice>, now_ms: i64) {
         for notice in notices {
+            self.groups.update(&notice, now_ms);
+            match notice.ends_at_ms {
+                None => self.firing.insert(notice.labels.clone(), notice),
+                // The end of an earlier episode is no news about the one that fires.
+                Some(_) if self.firing.get(&notice.labels).is_some_and(|known| known.starts_at_ms > notice.starts_at_ms) => None,
+                Some(_) => self.firing.remove(&notice.labels),
+            };
+        }
+    }
+
+    /// Takes alerts of other rulers: those that fire, and those that are over.
+    pub(crate) fn hear(&mut self, alerts: Vec<OutsideAlert>, now_ms: i64) {
+        for alert in alerts {
+            let notice = alertmanager::notice(&alert, now_ms);
+            match notice.ends_at_ms {
+                None => self.outside.insert(notice.labels.clone(), alert),
+                Some(_) => self.outside.remove(&notice.labels),
+            };
+            self.update(vec![notice], now_ms);
+        }
+    }
+
+    /// Ends the alerts of other rulers of which nothing was heard until their end.
+    fn end_outside(&mut self, now_ms: i64) {
+        let over: Vec<OutsideAlert> = self.outside.values().filter(|alert| alert.ends_at_ms <= now_ms).cloned().collect();
+        self.hear(over, now_ms);
+    }
+
+    /// Another plan from now on. Groups are made anew; what they told is in the log.
+    pub(crate) fn replan(&mut self, plan: Plan, muting: Muting, now_ms: i64) {
+        let ended: Vec<Notice> = self.groups.iter().flat_map(AlertGroup::members).filter(|notice| notice.ends_at_ms.is_some()).cloned().collect();
+        self.groups = Groups::new(Arc::clone(&plan.root));
+        let silences = std::mem::take(&mut self.muting.silences);
+        (self.plan, self.muting) = (plan, Muting { silences, ..muting });
+        for notice in ended.iter().chain(self.firing.values()) {
             self.groups.update(notice, now_ms);
         }
     }
 
     /// When there is something to do next.
     pub(crate) fn next_at_ms(&self) -> Option<i64> {
-        self.groups.next_at_ms().map(|at_ms| at_ms.max(self.retry_at_ms.unwrap_or(at_ms)))
+        let group_at_ms = self.groups.next_at_ms().map(|at_ms| at_ms.max(self.retry_at_ms.unwrap_or(at_ms)));
+        let end_at_ms = self.outside.values().map(|alert| alert.ends_at_ms).min();
+        group_at_ms.into_iter().chain(end_at_ms).min()
+    }
+
+    /// What mutes an alert at an instant.
+    pub(crate) fn muted(&self, labels: &Labels, now_ms: i64) -> Muted {
+        let firing: Vec<&Labels> = self.firing.keys().collect();
+        self.muting.of(labels, &firing, now_ms)
     }
 
     /// Tells about all groups that are due. Returns how many messages were enqueued.
     pub(crate) async fn run_due(&mut self, meta: &Meta, now_ms: i64) -> usize {
+        self.end_outside(now_ms);
         if self.retry_at_ms.is_some_and(|at_ms| now_ms < at_ms) {
             return 0;
         }
@@ -67,7 +140,7 @@ impl Dispatcher {
             match self.tell(group, meta, now_ms).await {
                 Ok(messages) => {
                     enqueued += messages;
-                    told.push(group.labels.clone());
+                    told.push(group.id());
                 }
                 Err(error) => {
                     tracing::error!(group = %group.labels, "cannot enqueue notifications, trying again: {error}");
@@ -76,20 +149,25 @@ impl Dispatcher {
                 }
             }
         }
-        for labels in told {
-            self.groups.told(&labels, now_ms);
+        for id in told {
+            self.groups.told(&id, now_ms);
         }
         enqueued
     }
 
     async fn tell(&self, group: &AlertGroup, meta: &Meta, now_ms: i64) -> Result<usize> {
-        let key = group_key(ROUTE, &pairs(&group.labels));
+        if !self.muting.of_route(&group.route, now_ms).is_empty() {
+            return Ok(0);
+        }
+        let firing: Vec<&Labels> = self.firing.keys().collect();
+        let heard: Vec<&Notice> = group.members().filter(|notice| !self.muting.of(&notice.labels, &firing, now_ms).is_muted()).collect();
+        let key = group_key(&group.route.key, &pairs(&group.labels));
         let mut messages = Vec::new();
-        for target in &self.targets {
+        for target in self.plan.targets(&group.route.receiver) {
             let latest = meta.latest_notification(&target.channel, &key).await?;
             let told = latest.as_ref().and_then(told);
-            let members = group.members().filter(|notice| target.sends_resolved || notice.ends_at_ms.is_none());
-            if let Some(telling) = decide(members, told.as_ref(), now_ms, self.groups.policy().repeat_ms) {
+            let members = heard.iter().copied().filter(|notice| target.sends_resolved || notice.ends_at_ms.is_none());
+            if let Some(telling) = decide(members, told.as_ref(), now_ms, group.route.repeat_ms) {
                 messages.push(self.message(group, target, &key, latest.as_ref(), telling, now_ms)?);
             }
         }

@@ -16,8 +16,9 @@ use signalbox_store::disk::RealDisk;
 use signalbox_testkit::ManualClock;
 use signalbox_testkit::mutate::Random;
 
-use crate::dispatch::{Dispatcher, Target};
+use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
+use crate::mute::Muting;
 use crate::record::{self, Sample};
 use crate::resume::{end_series, resume};
 use crate::rule_file;
@@ -70,7 +71,7 @@ impl Server {
             ..Settings::default()
         };
         let world = World::new(parts(dir.path(), &clock).await, &settings);
-        let dispatcher = Dispatcher::new(settings.policy(), vec![target()], world.external_url.clone());
+        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.external_url.clone());
         let mut server = Self { dir, clock, settings, world, evaluators: Vec::new(), dispatcher };
         server.load().await;
         server
@@ -91,7 +92,7 @@ impl Server {
         let Self { dir, clock, settings, world, .. } = self;
         drop(world);
         let world = World::new(parts(dir.path(), &clock).await, &settings);
-        let dispatcher = Dispatcher::new(settings.policy(), vec![target()], world.external_url.clone());
+        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.external_url.clone());
         let mut server = Self { dir, clock, settings, world, evaluators: Vec::new(), dispatcher };
         server.load().await;
         server

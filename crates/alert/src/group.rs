@@ -5,9 +5,12 @@
 //! from the notification log, so that a restart asks the same question and gets the same answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use signalbox_model::Labels;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::routing::Route;
 
 /// What alerts have in common that are told together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,25 +27,13 @@ impl GroupBy {
         if labels.iter().any(|label| label == "...") { Self::Everything } else { Self::Labels(labels.iter().cloned().collect()) }
     }
 
-    fn key(&self, labels: &Labels) -> Labels {
+    /// The labels that make the group of an alert.
+    pub fn key(&self, labels: &Labels) -> Labels {
         match self {
             Self::Labels(names) => labels.keep(|name| names.contains(name)),
             Self::Everything => labels.clone(),
         }
     }
-}
-
-/// When groups are told. All in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// What makes a group.
-    pub group_by: GroupBy,
-    /// From the first alert of a new group to the first message.
-    pub wait_ms: i64,
-    /// Between two messages about a group that changes.
-    pub interval_ms: i64,
-    /// Between two messages about a group that does not.
-    pub repeat_ms: i64,
 }
 
 /// An alert as receivers see it.
@@ -133,44 +124,62 @@ pub fn decide<'a>(members: impl Iterator<Item = &'a Notice>, told: Option<&Told>
 /// A group of alerts that waits to be told.
 #[derive(Debug)]
 pub struct AlertGroup {
-    /// The labels that all its alerts share by the policy.
+    /// The route that made it.
+    pub route: Arc<Route>,
+    /// The labels that all its alerts share by the route.
     pub labels: Labels,
     members: BTreeMap<u64, Notice>,
     next_at_ms: i64,
 }
+
+/// What a group is among all groups: its route by its place in the tree, and its labels.
+pub type GroupId = (String, Labels);
 
 impl AlertGroup {
     /// The alerts in it.
     pub fn members(&self) -> impl Iterator<Item = &Notice> {
         self.members.values()
     }
+
+    /// What it is among all groups.
+    pub fn id(&self) -> GroupId {
+        (self.route.id.clone(), self.labels.clone())
+    }
 }
 
 /// All groups.
 #[derive(Debug)]
 pub struct Groups {
-    policy: Policy,
-    groups: BTreeMap<Labels, AlertGroup>,
+    root: Arc<Route>,
+    groups: BTreeMap<GroupId, AlertGroup>,
 }
 
 impl Groups {
     /// No group yet.
-    pub fn new(policy: Policy) -> Self {
-        Self { policy, groups: BTreeMap::new() }
+    pub fn new(root: Arc<Route>) -> Self {
+        Self { root, groups: BTreeMap::new() }
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// The tree in force.
+    pub fn root(&self) -> &Arc<Route> {
+        &self.root
     }
 
-    /// Puts an alert into its group, or what is new about it.
-    pub fn update(&mut self, notice: Notice, now_ms: i64) {
-        let labels = self.policy.group_by.key(&notice.labels);
-        // An alert that fired long ago, as after a restart, has waited enough.
-        let first_at_ms = notice.starts_at_ms.saturating_add(self.policy.wait_ms).clamp(now_ms, now_ms.saturating_add(self.policy.wait_ms));
-        let group = self.groups.entry(labels.clone()).or_insert_with(|| AlertGroup { labels, members: BTreeMap::new(), next_at_ms: first_at_ms });
-        group.members.insert(notice.episode(), notice);
+    /// All groups, by route and labels.
+    pub fn iter(&self) -> impl Iterator<Item = &AlertGroup> {
+        self.groups.values()
+    }
+
+    /// Puts an alert into its groups, one for each route it goes to, or what is new about it.
+    pub fn update(&mut self, notice: &Notice, now_ms: i64) {
+        for route in self.root.find(&notice.labels) {
+            let labels = route.group_by.key(&notice.labels);
+            // An alert that fired long ago, as after a restart, has waited enough.
+            let first_at_ms = notice.starts_at_ms.saturating_add(route.wait_ms).clamp(now_ms, now_ms.saturating_add(route.wait_ms));
+            let group = self.groups.entry((route.id.clone(), labels.clone()));
+            let group = group.or_insert_with(|| AlertGroup { route: Arc::clone(route), labels, members: BTreeMap::new(), next_at_ms: first_at_ms });
+            group.members.insert(notice.episode(), notice.clone());
+        }
     }
 
     /// When the next group is due.
@@ -181,18 +190,18 @@ impl Groups {
     /// The groups that are due.
     pub fn due(&self, now_ms: i64) -> Vec<&AlertGroup> {
         // After a clock was set back, no group waits longer than its interval.
-        let is_due =
-            |group: &&AlertGroup| group.next_at_ms <= now_ms || group.next_at_ms > now_ms.saturating_add(self.policy.interval_ms.max(self.policy.wait_ms));
+        let latest = |group: &AlertGroup| now_ms.saturating_add(group.route.interval_ms.max(group.route.wait_ms));
+        let is_due = |group: &&AlertGroup| group.next_at_ms <= now_ms || group.next_at_ms > latest(group);
         self.groups.values().filter(is_due).collect()
     }
 
     /// A due group was told, or there was nothing to tell: what is resolved leaves it, and it waits for its interval.
-    pub fn told(&mut self, labels: &Labels, now_ms: i64) {
-        let Some(group) = self.groups.get_mut(labels) else { return };
+    pub fn told(&mut self, id: &GroupId, now_ms: i64) {
+        let Some(group) = self.groups.get_mut(id) else { return };
         group.members.retain(|_, notice| notice.ends_at_ms.is_none());
-        group.next_at_ms = now_ms.saturating_add(self.policy.interval_ms);
+        group.next_at_ms = now_ms.saturating_add(group.route.interval_ms);
         if group.members.is_empty() {
-            self.groups.remove(labels);
+            self.groups.remove(id);
         }
     }
 

@@ -3,13 +3,16 @@
 //! Rule files are Prometheus'. `schedule` says when a group is evaluated, `evaluate` does it (asks the engine, writes recorded
 //! series, moves alerts by the pure `state`), `dispatch` tells receivers by the pure `group`, through the outbox in `meta` that
 //! `notify` empties. What must survive a crash is durable before anybody is told; how rules are now is on the board in `meta`,
-//! where `api` reads it. Routing by labels, silences and inhibition do not exist yet.
+//! where `api` reads it. Beside our own rules, other rulers post alerts; routes, silences, inhibition and time intervals are those of
+//! Alertmanager.
 
+pub mod alertmanager;
 pub mod alertmanager_file;
 pub mod group;
 pub mod inhibit;
 pub mod intervals;
 pub mod limits;
+pub mod mute;
 pub mod routing;
 pub mod rule_file;
 pub mod schedule;
@@ -34,5 +37,7 @@ pub use outbox::MetaOutbox;
 pub use settings::Settings;
 pub use world::Parts;
 
+#[cfg(test)]
+mod dispatch_tests;
 #[cfg(test)]
 mod flow_tests;

@@ -1,11 +1,13 @@
 //! Settings of alerting.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use signalbox_model::{Error, Labels, Result};
 
-use crate::group::{GroupBy, Policy};
+use crate::group::GroupBy;
+use crate::routing::Route;
 
 /// Settings of alerting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub struct Settings {
     pub external_labels: BTreeMap<String, String>,
     /// Where people reach this server; links in notifications start with it.
     pub external_url: String,
+    /// An `alertmanager.yml`, unmodified: its routes, receivers, inhibition and time intervals are in force instead of the
+    /// keys below and of `notify`. Read again on reload.
+    pub alertmanager_config_file: PathBuf,
     /// Names of the receivers in `notify` that are told; none means all of them.
     pub receivers: Vec<String>,
     /// Labels whose values alerts must share to be told in one message; `...` tells every alert alone.
@@ -41,6 +46,7 @@ impl Default for Settings {
             query_offset_seconds: 0,
             external_labels: BTreeMap::new(),
             external_url: "http://127.0.0.1:4400".to_owned(),
+            alertmanager_config_file: PathBuf::new(),
             receivers: Vec::new(),
             group_by: vec!["alertname".to_owned()],
             group_wait_seconds: 30,
@@ -72,12 +78,14 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn policy(&self) -> Policy {
-        Policy {
+    /// The one route of a server without `alertmanager.yml`: everything goes to all receivers of the settings.
+    pub(crate) fn route(&self) -> Route {
+        Route {
             group_by: GroupBy::new(&self.group_by),
             wait_ms: milliseconds(self.group_wait_seconds),
             interval_ms: milliseconds(self.group_interval_seconds),
             repeat_ms: milliseconds(self.repeat_interval_seconds),
+            ..Route::root(String::new())
         }
     }
 

@@ -1,8 +1,13 @@
 //! Silences, pure: alerts that somebody wants to hear nothing of for a while.
 
+use std::collections::BTreeMap;
+
+use signalbox_lang::matchers;
+use signalbox_meta::StoredSilence;
 use signalbox_model::{Error, Labels, Matcher, Result};
 
 use crate::inhibit::is_matched;
+use crate::routing;
 
 /// A silence.
 #[derive(Debug, Clone)]
@@ -22,7 +27,7 @@ pub struct Silence {
     /// Why.
     pub comment: String,
     /// More about it, by name.
-    pub annotations: std::collections::BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Where a silence is in its life.
@@ -62,6 +67,83 @@ impl Silence {
         self.matchers.iter().any(|set| is_matched(set, labels))
     }
 
+    /// The silence as it is when somebody ends it now.
+    ///
+    /// # Errors
+    /// `Invalid` if it is over already.
+    pub fn expire(&self, now_ms: i64) -> Result<Self> {
+        let ended = Self { ends_at_ms: now_ms, updated_at_ms: now_ms, ..self.clone() };
+        match self.phase(now_ms) {
+            Phase::Active => Ok(ended),
+            Phase::Pending => Ok(Self { starts_at_ms: now_ms, ..ended }),
+            Phase::Expired => Err(Error::invalid(format!("silence {} already expired", self.id))),
+        }
+    }
+
+    /// Whether another text of this silence may take its place, or must be a silence of its own: what was silenced in the past
+    /// does not change.
+    fn may_become(&self, other: &Self, now_ms: i64) -> bool {
+        let spelt = |silence: &Self| silence.matchers.iter().map(|set| routing::list(set)).collect::<Vec<_>>();
+        let keeps_its_past = match self.phase(now_ms) {
+            Phase::Active => other.starts_at_ms.div_euclid(1000) == self.starts_at_ms.div_euclid(1000) && other.ends_at_ms >= now_ms,
+            Phase::Pending => other.starts_at_ms >= now_ms,
+            Phase::Expired => false,
+        };
+        keeps_its_past && spelt(self) == spelt(other)
+    }
+
+    /// What is to be kept so that this silence is set now: itself, in place of an earlier text of it or under a new id, and the
+    /// earlier text, ended, if it cannot be changed.
+    ///
+    /// # Errors
+    /// As [`Silence::check`].
+    pub fn set(self, earlier: Option<&Self>, new_id: impl FnOnce() -> String, now_ms: i64) -> Result<Vec<Self>> {
+        let wanted = Self { updated_at_ms: now_ms, ..self };
+        if let Some(earlier) = earlier
+            && earlier.may_become(&wanted, now_ms)
+        {
+            wanted.check(now_ms)?;
+            return Ok(vec![wanted]);
+        }
+        let wanted = Self { id: new_id(), starts_at_ms: wanted.starts_at_ms.max(now_ms), ..wanted };
+        wanted.check(now_ms)?;
+        let ended = earlier.and_then(|earlier| earlier.expire(now_ms).ok());
+        Ok(ended.into_iter().chain([wanted]).collect())
+    }
+
+    /// As `meta` keeps it.
+    pub fn to_stored(&self) -> StoredSilence {
+        StoredSilence {
+            id: self.id.clone(),
+            matchers: self.matchers.iter().map(|set| routing::list(set)).collect(),
+            starts_at_ms: self.starts_at_ms,
+            ends_at_ms: self.ends_at_ms,
+            updated_at_ms: self.updated_at_ms,
+            created_by: self.created_by.clone(),
+            comment: self.comment.clone(),
+            annotations: self.annotations.clone(),
+        }
+    }
+
+    /// From what `meta` keeps.
+    ///
+    /// # Errors
+    /// `Corrupt` if its matchers cannot be read.
+    pub fn from_stored(stored: &StoredSilence) -> Result<Self> {
+        let read =
+            |list: &String| matchers::parse_utf8(list).map_err(|error| Error::corrupt(format!("cannot read silence {}: {}", stored.id, error.message())));
+        Ok(Self {
+            id: stored.id.clone(),
+            matchers: stored.matchers.iter().map(read).collect::<Result<_>>()?,
+            starts_at_ms: stored.starts_at_ms,
+            ends_at_ms: stored.ends_at_ms,
+            updated_at_ms: stored.updated_at_ms,
+            created_by: stored.created_by.clone(),
+            comment: stored.comment.clone(),
+            annotations: stored.annotations.clone(),
+        })
+    }
+
     /// Refuses what Alertmanager refuses.
     ///
     /// # Errors
@@ -95,7 +177,7 @@ mod tests {
 
     fn silence(sets: &[&str], starts_at_ms: i64, ends_at_ms: i64) -> Silence {
         let matchers = sets.iter().map(|set| parse(set).unwrap()).collect();
-        let (created_by, comment, annotations) = (String::new(), String::new(), std::collections::BTreeMap::new());
+        let (created_by, comment, annotations) = (String::new(), String::new(), BTreeMap::new());
         Silence { id: "1".to_owned(), matchers, starts_at_ms, ends_at_ms, updated_at_ms: 0, created_by, comment, annotations }
     }
 
@@ -123,5 +205,31 @@ mod tests {
         assert!(message(silence(&["a=~.*"], 10, 20)).contains("must not match the empty string"));
         assert!(message(silence(&["a=b"], 20, 10)).contains("before start"));
         assert!(message(silence(&["a=b"], 10, 14)).contains("past"));
+    }
+
+    #[test]
+    fn a_silence_changes_in_place_or_makes_way() {
+        let id = || "2".to_owned();
+        let shown = |silences: Vec<Silence>| {
+            silences.iter().map(|silence| format!("{} {}..{}", silence.id, silence.starts_at_ms, silence.ends_at_ms)).collect::<Vec<_>>()
+        };
+        let active = silence(&["a=b"], 10_000, 20_000);
+        let set = |wanted: Silence, earlier: Option<&Silence>| wanted.set(earlier, id, 15_000).map(shown).unwrap();
+        assert_eq!(set(silence(&["a=b"], 0, 20_000), None), ["2 15000..20000"]);
+        assert_eq!(set(silence(&["a=b"], 10_000, 30_000), Some(&active)), ["1 10000..30000"]);
+        assert_eq!(set(silence(&["a=c"], 10_000, 30_000), Some(&active)), ["1 10000..15000", "2 15000..30000"]);
+        let pending = silence(&["a=b"], 16_000, 20_000);
+        assert_eq!(set(silence(&["a=b"], 17_000, 20_000), Some(&pending)), ["1 17000..20000"]);
+        assert_eq!(set(silence(&["a=b"], 14_000, 20_000), Some(&pending)), ["1 15000..15000", "2 15000..20000"]);
+        let expired = silence(&["a=b"], 1_000, 2_000);
+        assert_eq!(set(silence(&["a=b"], 1_000, 20_000), Some(&expired)), ["2 15000..20000"]);
+        assert!(expired.expire(15_000).unwrap_err().message().contains("already expired"));
+    }
+
+    #[test]
+    fn it_is_kept_whole() {
+        let silence = Silence { comment: "why".to_owned(), ..silence(&["a=b,\"c d\"=~\"e|\\\"f\\\"\"", "g!~h"], 1, 2) };
+        let again = Silence::from_stored(&silence.to_stored()).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{silence:?}"));
     }
 }

@@ -4,6 +4,7 @@
 //! no webhook. It is at least once: a message is sent again only if the process died between the receiver's yes and our
 //! record of it, and then looks the same (a mail has the same `Message-ID`, a webhook the same `Idempotency-Key`).
 
+pub mod alertmanager;
 pub mod message;
 pub mod settings;
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_norway::Value;
@@ -23,7 +24,7 @@ pub struct AlertmanagerFile {
     /// The text as it stands there.
     pub original: String,
     /// The tree of routes.
-    pub route: Route,
+    pub route: Arc<Route>,
     /// Which alerts are not told while others fire.
     pub inhibitions: Vec<Inhibition>,
     /// Time intervals by name.
@@ -103,7 +104,7 @@ impl AlertmanagerFile {
         let inhibitions = document.inhibit_rules.iter().flatten().map(RawInhibition::read).collect::<Result<_>>()?;
         Ok(Self {
             original: text.to_owned(),
-            route: route.read(&Names { receivers: &receiver_names, intervals: &interval_names })?,
+            route: Arc::new(route.read(&Names { receivers: &receiver_names, intervals: &interval_names })?),
             inhibitions,
             intervals,
             templates: document.templates.iter().flatten().map(|pattern| folder.join(pattern)).collect(),

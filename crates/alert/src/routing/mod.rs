@@ -4,15 +4,22 @@
 //! routes that match it: a route whose children match nothing is the end itself, and the first child that matches ends the
 //! search among its siblings unless it says `continue`. What a route does not say it has from its parent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use signalbox_model::{Labels, Matcher};
 
 use crate::group::GroupBy;
+use crate::inhibit::is_matched;
 
 mod read;
 
 pub(crate) use read::{Names, RawRoute};
+
+/// Alertmanager's defaults.
+const WAIT_MS: i64 = 30_000;
+const INTERVAL_MS: i64 = 5 * 60_000;
+const REPEAT_MS: i64 = 4 * 3_600_000;
 
 /// A route with everything that it has from its parents.
 #[derive(Debug, Clone)]
@@ -42,20 +49,38 @@ pub struct Route {
     /// Whether siblings behind it are asked too.
     pub continues: bool,
     /// Below it, in order.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Arc<Route>>,
 }
 
 impl Route {
+    /// A root that everything goes to, with Alertmanager's defaults.
+    pub fn root(receiver: String) -> Self {
+        Self {
+            id: "{}".to_owned(),
+            key: "{}".to_owned(),
+            receiver,
+            group_by: GroupBy::Labels(BTreeSet::new()),
+            wait_ms: WAIT_MS,
+            interval_ms: INTERVAL_MS,
+            repeat_ms: REPEAT_MS,
+            mute_intervals: Vec::new(),
+            active_intervals: Vec::new(),
+            labels: BTreeMap::new(),
+            matchers: Vec::new(),
+            continues: false,
+            routes: Vec::new(),
+        }
+    }
+
     /// The routes that an alert goes to, in order.
-    pub fn find(&self, labels: &Labels) -> Vec<&Self> {
+    pub fn find<'a>(self: &'a Arc<Self>, labels: &Labels) -> Vec<&'a Arc<Self>> {
         let mut found = Vec::new();
         self.collect(labels, &mut found);
         found
     }
 
-    fn collect<'a>(&'a self, labels: &Labels, found: &mut Vec<&'a Self>) {
-        let is_matched = self.matchers.iter().all(|matcher| matcher.matches(labels.get(&matcher.name).unwrap_or_default()));
-        if !is_matched {
+    fn collect<'a>(self: &'a Arc<Self>, labels: &Labels, found: &mut Vec<&'a Arc<Self>>) {
+        if !is_matched(&self.matchers, labels) {
             return;
         }
         let before = found.len();
@@ -72,7 +97,7 @@ impl Route {
     }
 
     /// This route and all below it, parents first.
-    pub fn all(&self) -> Vec<&Self> {
+    pub fn all(self: &Arc<Self>) -> Vec<&Arc<Self>> {
         let mut all = vec![self];
         let mut at = 0;
         while at < all.len() {

@@ -1,6 +1,7 @@
 //! The routing tree from YAML.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use signalbox_lang::{matchers, promql};
@@ -11,10 +12,6 @@ use crate::group::GroupBy;
 
 /// Depth of the tree: a hostile file must not exhaust the stack.
 const DEPTH_MAX: usize = 100;
-/// Alertmanager's defaults.
-const WAIT_MS: i64 = 30_000;
-const INTERVAL_MS: i64 = 5 * 60_000;
-const REPEAT_MS: i64 = 4 * 3_600_000;
 /// The word that groups by all labels.
 const ALL: &str = "...";
 
@@ -66,21 +63,7 @@ impl RawRoute {
         if is_given(&self.active_time_intervals) {
             return Err(Error::invalid("root route must not have any active time intervals"));
         }
-        let above = Route {
-            id: String::new(),
-            key: String::new(),
-            receiver: String::new(),
-            group_by: GroupBy::Labels(BTreeSet::new()),
-            wait_ms: WAIT_MS,
-            interval_ms: INTERVAL_MS,
-            repeat_ms: REPEAT_MS,
-            mute_intervals: Vec::new(),
-            active_intervals: Vec::new(),
-            labels: BTreeMap::new(),
-            matchers: Vec::new(),
-            continues: false,
-            routes: Vec::new(),
-        };
+        let above = Route { id: String::new(), key: String::new(), ..Route::root(String::new()) };
         self.below(&above, "", names, 0)
     }
 
@@ -122,7 +105,7 @@ impl RawRoute {
         };
         for (index, child) in self.routes.iter().flatten().enumerate() {
             let child = child.below(&route, &format!("/{index}"), names, depth + 1)?;
-            route.routes.push(child);
+            route.routes.push(Arc::new(child));
         }
         Ok(route)
     }

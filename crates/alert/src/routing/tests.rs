@@ -1,6 +1,7 @@
 //! Alertmanager's own cases, and what it refuses.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use signalbox_model::Labels;
@@ -9,12 +10,12 @@ use signalbox_testkit::conformance;
 use super::{Names, RawRoute, Route};
 use crate::group::GroupBy;
 
-fn read(yaml: &str) -> signalbox_model::Result<Route> {
+fn read(yaml: &str) -> signalbox_model::Result<Arc<Route>> {
     let receivers: BTreeSet<String> =
         ["notify-def", "notify-A", "notify-BC", "notify-testing", "notify-productionA", "notify-productionB"].map(str::to_owned).into();
     let intervals = BTreeSet::from(["nights".to_owned()]);
     let raw: RawRoute = serde_norway::from_str(yaml).map_err(|error| signalbox_model::Error::invalid(error.to_string()))?;
-    raw.read(&Names { receivers: &receivers, intervals: &intervals })
+    raw.read(&Names { receivers: &receivers, intervals: &intervals }).map(Arc::new)
 }
 
 fn labels(pairs: &Map<String, Value>) -> Labels {

@@ -1,0 +1,133 @@
+//! `email_configs`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::http::TlsConfig;
+use crate::email::{Email, Encryption, Settings};
+use crate::settings::Secret;
+
+/// The keys of `global` for mails.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GlobalSmtp {
+    smtp_from: Option<String>,
+    smtp_smarthost: Option<String>,
+    smtp_hello: Option<String>,
+    smtp_auth_username: Option<String>,
+    smtp_auth_password: Option<Secret>,
+    smtp_auth_password_file: Option<PathBuf>,
+    smtp_auth_identity: Option<String>,
+    smtp_auth_secret: Option<Secret>,
+    smtp_auth_secret_file: Option<PathBuf>,
+    smtp_require_tls: Option<bool>,
+    smtp_force_implicit_tls: Option<bool>,
+    smtp_tls_config: Option<TlsConfig>,
+}
+
+impl GlobalSmtp {
+    pub(super) const KEYS: [&str; 12] = [
+        "smtp_from",
+        "smtp_smarthost",
+        "smtp_hello",
+        "smtp_auth_username",
+        "smtp_auth_password",
+        "smtp_auth_password_file",
+        "smtp_auth_identity",
+        "smtp_auth_secret",
+        "smtp_auth_secret_file",
+        "smtp_require_tls",
+        "smtp_force_implicit_tls",
+        "smtp_tls_config",
+    ];
+
+    /// Refuses what contradicts itself, and finds files beside the file that names them.
+    pub(super) fn resolve(&mut self, folder: &Path) -> Result<(), String> {
+        if self.smtp_auth_password.is_some() && self.smtp_auth_password_file.is_some() {
+            return Err("at most one of smtp_auth_password & smtp_auth_password_file must be configured".to_owned());
+        }
+        if self.smtp_auth_secret.is_some() || self.smtp_auth_secret_file.is_some() {
+            return Err("global: smtp_auth_secret is not supported: CRAM-MD5 is broken, want smtp_auth_password".to_owned());
+        }
+        self.smtp_auth_password_file = self.smtp_auth_password_file.take().map(|file| folder.join(file));
+        Ok(())
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct EmailConfig {
+    to: Option<String>,
+    from: Option<String>,
+    smarthost: Option<String>,
+    hello: Option<String>,
+    auth_username: Option<String>,
+    auth_password: Option<Secret>,
+    auth_password_file: Option<PathBuf>,
+    auth_identity: Option<String>,
+    auth_secret: Option<Secret>,
+    auth_secret_file: Option<PathBuf>,
+    headers: Option<BTreeMap<String, String>>,
+    html: Option<String>,
+    text: Option<String>,
+    require_tls: Option<bool>,
+    force_implicit_tls: Option<bool>,
+    tls_config: Option<TlsConfig>,
+    send_resolved: Option<bool>,
+    threading: Option<serde_norway::Value>,
+}
+
+impl EmailConfig {
+    pub(super) fn channel(self, global: &GlobalSmtp, folder: &Path) -> Result<Email, String> {
+        for (key, is_given) in [
+            ("html", self.html.is_some()),
+            ("text", self.text.is_some()),
+            ("threading", self.threading.is_some()),
+            ("auth_secret", self.auth_secret.is_some() || self.auth_secret_file.is_some()),
+            ("auth_identity", self.auth_identity.is_some() || global.smtp_auth_identity.is_some()),
+        ] {
+            if is_given {
+                return Err(format!("{key} is not supported"));
+            }
+        }
+        if self.auth_password.is_some() && self.auth_password_file.is_some() {
+            return Err("at most one of auth_password & auth_password_file must be configured".to_owned());
+        }
+        let headers = self.headers.unwrap_or_default();
+        let to = self.to.ok_or("missing to address in email config")?;
+        let own = [to.as_str()].into_iter().chain(headers.values().map(String::as_str)).chain(self.from.as_deref());
+        if let Some(template) = own.into_iter().find(|text| text.contains("{{")) {
+            return Err(format!("templates are not supported: found {template:?}"));
+        }
+        let smarthost = self.smarthost.or_else(|| global.smtp_smarthost.clone()).ok_or("no global SMTP smarthost set")?;
+        let has_own_password = self.auth_password.is_some() || self.auth_password_file.is_some();
+        let (auth_password, auth_password_file) = match has_own_password {
+            true => (self.auth_password, self.auth_password_file.map(|file| folder.join(file))),
+            false => (global.smtp_auth_password.clone(), global.smtp_auth_password_file.clone()),
+        };
+        let is_implicit = self.force_implicit_tls.or(global.smtp_force_implicit_tls).unwrap_or_else(|| smarthost.ends_with(":465"));
+        let encryption = match (is_implicit, self.require_tls.or(global.smtp_require_tls).unwrap_or(true)) {
+            (true, _) => Encryption::Implicit,
+            (false, true) => Encryption::Starttls,
+            (false, false) => Encryption::Opportunistic,
+        };
+        let defaults = Settings::default();
+        Email::new(&Settings {
+            from: self.from.or_else(|| global.smtp_from.clone()).ok_or("no global SMTP from set")?,
+            to: to.split(',').map(|address| address.trim().to_owned()).collect(),
+            smarthost,
+            hello: self.hello.or_else(|| global.smtp_hello.clone()).unwrap_or(defaults.hello.clone()),
+            send_resolved: self.send_resolved.unwrap_or(false),
+            headers,
+            encryption,
+            tls: self.tls_config.or_else(|| global.smtp_tls_config.clone()).unwrap_or_default().settings(folder)?,
+            auth_username: self.auth_username.or_else(|| global.smtp_auth_username.clone()),
+            auth_password,
+            auth_password_file,
+            ..defaults
+        })
+    }
+}

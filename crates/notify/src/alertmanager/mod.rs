@@ -1,0 +1,131 @@
+//! The receivers of `alertmanager.yml`, and the defaults that its `global` section gives them:
+//! <https://prometheus.io/docs/alerting/latest/configuration/#receiver-integration-settings>.
+//!
+//! What a channel does not support is refused by name: a receiver that would be told less than its file says is worse than a
+//! start that fails.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_norway::{Mapping, Value};
+use signalbox_model::{Error, Result};
+
+use crate::Channel;
+
+mod email;
+mod http;
+mod webhook;
+
+use email::{EmailConfig, GlobalSmtp};
+use http::HttpConfig;
+use webhook::WebhookConfig;
+
+/// A receiver with the channels through which it is told, each with the name that outbox and log know.
+#[derive(Debug)]
+pub struct NamedReceiver {
+    /// The name that routes refer to.
+    pub name: String,
+    /// Its channels; a receiver without any hears nothing.
+    pub channels: Vec<(String, Channel)>,
+}
+
+/// What `global` says about receivers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Global {
+    #[serde(flatten)]
+    smtp: GlobalSmtp,
+    http_config: Option<HttpConfig>,
+}
+
+/// Keys of `global` that say something about channels that are not there, or about other things than receivers.
+const GLOBAL_OTHERS: [&str; 27] = [
+    "resolve_timeout",
+    "http_config",
+    "slack_api_url",
+    "slack_api_url_file",
+    "slack_app_token",
+    "slack_app_token_file",
+    "slack_app_url",
+    "pagerduty_url",
+    "opsgenie_api_url",
+    "opsgenie_api_key",
+    "opsgenie_api_key_file",
+    "wechat_api_url",
+    "wechat_api_secret",
+    "wechat_api_secret_file",
+    "wechat_api_corp_id",
+    "victorops_api_url",
+    "victorops_api_key",
+    "victorops_api_key_file",
+    "telegram_api_url",
+    "telegram_bot_token",
+    "telegram_bot_token_file",
+    "webex_api_url",
+    "rocketchat_api_url",
+    "jira_api_url",
+    "mattermost_webhook_url",
+    "mattermost_webhook_url_file",
+    "incidentio_url",
+];
+
+/// The receivers of a file that lies in a folder.
+///
+/// # Errors
+/// `Invalid` with the receiver, the key, and what is wrong with it or not supported.
+pub fn receivers(global: &Value, receivers: &[Value], folder: &Path) -> Result<Vec<NamedReceiver>> {
+    let global = read_global(global, folder)?;
+    receivers.iter().map(|receiver| read(receiver, &global, folder)).collect()
+}
+
+fn read_global(value: &Value, folder: &Path) -> Result<Global> {
+    let Some(mapping) = value.as_mapping() else {
+        return if value.is_null() { Ok(Global::default()) } else { Err(Error::invalid("global: want names and values")) };
+    };
+    for key in mapping.keys().filter_map(Value::as_str) {
+        if !GlobalSmtp::KEYS.contains(&key) && !GLOBAL_OTHERS.contains(&key) {
+            return Err(Error::invalid(format!("global: field {key} not found")));
+        }
+    }
+    let mut global: Global = from(value).map_err(|error| Error::invalid(format!("global: {error}")))?;
+    global.smtp.resolve(folder).map_err(Error::invalid)?;
+    Ok(global)
+}
+
+fn read(receiver: &Value, global: &Global, folder: &Path) -> Result<NamedReceiver> {
+    let empty = Mapping::new();
+    let mapping = receiver.as_mapping().unwrap_or(&empty);
+    let name = mapping.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let wrong = |what: &str, why: &str| Error::invalid(format!("receiver {name:?}: {what}: {why}"));
+    let mut channels = Vec::new();
+    for (key, value) in mapping {
+        let Some(key) = key.as_str() else { return Err(wrong("key", "want a text")) };
+        let configs = value.as_sequence().map(Vec::as_slice).unwrap_or_default();
+        for (index, config) in configs.iter().enumerate() {
+            let channel = match key {
+                "email_configs" => {
+                    from::<EmailConfig>(config).and_then(|config| config.channel(&global.smtp, folder)).map(|email| Channel::Email(Box::new(email)))
+                }
+                "webhook_configs" => from::<WebhookConfig>(config)
+                    .and_then(|config| config.channel(global.http_config.as_ref(), folder))
+                    .map(|webhook| Channel::Webhook(Box::new(webhook))),
+                _ if key.ends_with("_configs") => Err("not supported: want email_configs or webhook_configs".to_owned()),
+                _ => Err("field not found".to_owned()),
+            };
+            let channel = channel.map_err(|why| wrong(&format!("{key}[{index}]"), &why))?;
+            channels.push((format!("{name}/{}[{index}]", channel.kind()), channel));
+        }
+        if configs.is_empty() && !key.ends_with("_configs") && key != "name" {
+            return Err(wrong(key, "field not found"));
+        }
+    }
+    Ok(NamedReceiver { name, channels })
+}
+
+fn from<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_norway::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests;
