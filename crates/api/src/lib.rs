@@ -9,6 +9,7 @@ use signalbox_meta::AlertBoard;
 use signalbox_model::Result;
 use signalbox_query::Engine;
 
+pub mod alertmanager;
 pub mod elastic;
 pub mod http;
 pub mod jaeger;
@@ -46,6 +47,8 @@ pub struct ApiState {
     pub(crate) jaeger: Arc<jaeger::Settings>,
     /// Who scrapes.
     pub(crate) targets: Arc<dyn prometheus::TargetSource>,
+    /// Who keeps alerts and silences.
+    pub(crate) alert_desk: Arc<dyn alertmanager::AlertDesk>,
 }
 
 impl ApiState {
@@ -55,8 +58,8 @@ impl ApiState {
         let prometheus = Arc::new(prometheus::Desk::with_defaults(started_ns));
         let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
         let targets = Arc::new(prometheus::NoTargets);
-        let (alerts, surroundings, jaeger) = (AlertBoard::default(), Arc::default(), Arc::default());
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets }
+        let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -75,6 +78,12 @@ impl ApiState {
     #[must_use]
     pub fn with_targets(self, targets: Arc<dyn prometheus::TargetSource>) -> Self {
         Self { targets, ..self }
+    }
+
+    /// With who keeps alerts and silences.
+    #[must_use]
+    pub fn with_alert_desk(self, alert_desk: Arc<dyn alertmanager::AlertDesk>) -> Self {
+        Self { alert_desk, ..self }
     }
 
     /// With settings.
@@ -96,6 +105,7 @@ impl ApiState {
 /// All dialects under their prefixes.
 pub fn router(state: &ApiState) -> axum::Router {
     axum::Router::new()
+        .nest("/alertmanager", alertmanager::router(state.clone()))
         .nest("/elastic", elastic::router(state.clone()))
         .nest("/loki", as_loki(state))
         .nest("/jaeger", jaeger::router(state.clone()))
@@ -139,6 +149,11 @@ pub fn zipkin_router(state: &ApiState) -> axum::Router {
 pub fn tempo_router(state: &ApiState) -> axum::Router {
     let router = tempo::router(state.clone()).merge(tempo::streaming_router(state.clone()));
     router.layer(axum::middleware::from_fn(native::asker::note))
+}
+
+/// Alertmanager's API alone, without a prefix, for a listener of its own.
+pub fn alertmanager_router(state: &ApiState) -> axum::Router {
+    alertmanager::router(state.clone()).layer(axum::middleware::from_fn(native::asker::note))
 }
 
 /// Elasticsearch's search API alone, without a prefix, for a listener of its own.

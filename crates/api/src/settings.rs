@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{jaeger, loki, prometheus, tempo};
+use crate::{alertmanager, jaeger, loki, prometheus, tempo};
 
 /// Settings of the query APIs, one section a dialect.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,4 +16,6 @@ pub struct Settings {
     pub jaeger: jaeger::Settings,
     /// Tempo's API.
     pub tempo: tempo::Settings,
+    /// Alertmanager's API.
+    pub alertmanager: alertmanager::Settings,
 }

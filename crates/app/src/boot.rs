@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::compression::CompressionLayer;
 
 use crate::admin::{self, Admin};
+use crate::alert_desk::OwnAlerts;
 use crate::config::{self, Config};
 use crate::doors::{self, Address, Doors, Gates, Questions};
 use crate::front::{Front, Side};
@@ -137,20 +138,23 @@ impl Bound {
         let has_config = !config.scrape.config_file.as_os_str().is_empty();
         let targets = Targets { scraping: Arc::clone(&scraping), has_config, hostname: surroundings.hostname.clone() };
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
-        let api = api.with_targets(Arc::new(targets));
+        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
+        let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
+        let desk = OwnAlerts { alerting: Arc::clone(&alerting), clock: Arc::clone(&clock) };
+        let api = api.with_targets(Arc::new(targets)).with_alert_desk(Arc::new(desk));
         let notices = api.notices().clone();
         let writes = TaskTracker::new();
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header, writes: writes.clone() };
         let loki = api_routes(signalbox_api::loki_router(&api), config.http.body_bytes_max);
         let elastic = api_routes(signalbox_api::elastic_router(&api), config.http.body_bytes_max);
         let jaeger = api_routes(signalbox_api::jaeger_router(&api), config.http.body_bytes_max);
+        let alertmanager = api_routes(signalbox_api::alertmanager_router(&api), config.http.body_bytes_max);
         let jaeger_storage = api_routes(signalbox_api::jaeger_storage_router(&api), config.http.body_bytes_max);
         let tempo = api_routes(signalbox_api::tempo_router(&api), config.http.body_bytes_max);
         let zipkin = api_routes(signalbox_api::zipkin_router(&api), config.http.body_bytes_max);
-        let doors = Doors::build(&config.receive, &entry, &front, Questions { loki, elastic, jaeger, jaeger_storage, tempo, zipkin })?;
+        let questions = Questions { loki, elastic, jaeger, alertmanager, jaeger_storage, tempo, zipkin };
+        let doors = Doors::build(&config.receive, &entry, &front, questions)?;
         let api_routes = api_routes(signalbox_api::router(&api), config.http.body_bytes_max);
-        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
-        let alerting = Alerting::start(config.alert.clone(), &config.notify, parts).await?;
         scraping.apply(prometheus.clone())?;
         let reloader = Arc::new(Reloader {
             alerting,

@@ -36,6 +36,7 @@ pub(crate) fn addresses(config: &Config) -> Vec<Address<'_>> {
         ("loki", &receive.loki.listen, "receive.loki.listen"),
         ("elastic", &receive.elastic.listen, "receive.elastic.listen"),
         ("splunk", &receive.splunk.listen, "receive.splunk.listen"),
+        ("alertmanager", &config.api.alertmanager.listen, "api.alertmanager.listen"),
         ("jaeger-query", &jaeger.listen, "api.jaeger.listen"),
         ("jaeger-query-grpc", &jaeger.grpc_listen, "api.jaeger.grpc_listen"),
         ("jaeger-storage", &jaeger.storage_listen, "api.jaeger.storage_listen"),
@@ -60,6 +61,8 @@ pub(crate) struct Questions {
     pub elastic: Router,
     /// Jaeger's query APIs.
     pub jaeger: Router,
+    /// Alertmanager's API.
+    pub alertmanager: Router,
     /// Jaeger's storage, as far as it is read.
     pub jaeger_storage: Router,
     /// Tempo's API, over HTTP and gRPC.
@@ -106,6 +109,7 @@ impl Doors {
             ("loki", as_loki.merge(front.before(Side::Read, questions.loki)).merge(front.before(Side::Own, loki::listener_routes()))),
             ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before(Side::Read, questions.elastic))),
             ("splunk", front.before(Side::Write, splunk.clone())),
+            ("alertmanager", front.before(Side::Read, questions.alertmanager)),
             ("jaeger-query", jaeger.clone()),
             ("jaeger-query-grpc", jaeger),
             ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),

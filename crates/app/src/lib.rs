@@ -10,6 +10,7 @@ pub mod serve;
 pub mod shutdown;
 
 mod admin;
+mod alert_desk;
 mod doors;
 mod front;
 mod pull;

@@ -16,7 +16,7 @@ use crate::pull;
 /// Reads files again, one time after the other.
 #[derive(Debug)]
 pub(crate) struct Reloader {
-    pub(crate) alerting: Alerting,
+    pub(crate) alerting: Arc<Alerting>,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) prometheus_file: PathBuf,
     /// Those of the own configuration.
@@ -48,6 +48,7 @@ impl Reloader {
         let prometheus = loaded.config;
         // Rules that are wrong must not be found after the targets have changed.
         rule_file::load_all(&rule_files)?;
+        self.alerting.check()?;
         let (new, old) = (&prometheus.global, &self.at_start.global);
         let is_same =
             new.evaluation_interval == old.evaluation_interval && new.external_labels == old.external_labels && new.rule_query_offset == old.rule_query_offset;

@@ -1,0 +1,175 @@
+//! Whoever keeps alerts and silences, as this API asks.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use signalbox_model::{Error, ErrorKind, Matcher, Result};
+
+/// Names and values.
+type Pairs = BTreeMap<String, String>;
+
+/// An alert that fires. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeskAlert {
+    /// Its labels.
+    pub labels: Pairs,
+    /// Its annotations.
+    pub annotations: Pairs,
+    /// Prometheus' fingerprint of the labels, 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// Since when it fires.
+    pub starts_at_ms: i64,
+    /// Until when, if nobody says more.
+    pub ends_at_ms: i64,
+    /// When it was last heard of.
+    pub updated_at_ms: i64,
+    /// Where to look at its expression.
+    pub generator_url: String,
+    /// The receivers that its routes name.
+    pub receivers: Vec<String>,
+    /// Ids of the silences that cover it.
+    pub silenced_by: Vec<String>,
+    /// Fingerprints of the alerts that inhibit it.
+    pub inhibited_by: Vec<String>,
+    /// Time intervals that mute it; of its group only.
+    pub muted_by: Vec<String>,
+}
+
+impl DeskAlert {
+    /// Whether something mutes it.
+    pub fn is_suppressed(&self) -> bool {
+        !self.silenced_by.is_empty() || !self.inhibited_by.is_empty() || !self.muted_by.is_empty()
+    }
+}
+
+/// A group of alerts that fire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeskGroup {
+    /// The labels that its alerts share.
+    pub labels: Pairs,
+    /// Labels of its route, rendered.
+    pub route_labels: Pairs,
+    /// Who is told.
+    pub receiver: String,
+    /// Its alerts.
+    pub alerts: Vec<DeskAlert>,
+}
+
+/// A silence. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone)]
+pub struct DeskSilence {
+    /// Its identity; the empty text asks for a new one.
+    pub id: String,
+    /// `active`, `pending` or `expired`; of no meaning in a silence that is to be set.
+    pub state: &'static str,
+    /// Sets of matchers.
+    pub matchers: Vec<Vec<Matcher>>,
+    /// From when.
+    pub starts_at_ms: i64,
+    /// Until when.
+    pub ends_at_ms: i64,
+    /// When it was last changed.
+    pub updated_at_ms: i64,
+    /// Who wants it.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+    /// More about it, by name.
+    pub annotations: Pairs,
+}
+
+/// An alert as another ruler sends it. Times are milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostedAlert {
+    /// Its labels.
+    pub labels: Pairs,
+    /// Its annotations.
+    pub annotations: Pairs,
+    /// When it began.
+    pub starts_at_ms: Option<i64>,
+    /// When it ends or ended.
+    pub ends_at_ms: Option<i64>,
+    /// Where to look at its expression.
+    pub generator_url: String,
+}
+
+/// Whoever keeps alerts and silences.
+#[async_trait]
+pub trait AlertDesk: Send + Sync + fmt::Debug {
+    /// All alerts that fire.
+    async fn alerts(&self) -> Vec<DeskAlert>;
+
+    /// All groups with alerts that fire.
+    async fn groups(&self) -> Vec<DeskGroup>;
+
+    /// Takes alerts of another ruler; durable on return.
+    ///
+    /// # Errors
+    /// `Invalid` with what is wrong with some; the others are taken.
+    async fn post(&self, alerts: Vec<PostedAlert>) -> Result<()>;
+
+    /// Names of all receivers.
+    async fn receivers(&self) -> Vec<String>;
+
+    /// All silences that are known.
+    async fn silences(&self) -> Vec<DeskSilence>;
+
+    /// Sets or changes a silence; durable on return. Answers its id.
+    ///
+    /// # Errors
+    /// `Invalid`, or `NotFound` for an id that nobody knows.
+    async fn set_silence(&self, silence: DeskSilence) -> Result<String>;
+
+    /// Ends a silence; durable on return.
+    ///
+    /// # Errors
+    /// `NotFound` for an id that nobody knows, `Invalid` for one that is over.
+    async fn expire_silence(&self, id: &str) -> Result<()>;
+
+    /// The `alertmanager.yml` in force, without secrets.
+    fn config(&self) -> String;
+}
+
+/// A server without alerts.
+#[derive(Debug, Clone, Copy)]
+pub struct NoAlerts;
+
+fn none() -> Error {
+    Error::new(ErrorKind::Unavailable, "this server keeps no alerts")
+}
+
+#[async_trait]
+impl AlertDesk for NoAlerts {
+    async fn alerts(&self) -> Vec<DeskAlert> {
+        Vec::new()
+    }
+
+    async fn groups(&self) -> Vec<DeskGroup> {
+        Vec::new()
+    }
+
+    async fn post(&self, _alerts: Vec<PostedAlert>) -> Result<()> {
+        Err(none())
+    }
+
+    async fn receivers(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn silences(&self) -> Vec<DeskSilence> {
+        Vec::new()
+    }
+
+    async fn set_silence(&self, _silence: DeskSilence) -> Result<String> {
+        Err(none())
+    }
+
+    async fn expire_silence(&self, _id: &str) -> Result<()> {
+        Err(none())
+    }
+
+    fn config(&self) -> String {
+        String::new()
+    }
+}
