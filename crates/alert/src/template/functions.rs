@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signalbox_lang::duration;
-use signalbox_lang::template::{CallError, Functions, MANY, Object, Value, query_escape, text, wrong_type};
+use signalbox_lang::template::{CallError, Functions, MANY, Object, Value, humanize, query_escape, text, wrong_type};
 use signalbox_model::re2;
 
-use super::humanize;
 use super::limits::QUERIES_MAX;
 use super::objects::{Sample, Samples};
 

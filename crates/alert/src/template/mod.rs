@@ -7,7 +7,6 @@
 pub mod limits;
 
 mod functions;
-mod humanize;
 mod objects;
 
 use std::sync::Arc;

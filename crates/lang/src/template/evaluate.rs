@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::Template;
 use super::ast::{Branch, Command, Node, Operand, OperandKind, Pipeline, Tree, call_text};
 use super::functions::{self, CallError, Functions};
 use super::limits::{BYTES_MAX, CALLS_MAX, STEPS_MAX};
@@ -25,6 +26,7 @@ pub(super) struct Evaluator<'a> {
     name: &'a str,
     text: &'a str,
     tree: &'a Tree,
+    library: &'a [Template],
     functions: &'a dyn Functions,
     /// Variables in scope, the innermost last.
     variables: Vec<(&'a str, Value)>,
@@ -37,8 +39,9 @@ pub(super) struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str, tree: &'a Tree, functions: &'a dyn Functions) -> Self {
-        Self { name, text, tree, functions, variables: Vec::new(), running: name, calls: 0, steps: 0, bytes: 0, out: String::new() }
+    pub(super) fn new(template: &'a Template, functions: &'a dyn Functions, library: &'a [Template]) -> Self {
+        let Template { name, text, tree } = template;
+        Self { name, text, tree, library, functions, variables: Vec::new(), running: name, calls: 0, steps: 0, bytes: 0, out: String::new() }
     }
 
     pub(super) fn run(&mut self, dot: &Value) -> Step<()> {
@@ -89,7 +92,7 @@ impl<'a> Evaluator<'a> {
             Node::Action(pipeline) => {
                 let value = self.pipeline(pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    let printed = if matches!(value, Value::Nil) { "<no value>".into() } else { value.print() };
+                    let printed = if matches!(value, Value::Nil) { "<no value>".into() } else { self.functions.show(&value) };
                     self.write(&printed)?;
                 }
                 Ok(())
@@ -134,6 +137,9 @@ impl<'a> Evaluator<'a> {
             Value::Texts(map) => map.iter().map(|(name, text)| (Value::text(name), Value::text(text))).collect(),
             Value::Map(map) => map.iter().map(|(name, value)| (Value::text(name), value.clone())).collect(),
             Value::Int(count) => enumerate((0..(*count).min(STEPS_MAX as i64)).map(Value::Int)),
+            Value::Object(object) if object.texts().is_some() => {
+                object.texts().into_iter().flat_map(|map| map.iter()).map(|(name, text)| (Value::text(name), Value::text(text))).collect()
+            }
             Value::Object(object) if object.elements().is_some() => enumerate(object.elements().unwrap_or_default().into_iter()),
             other => return self.fail(first_at(&branch.pipeline), &branch.pipeline, format!("range can't iterate over {}", other.print())),
         };
@@ -178,7 +184,8 @@ impl<'a> Evaluator<'a> {
     }
 
     fn call_template(&mut self, at: usize, name: &str, node: &dyn Display, argument: &Value) -> Step<()> {
-        let Some((name, nodes)) = self.tree.defined.get_key_value(name) else {
+        let mut trees = [self.tree].into_iter().chain(self.library.iter().rev().map(|template| &template.tree));
+        let Some((name, nodes)) = trees.find_map(|tree| tree.defined.get_key_value(name)) else {
             return self.fail(at, node, format!("template {name:?} not defined"));
         };
         if self.calls >= CALLS_MAX {
@@ -335,6 +342,7 @@ impl<'a> Evaluator<'a> {
         let method = match value {
             Value::Time(nanoseconds) => moment::time_method(*nanoseconds, name, args),
             Value::Duration(nanoseconds) => moment::duration_method(*nanoseconds, name, args),
+            Value::Object(object) => object.method(name, args),
             _ => None,
         };
         if let Some(called) = method {
@@ -346,6 +354,9 @@ impl<'a> Evaluator<'a> {
             (Value::Map(map), _) => has_no_arguments(map.get(name).cloned().unwrap_or(Value::Nil)),
             (Value::Nil, _) => Ok(Value::Nil),
             (Value::Object(object), _) if object.field(name).is_some() => has_no_arguments(object.field(name).unwrap_or(Value::Nil)),
+            (Value::Object(object), _) if object.texts().is_some() => {
+                has_no_arguments(Value::text(object.texts().and_then(|map| map.get(name)).map_or("", String::as_str)))
+            }
             _ => Err(format!("can't evaluate field {name} in type {}", value.type_name())),
         }
     }

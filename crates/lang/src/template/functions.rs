@@ -44,6 +44,11 @@ pub trait Functions {
     /// # Errors
     /// Why the call failed.
     fn call(&self, name: &str, args: &[Value]) -> Result<Value, CallError>;
+
+    /// What an action puts into the text: the value as Go prints it, unless the text is of a kind in which it must be escaped.
+    fn show(&self, value: &Value) -> String {
+        value.print()
+    }
 }
 
 /// Why a call failed.
@@ -126,6 +131,7 @@ fn index(value: &Value, at: &Value) -> Result<Value, CallError> {
         (Value::Map(map), Value::Text(key)) => Ok(map.get(&**key).cloned().unwrap_or(Value::Nil)),
         (Value::Texts(_) | Value::Map(_), _) => Err(CallError::Failed(format!("value has type {}; should be string", at.type_name()))),
         (Value::Nil, _) => Err(CallError::Failed("index of untyped nil".into())),
+        (Value::Object(object), _) if object.texts().is_some() => index(&Value::Texts(Arc::clone(object.texts().unwrap_or(&Arc::default()))), at),
         (Value::Object(object), _) => {
             let elements = object.elements().ok_or_else(|| CallError::Failed(format!("can't index item of type {}", value.type_name())))?;
             index(&Value::List(Arc::new(elements)), at)
@@ -225,7 +231,8 @@ fn joined(args: &[Value]) -> String {
     }
 }
 
-fn escape_html(text: &str) -> String {
+/// As text or the value of an attribute in HTML.
+pub fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -4,6 +4,7 @@
 //! ([`Functions`]), and with them what they know of the world. Everything is bounded by [`limits`], so that a hostile text
 //! costs milliseconds, not the server.
 
+pub mod humanize;
 pub mod limits;
 pub mod moment;
 pub mod number;
@@ -20,7 +21,7 @@ mod value;
 use ast::{Command, Node, Operand, OperandKind, Pipeline, Tree};
 use evaluate::{Evaluator, Stop};
 
-pub use functions::{CallError, Functions, MANY, query_escape, text, wrong_type};
+pub use functions::{CallError, Functions, MANY, escape_html, query_escape, text, wrong_type};
 pub use layout::{ParsedTime, parse_time};
 pub use value::{Object, Texts, Value, print_texts};
 
@@ -65,7 +66,15 @@ impl Template {
     /// # Errors
     /// What a function needs, or why it failed.
     pub fn run(&self, dot: &Value, functions: &dyn Functions) -> Result<String, Interruption> {
-        let mut evaluator = Evaluator::new(&self.name, &self.text, &self.tree, functions);
+        self.run_with(dot, functions, &[])
+    }
+
+    /// Runs it over a value; templates that it calls and does not define itself are those of a library, the last one of a name.
+    ///
+    /// # Errors
+    /// What a function needs, or why it failed.
+    pub fn run_with(&self, dot: &Value, functions: &dyn Functions, library: &[Self]) -> Result<String, Interruption> {
+        let mut evaluator = Evaluator::new(self, functions, library);
         match evaluator.run(dot) {
             Ok(()) | Err(Stop::Break | Stop::Continue) => Ok(evaluator.out),
             Err(Stop::Needs(what)) => Err(Interruption::Needs(what)),

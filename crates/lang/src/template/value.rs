@@ -39,6 +39,14 @@ pub trait Object: fmt::Debug + Send + Sync {
     fn field(&self, _name: &str) -> Option<Value> {
         None
     }
+    /// What a method gives; `None` if there is none of this name. Asked before fields.
+    fn method(&self, _name: &str, _args: &[Value]) -> Option<Result<Value, String>> {
+        None
+    }
+    /// The texts by name, of a map that has methods too: `index`, `range` and `len` look at these, and so do fields.
+    fn texts(&self) -> Option<&Texts> {
+        None
+    }
 }
 
 /// A value; cloning is cheap.
@@ -113,7 +121,7 @@ impl Value {
             Self::Map(map) => !map.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Time(_) | Self::Duration(_) => true,
-            Self::Object(object) => object.count() != Some(0),
+            Self::Object(object) => object.texts().map_or(object.count() != Some(0), |map| !map.is_empty()),
         }
     }
 
@@ -124,7 +132,7 @@ impl Value {
             Self::Texts(map) => Some(map.len()),
             Self::Map(map) => Some(map.len()),
             Self::List(list) => Some(list.len()),
-            Self::Object(object) => object.count(),
+            Self::Object(object) => object.texts().map(|map| map.len()).or_else(|| object.count()),
             _ => None,
         }
     }

@@ -2,17 +2,20 @@
 
 use std::net::IpAddr;
 
-use signalbox_lang::template::number::general;
-use signalbox_lang::template::{Value, moment};
+use super::number::general;
+use super::{Value, moment};
 
 /// What Prometheus takes for a number: numbers, durations in seconds, and texts that are one.
-pub(super) fn to_float(value: &Value) -> Result<f64, String> {
+///
+/// # Errors
+/// It is none.
+pub fn to_float(value: &Value) -> Result<f64, String> {
     match value {
         Value::Float(value) => Ok(*value),
         Value::Int(value) => Ok(*value as f64),
         Value::Duration(nanoseconds) => Ok(*nanoseconds as f64 / 1e9),
         Value::Text(text) => {
-            let invalid = || format!("strconv.ParseFloat: parsing {}: invalid syntax", signalbox_lang::text::quote(text));
+            let invalid = || format!("strconv.ParseFloat: parsing {}: invalid syntax", crate::text::quote(text));
             // Rust reads everything that Go does, except `_`, hexadecimal and a plus before `Inf`.
             text.parse().map_err(|_| invalid())
         }
@@ -21,7 +24,7 @@ pub(super) fn to_float(value: &Value) -> Result<f64, String> {
 }
 
 /// `1.235M`, `120m`.
-pub(super) fn humanize(value: f64) -> String {
+pub fn humanize(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return general(value, Some(4));
     }
@@ -34,7 +37,7 @@ pub(super) fn humanize(value: f64) -> String {
 }
 
 /// `1Mi`.
-pub(super) fn humanize1024(value: f64) -> String {
+pub fn humanize1024(value: f64) -> String {
     if value.abs() <= 1.0 || !value.is_finite() {
         return general(value, Some(4));
     }
@@ -67,7 +70,7 @@ fn grow(mut value: f64) -> (f64, &'static str) {
 }
 
 /// Seconds as `1d 2h 3m 4s`, `12.35s` or `123.5ms`.
-pub(super) fn humanize_duration(seconds: f64) -> String {
+pub fn humanize_duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return general(seconds, Some(4));
     }
@@ -91,12 +94,15 @@ pub(super) fn humanize_duration(seconds: f64) -> String {
 }
 
 /// `12.35%`.
-pub(super) fn humanize_percentage(value: f64) -> String {
+pub fn humanize_percentage(value: f64) -> String {
     general(value * 100.0, Some(4)) + "%"
 }
 
 /// Seconds since the Unix epoch as a time, to the millisecond.
-pub(super) fn to_time(seconds: f64) -> Result<i64, String> {
+///
+/// # Errors
+/// It is none, or too far away.
+pub fn to_time(seconds: f64) -> Result<i64, String> {
     if !seconds.is_finite() {
         return Err("value is NaN or Inf".into());
     }
@@ -108,7 +114,10 @@ pub(super) fn to_time(seconds: f64) -> Result<i64, String> {
 }
 
 /// `2015-06-23 13:19:44.128 +0000 UTC`.
-pub(super) fn humanize_timestamp(seconds: f64) -> Result<String, String> {
+///
+/// # Errors
+/// It is too far away.
+pub fn humanize_timestamp(seconds: f64) -> Result<String, String> {
     if !seconds.is_finite() {
         return Ok(general(seconds, Some(4)));
     }
@@ -127,12 +136,12 @@ fn split_host_port(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The host of `host:port`.
-pub(super) fn strip_port(text: &str) -> String {
+pub fn strip_port(text: &str) -> String {
     split_host_port(text).map_or(text, |(host, _)| host).to_owned()
 }
 
 /// `host.example.com:80` without its domain; addresses stay as they are.
-pub(super) fn strip_domain(text: &str) -> String {
+pub fn strip_domain(text: &str) -> String {
     let (host, port) = split_host_port(text).unwrap_or((text, ""));
     if host.parse::<IpAddr>().is_ok() {
         return text.to_owned();
@@ -146,7 +155,7 @@ pub(super) fn strip_domain(text: &str) -> String {
 }
 
 /// Every word with its first letter large, the others as they are.
-pub(super) fn title(text: &str) -> String {
+pub fn title(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let mut titled = String::with_capacity(text.len());
     for (index, character) in characters.iter().enumerate() {
