@@ -1,7 +1,7 @@
 //! The list of channels, and what each has to do: deliver one message, say what came of it.
 
 use crate::retry::Failure;
-use crate::{Message, email, webhook};
+use crate::{Message, email, hosted, webhook};
 
 /// A way to tell people. Adding one: a folder, a variant here, a key of a receiver.
 #[derive(Debug)]
@@ -10,6 +10,8 @@ pub enum Channel {
     Email(Box<email::Email>),
     /// HTTP POST of Alertmanager's JSON.
     Webhook(Box<webhook::Webhook>),
+    /// A service on the web: Slack, PagerDuty and such.
+    Hosted(Box<hosted::Hosted>),
 }
 
 /// One message on its way.
@@ -21,6 +23,8 @@ pub struct Delivery<'a> {
     pub id: i64,
     /// When it was enqueued, nanoseconds since the Unix epoch. With the id it identifies the message, at every attempt.
     pub enqueued_at_ns: i64,
+    /// The time of this attempt, nanoseconds since the Unix epoch: what templates call `now`.
+    pub now_ns: i64,
 }
 
 impl Channel {
@@ -29,6 +33,7 @@ impl Channel {
         match self {
             Self::Email(_) => "email",
             Self::Webhook(_) => "webhook",
+            Self::Hosted(hosted) => hosted.kind(),
         }
     }
 
@@ -37,6 +42,7 @@ impl Channel {
         match self {
             Self::Email(email) => email.sends_resolved(),
             Self::Webhook(webhook) => webhook.sends_resolved(),
+            Self::Hosted(hosted) => hosted.sends_resolved(),
         }
     }
 
@@ -48,6 +54,7 @@ impl Channel {
         match self {
             Self::Email(email) => email.deliver(delivery).await,
             Self::Webhook(webhook) => webhook.deliver(delivery).await,
+            Self::Hosted(hosted) => hosted.deliver(delivery).await,
         }
     }
 }

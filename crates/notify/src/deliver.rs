@@ -149,15 +149,15 @@ impl Task {
 
     /// Tries once, or finds that the receiver does not want to know.
     async fn attempt(&self, pending: &Pending, message: &Message) -> Result<&'static str, Failure> {
-        let (id, enqueued_at_ns) = (pending.id, pending.enqueued_at_ns);
+        let (id, enqueued_at_ns, now_ns) = (pending.id, pending.enqueued_at_ns, self.clock.now_ns());
         if self.channel.sends_resolved() {
-            return self.channel.deliver(Delivery { message, id, enqueued_at_ns }).await.map(|()| "delivered");
+            return self.channel.deliver(Delivery { message, id, enqueued_at_ns, now_ns }).await.map(|()| "delivered");
         }
         let firing = Message { alerts: message.firing().cloned().collect(), ..message.clone() };
         if firing.alerts.is_empty() {
             return Ok("skipped");
         }
-        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns }).await.map(|()| "delivered")
+        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns, now_ns }).await.map(|()| "delivered")
     }
 
     /// Records an outcome, whatever it takes: a message whose delivery is not recorded would be sent again.

@@ -1,4 +1,4 @@
-//! Delivers messages about alerts through channels: email, webhook. Durable retries, never a decision about what to send.
+//! Delivers messages about alerts through channels: email, webhook, Slack, PagerDuty and others. Durable retries, never a decision about what to send.
 //!
 //! `alert` decides and enqueues; [`Deliverer`] drives the [`Outbox`]: one task a channel, so that a dead mail server delays
 //! no webhook. It is at least once: a message is sent again only if the process died between the receiver's yes and our
@@ -9,7 +9,16 @@ pub mod message;
 pub mod settings;
 
 mod channel;
+mod discord;
 pub mod email;
+pub mod hosted;
+mod http;
+mod msteams;
+mod opsgenie;
+mod pagerduty;
+mod slack;
+mod telegram;
+pub mod template;
 pub mod webhook;
 
 mod deliver;

@@ -4,7 +4,7 @@
 //! What a channel does not support is refused by name: a receiver that would be told less than its file says is worse than a
 //! start that fails.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,13 +12,16 @@ use serde_norway::{Mapping, Value};
 use signalbox_model::{Error, Result};
 
 use crate::Channel;
+use crate::template::Templates;
 
 mod email;
 mod http;
+mod services;
 mod webhook;
 
 use email::{EmailConfig, GlobalSmtp};
 use http::HttpConfig;
+use services::{GlobalServices, Reader};
 use webhook::WebhookConfig;
 
 /// A receiver with the channels through which it is told, each with the name that outbox and log know.
@@ -36,11 +39,13 @@ pub struct NamedReceiver {
 struct Global {
     #[serde(flatten)]
     smtp: GlobalSmtp,
+    #[serde(flatten)]
+    services: GlobalServices,
     http_config: Option<HttpConfig>,
 }
 
 /// Keys of `global` that say something about channels that are not there, or about other things than receivers.
-const GLOBAL_OTHERS: [&str; 27] = [
+const GLOBAL_OTHERS: [&str; 31] = [
     "resolve_timeout",
     "http_config",
     "slack_api_url",
@@ -64,19 +69,25 @@ const GLOBAL_OTHERS: [&str; 27] = [
     "telegram_bot_token_file",
     "webex_api_url",
     "rocketchat_api_url",
+    "rocketchat_token",
+    "rocketchat_token_file",
+    "rocketchat_token_id",
+    "rocketchat_token_id_file",
     "jira_api_url",
     "mattermost_webhook_url",
     "mattermost_webhook_url_file",
     "incidentio_url",
 ];
 
-/// The receivers of a file that lies in a folder.
+/// The receivers of a file that lies in a folder, with the patterns of the files of its templates.
 ///
 /// # Errors
 /// `Invalid` with the receiver, the key, and what is wrong with it or not supported.
-pub fn receivers(global: &Value, receivers: &[Value], folder: &Path) -> Result<Vec<NamedReceiver>> {
+pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf]) -> Result<Vec<NamedReceiver>> {
     let global = read_global(global, folder)?;
-    receivers.iter().map(|receiver| read(receiver, &global, folder)).collect()
+    let templates = Templates::load(templates).map_err(Error::invalid)?;
+    let reader = Reader { global: &global, folder, templates: &templates };
+    receivers.iter().map(|receiver| read(receiver, &reader)).collect()
 }
 
 fn read_global(value: &Value, folder: &Path) -> Result<Global> {
@@ -90,10 +101,12 @@ fn read_global(value: &Value, folder: &Path) -> Result<Global> {
     }
     let mut global: Global = from(value).map_err(|error| Error::invalid(format!("global: {error}")))?;
     global.smtp.resolve(folder).map_err(Error::invalid)?;
+    global.services.check().map_err(Error::invalid)?;
     Ok(global)
 }
 
-fn read(receiver: &Value, global: &Global, folder: &Path) -> Result<NamedReceiver> {
+fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
+    let (global, folder) = (reader.global, reader.folder);
     let empty = Mapping::new();
     let mapping = receiver.as_mapping().unwrap_or(&empty);
     let name = mapping.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -110,8 +123,11 @@ fn read(receiver: &Value, global: &Global, folder: &Path) -> Result<NamedReceive
                 "webhook_configs" => from::<WebhookConfig>(config)
                     .and_then(|config| config.channel(global.http_config.as_ref(), folder))
                     .map(|webhook| Channel::Webhook(Box::new(webhook))),
-                _ if key.ends_with("_configs") => Err("not supported: want email_configs or webhook_configs".to_owned()),
-                _ => Err("field not found".to_owned()),
+                _ => match services::known().find(|(known, _)| *known == key) {
+                    Some((_, is_resolved_sent)) => reader.hosted(key, is_resolved_sent, config).map(|hosted| Channel::Hosted(Box::new(hosted))),
+                    None if key.ends_with("_configs") => Err("not supported".to_owned()),
+                    None => Err("field not found".to_owned()),
+                },
             };
             let channel = channel.map_err(|why| wrong(&format!("{key}[{index}]"), &why))?;
             channels.push((format!("{name}/{}[{index}]", channel.kind()), channel));
@@ -125,6 +141,12 @@ fn read(receiver: &Value, global: &Global, folder: &Path) -> Result<NamedReceive
 
 fn from<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     serde_norway::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+/// A duration as Prometheus writes it, in whole seconds, at least one.
+fn seconds(text: &str) -> Result<u64, String> {
+    let ms = signalbox_lang::promql::parse_duration(text).map_err(|error| format!("timeout: {}", error.message()))?;
+    Ok(u64::try_from(ms).unwrap_or(0).div_ceil(1000).max(1))
 }
 
 #[cfg(test)]

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use serde_norway::Value;
 
+use signalbox_testkit::conformance;
+
 use super::receivers;
 
 fn read(text: &str) -> Result<Vec<String>, String> {
     let document: Value = serde_norway::from_str(text).unwrap();
     let list = document.get("receivers").and_then(Value::as_sequence).cloned().unwrap_or_default();
     let global = document.get("global").cloned().unwrap_or(Value::Null);
-    let read = receivers(&global, &list, Path::new("/etc/alertmanager")).map_err(|error| error.message().to_owned())?;
+    let read = receivers(&global, &list, Path::new("/etc/alertmanager"), &[]).map_err(|error| error.message().to_owned())?;
     Ok(read.into_iter().flat_map(|receiver| receiver.channels).map(|(name, channel)| format!("{name} {}", channel.sends_resolved())).collect())
 }
 
@@ -43,6 +45,83 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
     let both = "global: {smtp_auth_password: a, smtp_auth_password_file: b}\nreceivers: []";
     assert_eq!(read(both).unwrap_err(), "at most one of smtp_auth_password & smtp_auth_password_file must be configured");
     assert_eq!(read("global: {colour: red}\nreceivers: []").unwrap_err(), "global: field colour not found");
-    let slack = read("receivers: [{name: a, slack_configs: [{channel: x}]}]").unwrap_err();
-    assert_eq!(slack, "receiver \"a\": slack_configs[0]: not supported: want email_configs or webhook_configs");
+    let sns = read("receivers: [{name: a, sns_configs: [{topic_arn: x}]}]").unwrap_err();
+    assert_eq!(sns, "receiver \"a\": sns_configs[0]: not supported");
+}
+
+/// What is refused by name, in files of the suite.
+const NOT_SUPPORTED: [&str; 6] = ["smtp_auth_secret", "mattermost_configs", "rocketchat_configs", "victorops_configs", "wechat_configs", "pushover_configs"];
+
+#[test]
+fn files_of_the_suite_get_their_verdicts() {
+    let Some(facts) = conformance::facts("config/alertmanager-expected.jsonl") else { return };
+    let (mut failures, mut cases) = (Vec::new(), 0);
+    for fact in &facts {
+        let file = fact["file"].as_str().unwrap();
+        let Some(text) = conformance::read(&format!("config/alertmanager/config/testdata/{file}")) else { return };
+        cases += 1;
+        let verdict = read(&text);
+        let is_right = match (fact["load"].as_str(), fact["error_informative"].as_str(), &verdict) {
+            (Some("ok"), _, Ok(_)) => true,
+            (Some("ok"), _, Err(error)) => NOT_SUPPORTED.iter().any(|key| error.contains(key) && error.contains("not supported")),
+            (Some("error"), Some(sentence), Err(error)) => error.ends_with(sentence) || NOT_SUPPORTED.iter().any(|key| error.contains(key)),
+            (Some("error"), None, Err(_)) => true,
+            _ => false,
+        };
+        if !is_right {
+            failures.push(format!("{fact}\n  got {verdict:?}"));
+        }
+    }
+    assert_eq!(cases, 29);
+    assert!(failures.is_empty(), "{} of {cases}:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn services_take_what_global_says_unless_they_say_it() {
+    let text = "
+global: {slack_app_token: xoxb, telegram_bot_token: '1:a', opsgenie_api_key: k, http_config: {proxy_url: 'http://127.0.0.1:1'}}
+receivers:
+- name: all
+  slack_configs: [{channel: '#a', timeout: 5s}, {api_url: 'https://hooks', send_resolved: true}]
+  pagerduty_configs: [{routing_key_file: key, details: {n: 1, more: [a, '{{ .Status }}']}}]
+  discord_configs: [{webhook_url_file: url}]
+  telegram_configs: [{chat_id: 7, parse_mode: ''}]
+  msteams_configs: [{webhook_url: 'https://x'}]
+  msteamsv2_configs: [{webhook_url: 'https://x', title: t}]
+  opsgenie_configs: [null, {responders: [{name: a, type: team}]}]
+";
+    let kinds = ["slack[0] false", "slack[1] true", "pagerduty[0] true", "discord[0] true", "telegram[0] true", "msteams[0] true", "msteamsv2[0] true"];
+    let expected = kinds.into_iter().chain(["opsgenie[0] true", "opsgenie[1] true"]).map(|name| format!("all/{name}")).collect::<Vec<_>>();
+    assert_eq!(read(text).unwrap(), expected);
+}
+
+#[test]
+fn services_refuse_what_alertmanager_refuses() {
+    for (key, config, why) in [
+        ("slack_configs", "{channel: x}", "no Slack API URL nor App token set either inline or in a file"),
+        ("slack_configs", "{api_url: 'http://x', api_url_file: y}", "at most one of api_url & api_url_file must be configured"),
+        ("slack_configs", "{api_url: 'http://x', update_message: true}", "update_message is not supported"),
+        ("slack_configs", "{api_url: 'http://x', actions: [{type: button, text: x}]}", "missing name or url in Slack action configuration"),
+        ("slack_configs", "{api_url: 'http://x', text: '{{ nothing }}'}", "template: :1: function \"nothing\" not defined"),
+        ("pagerduty_configs", "{}", "missing service or routing key in PagerDuty config"),
+        ("pagerduty_configs", "{service_key: x}", "service_key is not supported: want routing_key, of the Events API v2"),
+        ("discord_configs", "{}", "one of webhook_url or webhook_url_file must be configured"),
+        ("discord_configs", "{webhook_url: 'http://x', timeout: 5s}", "`timeout`"),
+        ("telegram_configs", "{bot_token: x}", "missing chat_id or chat_id_file on telegram_config"),
+        (
+            "telegram_configs",
+            "{bot_token: x, chat_id: 1, parse_mode: x}",
+            "unknown parse_mode on telegram_config, must be Markdown, MarkdownV2, HTML or empty string",
+        ),
+        ("msteamsv2_configs", "{webhook_url: 'http://x', summary: x}", "field summary not found"),
+        ("opsgenie_configs", "{api_key: x, responders: [{type: team}]}", "opsGenieConfig responder has to have at least one of id, username or name specified"),
+        (
+            "opsgenie_configs",
+            "{api_key: x, http_config: {bearer_token: a, basic_auth: {}}}",
+            "at most one of basic_auth, oauth2, bearer_token & authorization must be configured",
+        ),
+    ] {
+        let error = read(&format!("receivers: [{{name: a, {key}: [{config}]}}]")).unwrap_err();
+        assert!(error.starts_with(&format!("receiver \"a\": {key}[0]: ")) && error.contains(why), "{error}");
+    }
 }

@@ -1,13 +1,15 @@
 //! `webhook_configs`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_norway::Value;
 
 use super::http::HttpConfig;
-use crate::settings::Secret;
-use crate::webhook::{Settings, Webhook};
+use super::seconds;
+use crate::settings::{Secret, SecretSource};
+use crate::webhook::Webhook;
 
 /// One entry.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -33,25 +35,17 @@ impl WebhookConfig {
             (Some(url), None) if url.reveal().contains("{{") => return Err("url: templates are not supported".to_owned()),
             _ => {}
         }
-        let mut settings = Settings {
-            url: self.url,
-            url_file: self.url_file.map(|file| folder.join(file)),
-            send_resolved: self.send_resolved.unwrap_or(true),
-            max_alerts: self.max_alerts.unwrap_or(0),
-            ..Settings::default()
+        let url = match (self.url, self.url_file) {
+            (Some(url), _) => {
+                crate::http::parse_url(url.reveal())?;
+                SecretSource::Text(url)
+            }
+            (None, file) => SecretSource::File(folder.join(file.unwrap_or_default())),
         };
+        let mut options = self.http_config.or_else(|| global.cloned()).unwrap_or_default().options(folder)?;
         if let Some(timeout) = self.timeout.as_deref().filter(|timeout| *timeout != "0s") {
-            settings.timeout_seconds = seconds(timeout)?;
+            options.timeout = Duration::from_secs(seconds(timeout)?);
         }
-        if let Some(http) = self.http_config.or_else(|| global.cloned()) {
-            http.apply(&mut settings, folder)?;
-        }
-        Webhook::new(&settings)
+        Webhook::reached(url, self.max_alerts.unwrap_or(0), self.send_resolved.unwrap_or(true), options)
     }
-}
-
-/// A duration as Prometheus writes it, in whole seconds, at least one.
-fn seconds(text: &str) -> Result<u64, String> {
-    let ms = signalbox_lang::promql::parse_duration(text).map_err(|error| format!("timeout: {}", error.message()))?;
-    Ok(u64::try_from(ms).unwrap_or(0).div_ceil(1000).max(1))
 }

@@ -29,7 +29,7 @@ fn with_password(settings: Settings) -> Settings {
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
     let channel = Channel::Email(Box::new(signalbox_notify::email::Email::new(settings).unwrap()));
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS }).await
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await
 }
 
 /// Quoted-printable as text.
@@ -104,7 +104,7 @@ async fn a_retry_is_the_same_mail_and_a_later_message_the_same_thread() {
     let (first, second) = (peer.sessions.recv().unwrap().mail, peer.sessions.recv().unwrap().mail);
     assert_eq!(first, second);
     let channel = Channel::Email(Box::new(signalbox_notify::email::Email::new(&settings).unwrap()));
-    channel.deliver(Delivery { message: &message(), id: 8, enqueued_at_ns: START_NS + 1 }).await.unwrap();
+    channel.deliver(Delivery { message: &message(), id: 8, enqueued_at_ns: START_NS + 1, now_ns: START_NS }).await.unwrap();
     let later = peer.sessions.recv().unwrap().mail;
     let header = |mail: &str, name: &str| mail.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert_eq!(header(&first, "References"), header(&later, "References"));

@@ -4,6 +4,7 @@
 mod delivery;
 mod email;
 mod http_peer;
+mod services;
 mod settings;
 mod smtp_peer;
 mod webhook;

@@ -19,7 +19,7 @@ fn to(url: &str) -> Settings {
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
     let channel = Channel::Webhook(Box::new(signalbox_notify::webhook::Webhook::new(settings).unwrap()));
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS }).await
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_password_file_may_be_rotated() {
     };
     let channel = Channel::Webhook(Box::new(signalbox_notify::webhook::Webhook::new(&settings).unwrap()));
     let group = message();
-    let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS };
+    let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS, now_ns: START_NS };
     channel.deliver(delivery).await.unwrap();
     std::fs::write(&file, "second\n").unwrap();
     channel.deliver(delivery).await.unwrap();

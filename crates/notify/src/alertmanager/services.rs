@@ -1,0 +1,258 @@
+//! The `*_configs` of services on the web: their keys, with what `global` says where they say nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_norway::{Mapping, Value};
+
+use super::http::HttpConfig;
+use super::{Global, from, seconds};
+use crate::hosted::{Hosted, Service};
+use crate::http::Client;
+use crate::settings::{Secret, SecretSource};
+use crate::template::Templates;
+use crate::{discord, msteams, opsgenie, pagerduty, slack, telegram};
+
+/// What `global` says about services.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GlobalServices {
+    slack_api_url: Option<Secret>,
+    slack_api_url_file: Option<PathBuf>,
+    slack_app_token: Option<Secret>,
+    slack_app_token_file: Option<PathBuf>,
+    slack_app_url: Option<Secret>,
+    pagerduty_url: Option<Secret>,
+    opsgenie_api_url: Option<Secret>,
+    opsgenie_api_key: Option<Secret>,
+    opsgenie_api_key_file: Option<PathBuf>,
+    wechat_api_secret: Option<Secret>,
+    wechat_api_secret_file: Option<PathBuf>,
+    victorops_api_key: Option<Secret>,
+    victorops_api_key_file: Option<PathBuf>,
+    telegram_api_url: Option<Secret>,
+    telegram_bot_token: Option<Secret>,
+    telegram_bot_token_file: Option<PathBuf>,
+    rocketchat_token: Option<Secret>,
+    rocketchat_token_file: Option<PathBuf>,
+    rocketchat_token_id: Option<Secret>,
+    rocketchat_token_id_file: Option<PathBuf>,
+    mattermost_webhook_url: Option<Secret>,
+    mattermost_webhook_url_file: Option<PathBuf>,
+}
+
+/// A secret as two keys say it, of which at most one may.
+type Pair<'a> = (&'a Option<Secret>, &'a Option<PathBuf>);
+
+fn is_given(pair: Pair<'_>) -> bool {
+    pair.0.as_ref().is_some_and(|secret| !secret.reveal().is_empty()) || pair.1.as_ref().is_some_and(|file| !file.as_os_str().is_empty())
+}
+
+fn at_most_one(name: &str, pair: Pair<'_>) -> Result<(), String> {
+    let is_both = is_given((pair.0, &None)) && is_given((&None, pair.1));
+    if is_both { Err(format!("at most one of {name} & {name}_file must be configured")) } else { Ok(()) }
+}
+
+impl GlobalServices {
+    /// Refuses what contradicts itself.
+    pub(super) fn check(&self) -> Result<(), String> {
+        at_most_one("slack_app_token", (&self.slack_app_token, &self.slack_app_token_file))?;
+        at_most_one("slack_api_url", (&self.slack_api_url, &self.slack_api_url_file))?;
+        if is_given((&self.slack_app_token, &self.slack_app_token_file)) && is_given((&self.slack_api_url, &self.slack_api_url_file)) {
+            // One place to post to that stands in both ways is one.
+            let app_url = self.slack_app_url.as_ref().map_or(SLACK_APP_URL, Secret::reveal);
+            if self.slack_api_url.as_ref().map(Secret::reveal) != Some(app_url) {
+                return Err("at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file must be configured".to_owned());
+            }
+        }
+        at_most_one("opsgenie_api_key", (&self.opsgenie_api_key, &self.opsgenie_api_key_file))?;
+        at_most_one("victorops_api_key", (&self.victorops_api_key, &self.victorops_api_key_file))?;
+        at_most_one("telegram_bot_token", (&self.telegram_bot_token, &self.telegram_bot_token_file))?;
+        at_most_one("rocketchat_token", (&self.rocketchat_token, &self.rocketchat_token_file))?;
+        at_most_one("rocketchat_token_id", (&self.rocketchat_token_id, &self.rocketchat_token_id_file))?;
+        at_most_one("wechat_api_secret", (&self.wechat_api_secret, &self.wechat_api_secret_file))?;
+        at_most_one("mattermost_webhook_url", (&self.mattermost_webhook_url, &self.mattermost_webhook_url_file))
+    }
+}
+
+const SLACK_APP_URL: &str = "https://slack.com/api/chat.postMessage";
+const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+const OPSGENIE_URL: &str = "https://api.opsgenie.com/";
+const TELEGRAM_URL: &str = "https://api.telegram.org";
+
+/// Keys of a receiver that this knows, with whether Alertmanager tells about resolved alerts unless told otherwise.
+const KINDS: [(&str, bool); 6] = [
+    ("slack_configs", false),
+    ("pagerduty_configs", true),
+    ("discord_configs", true),
+    ("telegram_configs", true),
+    ("msteams_configs", true),
+    ("msteamsv2_configs", true),
+];
+const OPSGENIE: (&str, bool) = ("opsgenie_configs", true);
+
+/// All keys of receivers that this knows.
+pub(super) fn known() -> impl Iterator<Item = (&'static str, bool)> {
+    KINDS.into_iter().chain([OPSGENIE])
+}
+
+/// Reads one entry of such a key.
+pub(super) struct Reader<'a> {
+    pub(super) global: &'a Global,
+    pub(super) folder: &'a Path,
+    pub(super) templates: &'a Templates,
+}
+
+impl Reader<'_> {
+    pub(super) fn hosted(&self, key: &str, is_resolved_sent: bool, config: &Value) -> Result<Hosted, String> {
+        let mut keys = match config {
+            Value::Null => Mapping::new(),
+            Value::Mapping(mapping) => mapping.clone(),
+            _ => return Err("want names and values".to_owned()),
+        };
+        check_templates(config)?;
+        let sends_resolved = take::<bool>(&mut keys, "send_resolved")?.unwrap_or(is_resolved_sent);
+        let own_http = take::<HttpConfig>(&mut keys, "http_config")?;
+        let timeout = if matches!(key, "slack_configs" | "pagerduty_configs") { take::<String>(&mut keys, "timeout")? } else { None };
+        let mut http = own_http.or_else(|| self.global.http_config.clone()).unwrap_or_default();
+        let keys = Value::Mapping(keys);
+        let service: Box<dyn Service> = match key {
+            "slack_configs" => Box::new(self.slack(from(&keys)?, &mut http)?),
+            "pagerduty_configs" => Box::new(self.pagerduty(from(&keys)?)?),
+            "discord_configs" => Box::new(self.discord(from(&keys)?)?),
+            "telegram_configs" => Box::new(self.telegram(from(&keys)?)?),
+            "msteams_configs" => Box::new(self.teams(from(&keys)?, msteams::Card::Message)?),
+            "msteamsv2_configs" => Box::new(self.teams(from(&keys)?, msteams::Card::Adaptive)?),
+            "opsgenie_configs" => Box::new(self.opsgenie(from(&keys)?)?),
+            _ => return Err("not supported".to_owned()),
+        };
+        let mut options = http.options(self.folder)?;
+        if let Some(timeout) = timeout.filter(|timeout| timeout != "0s" && timeout != "0") {
+            options.timeout = std::time::Duration::from_secs(seconds(&timeout)?);
+        }
+        Ok(Hosted::new(service, Client::new(options)?, self.templates.clone(), sends_resolved))
+    }
+
+    fn source(&self, pair: Pair<'_>) -> Option<SecretSource> {
+        match pair {
+            (Some(secret), _) if !secret.reveal().is_empty() => Some(SecretSource::Text(secret.clone())),
+            (_, Some(file)) if !file.as_os_str().is_empty() => Some(SecretSource::File(self.folder.join(file))),
+            _ => None,
+        }
+    }
+
+    /// A secret of an entry, or that of `global` if the entry says nothing.
+    fn secret(&self, name: &str, own: Pair<'_>, global: Pair<'_>) -> Result<Option<SecretSource>, String> {
+        at_most_one(name, own)?;
+        Ok(self.source(own).or_else(|| self.source(global)))
+    }
+
+    fn slack(&self, settings: slack::Settings, http: &mut HttpConfig) -> Result<slack::Slack, String> {
+        settings.check()?;
+        let global = &self.global.services;
+        let (url, token) = ((&settings.api_url, &settings.api_url_file), (&settings.app_token, &settings.app_token_file));
+        at_most_one("api_url", url)?;
+        at_most_one("app_token", token)?;
+        if is_given(url) && is_given(token) {
+            return Err("at most one of api_url/api_url_file & app_token/app_token_file must be configured".to_owned());
+        }
+        // A place of its own needs no token of others.
+        let global_token = (&global.slack_app_token, &global.slack_app_token_file);
+        let token = self.source(token).or_else(|| if is_given(url) || http.has_authorization() { None } else { self.source(global_token) });
+        let url = match token {
+            Some(token) => {
+                if http.has_authorization() {
+                    return Err("http authorization can't be set when using Slack App tokens".to_owned());
+                }
+                http.set_token(token);
+                let app_url = settings.app_url.as_ref().or(global.slack_app_url.as_ref()).cloned();
+                Some(SecretSource::Text(app_url.unwrap_or_else(|| Secret::new(SLACK_APP_URL))))
+            }
+            None => self.source(url).or_else(|| self.source((&global.slack_api_url, &global.slack_api_url_file))),
+        };
+        let url = checked(url.ok_or("no Slack API URL nor App token set either inline or in a file")?)?;
+        Ok(slack::Slack { settings, url })
+    }
+
+    fn pagerduty(&self, settings: pagerduty::Settings) -> Result<pagerduty::PagerDuty, String> {
+        at_most_one("routing_key", (&settings.routing_key, &settings.routing_key_file))?;
+        at_most_one("service_key", (&settings.service_key, &settings.service_key_file))?;
+        if is_given((&settings.service_key, &settings.service_key_file)) {
+            return Err("service_key is not supported: want routing_key, of the Events API v2".to_owned());
+        }
+        let routing_key = self.source((&settings.routing_key, &settings.routing_key_file)).ok_or("missing service or routing key in PagerDuty config")?;
+        let url = place(settings.url.as_ref(), self.global.services.pagerduty_url.as_ref(), PAGERDUTY_URL)?;
+        Ok(pagerduty::PagerDuty { settings, url, routing_key })
+    }
+
+    fn discord(&self, settings: discord::Settings) -> Result<discord::Discord, String> {
+        let url = self.webhook_url((&settings.webhook_url, &settings.webhook_url_file))?;
+        Ok(discord::Discord { settings, url })
+    }
+
+    fn teams(&self, settings: msteams::Settings, card: msteams::Card) -> Result<msteams::Teams, String> {
+        if card == msteams::Card::Adaptive && settings.summary.is_some() {
+            return Err("field summary not found".to_owned());
+        }
+        let url = self.webhook_url((&settings.webhook_url, &settings.webhook_url_file))?;
+        Ok(msteams::Teams { settings, card, url })
+    }
+
+    fn webhook_url(&self, own: Pair<'_>) -> Result<SecretSource, String> {
+        at_most_one("webhook_url", own)?;
+        checked(self.source(own).ok_or("one of webhook_url or webhook_url_file must be configured")?)
+    }
+
+    fn telegram(&self, mut settings: telegram::Settings) -> Result<telegram::Telegram, String> {
+        settings.check()?;
+        settings.chat_id_file = settings.chat_id_file.map(|file| self.folder.join(file));
+        let global = &self.global.services;
+        let own = (&settings.bot_token, &settings.bot_token_file);
+        let token = self.secret("bot_token", own, (&global.telegram_bot_token, &global.telegram_bot_token_file))?;
+        let bot_token = token.ok_or("missing bot_token or bot_token_file on telegram_config")?;
+        let url = place(settings.api_url.as_ref(), global.telegram_api_url.as_ref(), TELEGRAM_URL)?;
+        Ok(telegram::Telegram { settings, url, bot_token })
+    }
+
+    fn opsgenie(&self, settings: opsgenie::Settings) -> Result<opsgenie::Opsgenie, String> {
+        settings.check()?;
+        let global = &self.global.services;
+        let key = self.secret("api_key", (&settings.api_key, &settings.api_key_file), (&global.opsgenie_api_key, &global.opsgenie_api_key_file))?;
+        let api_key = key.ok_or("no global OpsGenie API Key set either inline or in a file")?;
+        let url = place(settings.api_url.as_ref(), global.opsgenie_api_url.as_ref(), OPSGENIE_URL)?;
+        Ok(opsgenie::Opsgenie { settings, url, api_key })
+    }
+}
+
+/// The URL of an entry, that of `global`, or that of the service.
+fn place(own: Option<&Secret>, global: Option<&Secret>, service: &str) -> Result<Secret, String> {
+    let url = own.or(global).cloned().unwrap_or_else(|| Secret::new(service));
+    crate::http::parse_url(url.reveal())?;
+    Ok(url)
+}
+
+/// A place to post to that is one, as far as can be told: a file is read when it is needed.
+fn checked(source: SecretSource) -> Result<SecretSource, String> {
+    if let SecretSource::Text(url) = &source {
+        crate::http::parse_url(url.reveal())?;
+    }
+    Ok(source)
+}
+
+fn take<T: DeserializeOwned>(keys: &mut Mapping, name: &str) -> Result<Option<T>, String> {
+    match keys.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => from(&value).map(Some).map_err(|error| format!("{name}: {error}")),
+    }
+}
+
+/// Whether all texts that are templates can be parsed: what is wrong shows at the start, not at night.
+fn check_templates(value: &Value) -> Result<(), String> {
+    match value {
+        Value::String(text) if text.contains("{{") => Templates::check(text),
+        Value::Sequence(list) => list.iter().try_for_each(check_templates),
+        Value::Mapping(mapping) => mapping.values().try_for_each(check_templates),
+        _ => Ok(()),
+    }
+}

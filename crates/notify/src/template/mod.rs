@@ -1,0 +1,158 @@
+//! Alertmanager's notification templates: its data, its functions, the defaults that people's configurations name, and their
+//! own files of `templates:` (<https://prometheus.io/docs/alerting/latest/notifications/>).
+//!
+//! Rendering is pure: the time comes in with the message. HTML (mails, Telegram) escapes what an action prints, as text and as
+//! the value of an attribute; it does not look at where in the markup the action stands, as Go's `html/template` does.
+
+mod data;
+mod default;
+mod functions;
+mod json;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use signalbox_lang::template::{Interruption, Template, Value};
+
+use crate::message::Message;
+use crate::retry::Failure;
+use functions::World;
+
+/// Most files of `templates:`, and bytes of each.
+const FILES_MAX: usize = 1_000;
+
+/// The templates that texts of a configuration may call. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Templates {
+    library: Arc<Vec<Template>>,
+}
+
+impl Templates {
+    /// The default ones, and those of files, which may replace them; a pattern may match many files or none.
+    ///
+    /// # Errors
+    /// Which pattern or file is wrong, and why.
+    pub fn load(patterns: &[PathBuf]) -> Result<Self, String> {
+        let mut library: Vec<Template> = Vec::new();
+        let world = World::nowhere();
+        let mut add = |name: &str, text: &str| Template::parse(name, text, &world).map(|template| library.push(template));
+        add("default.tmpl", default::TEXT)?;
+        let mut files = 0;
+        for pattern in patterns {
+            let shown = pattern.display();
+            let paths = glob::glob(&pattern.to_string_lossy()).map_err(|error| format!("templates: {shown}: {error}"))?;
+            for path in paths {
+                let path = path.map_err(|error| format!("templates: {shown}: {error}"))?;
+                files += 1;
+                if files > FILES_MAX {
+                    return Err(format!("templates: found more than {FILES_MAX} files"));
+                }
+                let text = std::fs::read_to_string(&path).map_err(|error| format!("templates: cannot read {}: {error}", path.display()))?;
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                add(&name, &text).map_err(|error| format!("templates: {}: {error}", path.display()))?;
+            }
+        }
+        Ok(Self { library: Arc::new(library) })
+    }
+
+    /// Whether a text of a configuration can be parsed.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in Go's words.
+    pub fn check(text: &str) -> Result<(), String> {
+        Template::parse("", text, &World::nowhere()).map(|_| ())
+    }
+
+    fn render(&self, text: &str, dot: &Value, world: &World<'_>) -> Result<String, String> {
+        // Most texts of a configuration are none: a channel's name, a colour.
+        if !text.contains("{{") {
+            return Ok(text.to_owned());
+        }
+        let template = Template::parse("", text, world)?;
+        match template.run_with(dot, world, &self.library) {
+            Ok(text) => Ok(text),
+            Err(Interruption::Failed(why) | Interruption::Needs(why)) => Err(why),
+        }
+    }
+}
+
+/// Renders the texts of one message.
+#[derive(Debug)]
+pub struct Renderer<'a> {
+    templates: &'a Templates,
+    dot: Value,
+    route_labels: BTreeMap<String, String>,
+    now_ns: i64,
+}
+
+impl<'a> Renderer<'a> {
+    /// For a message, at an instant.
+    pub fn new(templates: &'a Templates, message: &Message, now_ns: i64) -> Self {
+        Self { templates, dot: data::root(message), route_labels: BTreeMap::new(), now_ns }
+    }
+
+    /// Expands a text.
+    ///
+    /// # Errors
+    /// What the template does wrong: a retry would do the same.
+    pub fn text(&self, text: &str) -> Result<String, Failure> {
+        self.expand(text, false).map_err(Failure::permanent)
+    }
+
+    /// Expands a text that is HTML.
+    ///
+    /// # Errors
+    /// What the template does wrong: a retry would do the same.
+    pub fn html(&self, text: &str) -> Result<String, Failure> {
+        self.expand(text, true).map_err(Failure::permanent)
+    }
+
+    fn expand(&self, text: &str, is_html: bool) -> Result<String, String> {
+        let routes = Routes { renderer: self, is_html, open: RefCell::default() };
+        routes.expand(text)
+    }
+}
+
+/// Labels of the route, which may be templates that name one another.
+struct Routes<'a> {
+    renderer: &'a Renderer<'a>,
+    is_html: bool,
+    /// Those that are being expanded: one that needs itself never ends.
+    open: RefCell<Vec<String>>,
+}
+
+impl Routes<'_> {
+    fn expand(&self, text: &str) -> Result<String, String> {
+        let label = |name: &str| self.label(name);
+        let world = World { now_ns: self.renderer.now_ns, is_html: self.is_html, route_label: &label };
+        self.renderer.templates.render(text, &self.renderer.dot, &world)
+    }
+
+    fn label(&self, name: &str) -> Result<String, String> {
+        let Some(text) = self.renderer.route_labels.get(name) else { return Ok(String::new()) };
+        if self.open.borrow().iter().any(|open| open == name) {
+            let open = self.open.borrow().join(" -> ");
+            return Err(format!("route label cycle detected: {open} -> {name}"));
+        }
+        self.open.borrow_mut().push(name.to_owned());
+        let expanded = self.expand(text);
+        self.open.borrow_mut().pop();
+        expanded
+    }
+}
+
+/// A text of at most so many characters, with a mark where it was cut.
+pub(crate) fn truncate(text: &str, characters_max: usize) -> String {
+    if text.chars().count() <= characters_max {
+        return text.to_owned();
+    }
+    if characters_max <= 3 {
+        return text.chars().take(characters_max).collect();
+    }
+    text.chars().take(characters_max - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests;

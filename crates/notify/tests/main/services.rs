@@ -1,0 +1,178 @@
+//! Services on the web, on the wire: what they are told, and what is made of their answers.
+
+use serde_json::{Value, json};
+use signalbox_notify::message::{Message, Status};
+use signalbox_notify::retry::Failure;
+use signalbox_notify::{Channel, Delivery, alertmanager};
+
+use crate::http_peer::{HttpPeer, Request};
+use crate::{START_NS, alert, message};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+/// The SHA-256 of the key of the group.
+const HASH: &str = "cad65463d11e13d83ed22ad561d73269e67fe33734367787065cd4e397bf771c";
+
+/// A channel from what `alertmanager.yml` says; `URL` stands for the server.
+fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
+    let config = config.replace("URL", &format!("http://127.0.0.1:{}", peer.port));
+    let receiver = serde_norway::from_str(&format!("{{name: ops, {key}: [{config}]}}")).unwrap();
+    let read = alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[]).unwrap();
+    read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap().1
+}
+
+async fn deliver(channel: &Channel, message: &Message) -> Result<(), Failure> {
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await
+}
+
+/// What a service is told about a message, when it says yes.
+async fn told(key: &str, config: &str, message: &Message, answers: &[&'static str]) -> Vec<Request> {
+    let peer = HttpPeer::start(answers);
+    deliver(&channel(key, config, &peer), message).await.unwrap();
+    peer.requests.try_iter().collect()
+}
+
+/// What comes of an answer.
+async fn judged(key: &str, config: &str, answer: &'static str) -> Failure {
+    let peer = HttpPeer::start(&[answer]);
+    deliver(&channel(key, config, &peer), &message()).await.unwrap_err()
+}
+
+fn body(request: &Request) -> Value {
+    serde_json::from_str(&request.body).unwrap()
+}
+
+fn resolved() -> Message {
+    Message { alerts: vec![alert(Status::Resolved, &[("alertname", "Slow"), ("severity", "page")])], ..message() }
+}
+
+#[tokio::test]
+async fn slack_gets_an_attachment() {
+    let config = "{api_url: URL/services/T, channel: '#{{ .CommonLabels.severity }}', text: '{{ .CommonAnnotations.summary }}', fields: [{title: a, value: '{{ .Status }}'}],
+      actions: [{type: button, text: go, url: 'http://u', name: dropped}], link_names: true}";
+    let requests = told("slack_configs", config, &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "POST /services/T HTTP/1.1");
+    assert_eq!(requests[0].header("content-type"), Some("application/json"));
+    let link = "http://localhost:4400/#/alerts?receiver=ops";
+    let attachment = json!({
+        "title": "[FIRING:1] Slow (page)", "title_link": link, "fallback": format!("[FIRING:1] Slow (page) | {link}"), "color": "danger",
+        "text": "Checkout is slow", "mrkdwn_in": ["fallback", "pretext", "text"], "fields": [{"title": "a", "value": "firing", "short": false}],
+        "actions": [{"type": "button", "text": "go", "url": "http://u"}],
+    });
+    assert_eq!(body(&requests[0]), json!({"channel": "#page", "username": "Alertmanager", "link_names": true, "attachments": [attachment]}));
+}
+
+#[tokio::test]
+async fn slacks_api_gets_a_token_and_says_no_in_its_body() {
+    let config = "{app_token: xoxb-1, app_url: URL/api/chat.postMessage, channel: c}";
+    let requests = told("slack_configs", config, &message(), &["HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}"]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("authorization")), ("POST /api/chat.postMessage HTTP/1.1", Some("Bearer xoxb-1")));
+    let unknown = judged("slack_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"ok\":false,\"error\":\"channel_not_found\"}").await;
+    assert_eq!(unknown, Failure::permanent("Slack refused the message: channel_not_found"));
+    let limited = judged("slack_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{\"ok\":false,\"error\":\"ratelimited\"}").await;
+    assert!(limited.is_transient);
+    let gone = judged("slack_configs", "{api_url: URL}", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nno_service").await;
+    assert_eq!(gone, Failure::permanent("unexpected status code 404: no_service"));
+    let busy = judged("slack_configs", "{api_url: URL}", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!((busy.is_transient, busy.retry_after.map(|after| after.as_secs())), (true, Some(30)));
+}
+
+#[tokio::test]
+async fn pagerduty_gets_an_event_with_the_key_of_the_group() {
+    let config = "{routing_key: r0ute, url: URL/v2/enqueue, severity: '{{ .CommonLabels.severity }}', details: {team: '{{ .Receiver }}'}, links: [{href: 'http://l', text: l}, {href: ''}]}";
+    let requests = told("pagerduty_configs", config, &message(), &["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"]).await;
+    assert_eq!(requests[0].line, "POST /v2/enqueue HTTP/1.1");
+    let event = body(&requests[0]);
+    let head: Vec<&str> = ["routing_key", "event_action", "dedup_key", "client"].iter().map(|name| event[name].as_str().unwrap()).collect();
+    assert_eq!(head, ["r0ute", "trigger", HASH, "Alertmanager"]);
+    assert_eq!(event["links"], json!([{"href": "http://l", "text": "l"}]));
+    let payload = &event["payload"];
+    assert_eq!((&payload["summary"], &payload["source"], &payload["severity"]), (&json!("[FIRING:1] Slow (page)"), &json!("Alertmanager"), &json!("page")));
+    let details = &payload["custom_details"];
+    assert_eq!((&details["team"], &details["num_firing"], &details["num_resolved"]), (&json!("ops"), &json!(1), &json!(1)));
+    assert_eq!(details["firing"][0]["labels"]["instance"], "a");
+    let over = body(&told("pagerduty_configs", config, &resolved(), &[OK]).await[0]);
+    assert_eq!((&over["event_action"], &over["dedup_key"]), (&json!("resolve"), &json!(HASH)));
+}
+
+#[tokio::test]
+async fn an_event_too_large_for_pagerduty_goes_without_details() {
+    let mut large = message();
+    large.alerts[0].annotations.insert("long".to_owned(), "x".repeat(520_000));
+    let event = body(&told("pagerduty_configs", "{routing_key: r, url: URL}", &large, &[OK]).await[0]);
+    assert!(event["payload"]["custom_details"]["error"].as_str().unwrap().contains("exceeds the maximum size"));
+}
+
+#[tokio::test]
+async fn discord_gets_an_embed_within_its_limits() {
+    let config = "{webhook_url: URL/api/webhooks/1/t, username: bot, message: '{{ range .Alerts }}{{ printf \"%03000d\" 1 }}{{ end }}'}";
+    let requests = told("discord_configs", config, &message(), &["HTTP/1.1 204 No Content\r\n\r\n"]).await;
+    assert_eq!(requests[0].line, "POST /api/webhooks/1/t HTTP/1.1");
+    let sent = body(&requests[0]);
+    assert_eq!((&sent["username"], &sent["content"], &sent["embeds"][0]["title"]), (&json!("bot"), &json!(""), &json!("[FIRING:1] Slow (page)")));
+    assert_eq!((sent["embeds"][0]["description"].as_str().unwrap().chars().count(), &sent["embeds"][0]["color"]), (4_096, &json!(0x99_2d_22)));
+    assert_eq!(body(&told("discord_configs", "{webhook_url: URL}", &resolved(), &[OK]).await[0])["embeds"][0]["color"], 0x2e_cc_71);
+}
+
+#[tokio::test]
+async fn telegram_gets_html_that_is_escaped() {
+    let config = "{api_url: URL, bot_token: '1:a', chat_id: -100123, message_thread_id: 5, message: '<b>{{ .CommonAnnotations.summary }}</b> {{ \"<\" }} {{ safeHtml \"<i>\" }}'}";
+    let requests = told("telegram_configs", config, &message(), &["HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"ok\":true}"]).await;
+    assert_eq!(requests[0].line, "POST /bot1:a/sendMessage HTTP/1.1");
+    let expected = json!({"chat_id": "-100123", "text": "<b>Checkout is slow</b> &lt; <i>", "disable_web_page_preview": true, "message_thread_id": 5, "parse_mode": "HTML"});
+    assert_eq!(body(&requests[0]), expected);
+    let flood = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 71\r\n\r\n{\"ok\":false,\"error_code\":429,\"description\":\"x\",\"parameters\":{\"retry_after\":9}}";
+    assert!(judged("telegram_configs", config, flood).await.is_transient);
+    let failure = judged("telegram_configs", config, "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}").await;
+    assert!(!failure.is_transient && !failure.error.contains("1:a"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn teams_gets_a_card() {
+    let requests =
+        told("msteamsv2_configs", "{webhook_url: 'URL/workflows/x?sig=s', text: body}", &message(), &["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"])
+            .await;
+    assert_eq!(requests[0].line, "POST /workflows/x?sig=s HTTP/1.1");
+    let card = body(&requests[0]);
+    assert_eq!((&card["type"], &card["attachments"][0]["contentType"]), (&json!("message"), &json!("application/vnd.microsoft.card.adaptive")));
+    let content = &card["attachments"][0]["content"];
+    assert_eq!(
+        (&content["body"][0]["text"], &content["body"][0]["color"], &content["body"][1]["text"]),
+        (&json!("[FIRING:1] Slow (page)"), &json!("Attention"), &json!("body"))
+    );
+    let old = body(&told("msteams_configs", "{webhook_url: URL, text: body}", &resolved(), &[OK]).await[0]);
+    assert_eq!(
+        old,
+        json!({"@context": "http://schema.org/extensions", "type": "MessageCard", "title": "[RESOLVED] Slow (page)", "summary": "[RESOLVED] Slow (page)",
+            "text": "body", "themeColor": "2DC72D"})
+    );
+}
+
+#[tokio::test]
+async fn opsgenie_creates_updates_and_closes_an_alert() {
+    let config = "{api_url: URL, api_key: k3y, update_alerts: true, description: d, tags: 'a,,b', priority: P1, details: {x: '{{ .Status }}'},
+      responders: [{name: 'one,two', type: teams}, {name: '{{ .CommonLabels.nobody }}', type: team}, {username: u, type: User}]}";
+    let requests = told("opsgenie_configs", config, &message(), &[OK, OK, OK]).await;
+    let lines: Vec<&str> = requests.iter().map(|request| request.line.as_str()).collect();
+    let at = |what: &str| format!("PUT /v2/alerts/{HASH}/{what}?identifierType=alias HTTP/1.1");
+    assert_eq!(lines, ["POST /v2/alerts HTTP/1.1", &at("message"), &at("description")]);
+    assert!(requests.iter().all(|request| request.header("authorization") == Some("GenieKey k3y")));
+    let expected = json!({
+        "alias": HASH, "message": "[FIRING:1] Slow (page)", "description": "d", "source": "http://localhost:4400/#/alerts?receiver=ops", "priority": "P1",
+        "details": {"alertname": "Slow", "severity": "page", "x": "firing"}, "tags": ["a", "b"],
+        "responders": [{"name": "one", "type": "team"}, {"name": "two", "type": "team"}, {"username": "u", "type": "user"}],
+    });
+    assert_eq!(body(&requests[0]), expected);
+    let closing = told("opsgenie_configs", config, &resolved(), &[OK]).await;
+    assert_eq!(closing[0].line, format!("POST /v2/alerts/{HASH}/close?identifierType=alias HTTP/1.1"));
+    assert_eq!(
+        judged("opsgenie_configs", config, "HTTP/1.1 422 Unprocessable\r\nContent-Length: 0\r\n\r\n").await,
+        Failure::permanent("unexpected status code 422")
+    );
+}
+
+#[tokio::test]
+async fn a_template_that_fails_is_no_reason_to_try_again() {
+    let peer = HttpPeer::start(&[OK]);
+    let failure = deliver(&channel("slack_configs", "{api_url: URL, text: '{{ template \"nobody\" . }}'}", &peer), &message()).await.unwrap_err();
+    assert!(!failure.is_transient && failure.error.contains("template \"nobody\" not defined"), "{failure:?}");
+}
