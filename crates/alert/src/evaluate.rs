@@ -5,20 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use signalbox_lang::promql::Expr;
 use signalbox_meta::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 use signalbox_model::{Labels, Result};
 use signalbox_query::promql::VectorSample;
 use signalbox_query::usage;
 
+use crate::ask::Moment;
 use crate::expand::Expander;
 use crate::group::Notice;
+use crate::link::generator_url;
 use crate::record::{self, Sample};
 use crate::rule_file::{AlertingRule, Group, Rule, RuleKind};
 use crate::schedule::Slots;
 use crate::state::{Alert, Alerts, Change, State, Terms, step};
 use crate::status;
-use crate::template::query_escape;
 use crate::world::World;
 
 /// After an outage longer than this, pending alerts start over: what was before is no evidence any more.
@@ -154,8 +154,9 @@ impl Evaluator {
         let rule = &self.group.rules[index];
         let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs()).max(TIMEOUT_MIN);
         let query_ms = at_ms - self.query_offset_ms;
+        let moment = Moment { at_ms: query_ms, interval_ms: self.slots.interval_ms(), timeout };
         let asker = format!("rule {}/{}", self.group.name, rule.name);
-        let vector = usage::asked_by(&asker, world.ask(Expr::clone(&rule.expr), &rule.text, query_ms, timeout)).await?;
+        let vector = usage::asked_by(&asker, world.ask_rule(rule, moment)).await?;
         let samples = match &rule.kind {
             RuleKind::Recording => record::recorded(&rule.name, &rule.labels, vector, self.group.limit)?,
             RuleKind::Alerting(alerting) => {
@@ -251,7 +252,7 @@ fn notice(rule: &Rule, labels: &Labels, alert: &Alert, world: &World) -> Option<
         annotations: alert.annotations.clone(),
         starts_at_ms: alert.fired_at_ms?,
         ends_at_ms: alert.resolved_at_ms,
-        generator_url: format!("{}/ui/metrics?q={}", world.external_url, query_escape(&rule.query)),
+        generator_url: generator_url(rule, labels, &world.external_url),
     })
 }
 

@@ -25,6 +25,8 @@ use crate::rule_file;
 use crate::settings::Settings;
 use crate::world::{Parts, World};
 
+mod languages;
+
 /// 2023-11-14T22:13:20Z
 const T0_MS: i64 = 1_700_000_000_000;
 const CHANNEL: &str = "ops/fake";

@@ -22,9 +22,11 @@ pub mod state;
 pub mod template;
 
 mod alerting;
+mod ask;
 mod dispatch;
 mod evaluate;
 mod expand;
+mod link;
 mod orphans;
 mod outbox;
 mod record;

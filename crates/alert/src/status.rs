@@ -39,6 +39,8 @@ fn rule_status(rule: &Rule, state: &RuleState) -> RuleStatus {
     RuleStatus {
         name: rule.name.clone(),
         query: rule.query.clone(),
+        lang: rule.expr.language().as_str(),
+        range: rule.expr.range_ms().map(milliseconds),
         labels: rule.labels.clone(),
         health,
         last_error: state.evaluated.error.clone(),

@@ -15,6 +15,8 @@ fn rule(name: &str, query: &str, rule_labels: &[(&str, &str)], kind: RuleKind) -
     RuleStatus {
         name: name.into(),
         query: query.into(),
+        lang: "promql",
+        range: None,
         labels: labels(rule_labels),
         health: Health::Good,
         last_error: None,
@@ -63,6 +65,11 @@ pub(crate) fn board() -> AlertBoard {
     let fresh = vec![
         unknown(rule("fresh", "vector(1)", &[("severity", "page")], RuleKind::Recording)),
         unknown(rule("New", "vector(1)", &[], alerting(1, &[], Vec::new()))),
+        unknown(RuleStatus {
+            lang: "traceql",
+            range: Some(Duration::from_secs(300)),
+            ..rule("Traces", "{ status = error } | rate()", &[], alerting(0, &[], Vec::new()))
+        }),
     ];
     board.show(GroupStatus { evaluated_at_ns: None, evaluation: Duration::ZERO, ..group("new", "/rules/other.yaml", fresh) });
     board

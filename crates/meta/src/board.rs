@@ -67,6 +67,10 @@ pub struct RuleStatus {
     pub name: String,
     /// Canonical text of the expression.
     pub query: String,
+    /// Language of the expression, as rule files name it: `promql`, `logql`, `traceql`, `sql`.
+    pub lang: &'static str,
+    /// How far back of its instant the expression looks, where the rule says so and not the expression.
+    pub range: Option<Duration>,
     /// Labels as written.
     pub labels: Labels,
     /// How the latest evaluation went.

@@ -28,6 +28,7 @@ pub(super) struct RawGroup {
     #[serde(default)]
     pub(super) labels: Pairs,
     rules: Option<Vec<RawRule>>,
+    pub(super) lang: Option<String>,
 }
 
 impl RawGroup {
@@ -49,6 +50,8 @@ pub(super) struct RawRule {
     pub(super) labels: Pairs,
     #[serde(default)]
     pub(super) annotations: Pairs,
+    pub(super) lang: Option<String>,
+    pub(super) range: Option<String>,
     /// YAML's merge key: what is not set here is taken from there.
     #[serde(rename = "<<")]
     merge: Option<Box<RawRule>>,
@@ -75,6 +78,8 @@ impl RawRule {
             keep_firing_for: self.keep_firing_for.clone().or(base.keep_firing_for),
             labels: pairs(&self.labels, base.labels),
             annotations: pairs(&self.annotations, base.annotations),
+            lang: self.lang.clone().or(base.lang),
+            range: self.range.clone().or(base.range),
             merge: None,
         }
     }

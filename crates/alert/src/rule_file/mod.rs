@@ -2,15 +2,17 @@
 //! starts: all that is wrong with a file is said at once, with places, in the words of `promtool check rules`.
 //!
 //! More than Prometheus: several YAML documents in one file are all read (it drops all but the first without a word), a rule
-//! that is in a group twice is an error (it is a warning of `promtool`), and a path without `*` must exist.
+//! that is in a group twice is an error (it is a warning of `promtool`), and a path without `*` must exist. `lang`, of a rule or
+//! of all rules of a group, names the language of the expression.
 
 mod document;
+mod expression;
 mod locate;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use signalbox_lang::promql::{self, Expr, ValueType};
+use signalbox_lang::promql;
 use signalbox_lang::text::quote;
 use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Error, Labels, Result};
@@ -18,6 +20,7 @@ use signalbox_model::{Error, Labels, Result};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::template::Template;
 use document::{RawGroup, RawRule};
+pub use expression::{Expression, Language};
 use locate::{Step, locate};
 
 /// Rules that are evaluated one after another, on one interval.
@@ -43,7 +46,7 @@ pub struct Rule {
     /// Name of the series or of the alert.
     pub name: String,
     /// What is evaluated.
-    pub expr: Expr,
+    pub expr: Expression,
     /// The expression as written: places in annotations are places in it.
     pub text: String,
     /// Canonical text of the expression.
@@ -193,6 +196,7 @@ impl Checker<'_> {
         } else if !self.names.insert(name.clone()) {
             self.problem(path, &format!("groupname: {} is repeated in the same file", quote(&name)));
         }
+        self.language(&below("lang"), raw.lang.as_deref());
         for (label, _) in raw.labels.iter() {
             if label.is_empty() || label == METRIC_NAME {
                 self.problem(&below("labels"), &format!("invalid label name: {label}"));
@@ -223,7 +227,7 @@ impl Checker<'_> {
             (true, true) => self.rule_problem(place, None, "one of 'record' or 'alert' must be set"),
             _ => {}
         }
-        let expr = self.expression(raw, place);
+        let expr = self.expression(raw, place, group);
         let hold_ms = self.duration(&[place.path.as_slice(), &[Step::Key("for")]].concat(), raw.hold.as_deref()).unwrap_or(0);
         let keep_firing_ms = self.duration(&[place.path.as_slice(), &[Step::Key("keep_firing_for")]].concat(), raw.keep_firing_for.as_deref()).unwrap_or(0);
         if !record.is_empty() {
@@ -263,25 +267,35 @@ impl Checker<'_> {
         })
     }
 
-    fn expression(&mut self, raw: &RawRule, place: &Place<'_>) -> Option<Expr> {
+    fn language(&mut self, path: &[Step<'_>], word: Option<&str>) -> Option<Language> {
+        let word = word?;
+        let language = Language::of_word(word);
+        if language.is_none() {
+            self.problem(path, &format!("unknown lang {}: want promql, logql, traceql or sql", quote(word)));
+        }
+        language
+    }
+
+    fn expression(&mut self, raw: &RawRule, place: &Place<'_>, group: &RawGroup) -> Option<Expression> {
+        let before = self.problems.len();
+        let below = |key| [place.path.as_slice(), &[Step::Key(key)]].concat();
+        let of_group = || group.lang.as_deref().and_then(Language::of_word);
+        let language = self.language(&below("lang"), raw.lang.as_deref()).or_else(of_group).unwrap_or_default();
+        let range_ms = self.duration(&below("range"), raw.range.as_deref());
+        if raw.range.is_some() && language != Language::Traceql {
+            self.rule_problem(place, Some("range"), &format!("invalid field 'range' in {} rule: the expression says it", language.as_str()));
+        } else if range_ms == Some(0) {
+            self.rule_problem(place, Some("range"), "invalid field 'range': want more than 0s");
+        }
         let text = raw.expr.as_deref().unwrap_or_default();
         if text.is_empty() {
             self.rule_problem(place, Some("expr"), "field 'expr' must be set in rule");
+        }
+        if self.problems.len() > before {
+            // The language may be another one.
             return None;
         }
-        let expr = match promql::parse(text) {
-            Ok(expr) => expr,
-            Err(error) => {
-                self.rule_problem(place, Some("expr"), &format!("could not parse expression: {}", error.message()));
-                return None;
-            }
-        };
-        // Prometheus finds this out at every evaluation.
-        if !matches!(expr.value_type(), ValueType::Vector | ValueType::Scalar) {
-            let message = format!("could not use expression: it is a {}: want an instant vector or a scalar", expr.value_type().as_str());
-            self.rule_problem(place, Some("expr"), &message);
-        }
-        Some(expr)
+        Expression::parse(language, text, range_ms).map_err(|problem| self.rule_problem(place, Some("expr"), &problem)).ok()
     }
 
     fn templates(&mut self, place: &Place<'_>, alert: &str, what: &str, pairs: &Labels) -> Vec<(String, Template)> {

@@ -43,11 +43,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("prometheus-rulefmt/test_aliases.yaml", "24:9: group \"my-group-name\", rule 3, \"HighAlert\": duplicate of rule 1"),
     (
         "prometheus-rules-fixtures/invalid_rules.yaml",
-        "6:9: field unexpected_field not found: want one of record, alert, expr, for, keep_firing_for, labels, annotations",
+        "6:9: field unexpected_field not found: want one of record, alert, expr, for, keep_firing_for, labels, annotations, lang, range",
     ),
     ("promtool/bad-rules-syntax.yml", "7:15: group \"bad-syntax\", rule 1, \"x\": could not parse expression: 1:7: parse error: unexpected end of input"),
     ("promtool/rules-bad.yml", "rule 1, \"InstanceDown\": annotation \"summary\": template: __alert_InstanceDown:1: undefined variable \"$label\""),
-    ("promtool/rules_extrafields.yml", "7:5: field namespace not found: want one of name, interval, query_offset, limit, labels, rules"),
+    ("promtool/rules_extrafields.yml", "7:5: field namespace not found: want one of name, interval, query_offset, limit, labels, rules, lang"),
     ("promtool/prometheus-rules.lint.yml", "11:5: group \"example\", rule 2, \"HighRequestLatency\": duplicate of rule 1"),
     // Extensions of Thanos and VictoriaMetrics, which Prometheus refuses as well.
     ("thanos/cmd/thanos/testdata/rules-files/invalid-rules-data.yaml", "field partial_response_strategy not found"),
@@ -161,6 +161,86 @@ fn keeps_what_is_written() {
 }
 
 #[test]
+fn reads_rules_in_every_language() {
+    let text = "groups:
+- name: g
+  lang: logql
+  rules:
+  - record: errors
+    expr: sum by(app)(count_over_time({app=~`.+`}|=`error`[5m]))
+  - alert: Slow
+    lang: traceql
+    range: 5m
+    expr: '{duration>1s}|rate() by(name)'
+  - alert: Orders
+    lang: sql
+    expr: |
+      SELECT count(*) AS value FROM logs
+  - alert: Down
+    lang: promql
+    expr: up==0
+- name: h
+  rules:
+  - &rate
+    record: a
+    lang: traceql
+    expr: '{}|count_over_time()'
+  - <<: *rate
+    record: b
+    range: 1h
+  - alert: Down
+    expr: up==0
+";
+    let groups = parse("r.yaml", text).unwrap();
+    let shown: Vec<_> =
+        groups.iter().flat_map(|group| &group.rules).map(|rule| (rule.expr.language().as_str(), rule.query.as_str(), rule.expr.range_ms())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("logql", "sum by (app)(count_over_time({app=~\".+\"} |= \"error\"[5m]))", None),
+            ("traceql", "{ duration > 1s } | rate() by (name)", Some(300_000)),
+            ("sql", "SELECT count(*) AS value FROM logs", None),
+            ("promql", "up == 0", None),
+            ("traceql", "{} | count_over_time()", None),
+            ("traceql", "{} | count_over_time()", Some(3_600_000)),
+            ("promql", "up == 0", None),
+        ]
+    );
+}
+
+#[test]
+fn refuses_what_another_language_cannot_answer() {
+    let rule = |rule: &str| problems(&format!("groups:\n- name: g\n  rules:\n  - alert: A\n{rule}"));
+    for (text, want) in [
+        ("    lang: promsql\n    expr: up\n", "r.yaml: 5:11: unknown lang \"promsql\": want promql, logql, traceql or sql"),
+        (
+            "    lang: logql\n    expr: '{app=\"a\"}'\n",
+            "r.yaml: 6:11: group \"g\", rule 1, \"A\": could not use expression: it answers log lines: want a metric query, such as sum(rate({...}[5m]))",
+        ),
+        ("    lang: logql\n    expr: up == 0\n", "r.yaml: 6:11: group \"g\", rule 1, \"A\": could not parse expression: "),
+        (
+            "    lang: traceql\n    expr: '{}'\n",
+            "r.yaml: 6:11: group \"g\", rule 1, \"A\": could not use expression: it answers traces: want a metrics query, such as {...} | rate()",
+        ),
+        ("    lang: traceql\n    expr: '{} | rate('\n", "r.yaml: 6:11: group \"g\", rule 1, \"A\": could not parse expression: "),
+        ("    lang: traceql\n    expr: '{} | rate()'\n    range: 0s\n", "r.yaml: 7:12: group \"g\", rule 1, \"A\": invalid field 'range': want more than 0s"),
+        ("    lang: traceql\n    expr: '{} | rate()'\n    range: 5x\n", "r.yaml: 7:12: unknown unit \"x\" in duration \"5x\""),
+        ("    expr: up\n    range: 5m\n", "r.yaml: 6:12: group \"g\", rule 1, \"A\": invalid field 'range' in promql rule: the expression says it"),
+        ("    lang: sql\n    expr: SELEC 1\n", "r.yaml: 6:11: group \"g\", rule 1, \"A\": could not parse expression: "),
+        ("    lang: sql\n    expr: DROP TABLE logs\n", "could not parse expression: cannot run \"DROP TABLE logs\": want one SELECT, or EXPLAIN of one"),
+        ("    lang: sql\n    expr: EXPLAIN SELECT 1\n", "could not parse expression: cannot take values from EXPLAIN: want one SELECT"),
+        ("    lang: sql\n    expr: SELECT 1; SELECT 2\n", "could not parse expression: cannot run several statements: want one SELECT"),
+        ("    lang: sql\n", "r.yaml: 4:5: group \"g\", rule 1, \"A\": field 'expr' must be set in rule"),
+    ] {
+        let found = rule(text);
+        assert!(found.starts_with(want) || found.contains(&format!("\"A\": {want}")), "{text:?}: {found}");
+        assert_eq!(found.lines().filter(|line| line.starts_with("r.yaml: ")).count(), 1, "{text:?}: {found}");
+    }
+    let found = problems("groups:\n- name: g\n  lang: influxql\n  rules:\n  - {alert: A, expr: up}\n");
+    assert_eq!(found, "r.yaml: 3:9: unknown lang \"influxql\": want promql, logql, traceql or sql");
+}
+
+#[test]
 fn follows_aliases_and_merge_keys() {
     let text = "groups:\n- name: g\n  rules:\n  - &down\n    alert: &name Down\n    expr: &expr up == 0\n    for: 5m\n    labels: {a: b}\n  - <<: *down\n    alert: Other\n  - record: *name\n    expr: *expr\n";
     let groups = parse("r.yaml", text).unwrap();
@@ -233,6 +313,7 @@ fn no_mutant_of_a_rule_file_makes_it_panic() {
     let seeds = [
         "groups:\n- name: g\n  interval: 30s\n  labels: {team: a}\n  rules:\n  - &a\n    alert: Down\n    expr: &e up == 0\n    for: 5m\n    labels: {x: 1.1}\n    annotations:\n      summary: \"{{ $labels.x | title }}\"\n  - <<: *a\n    alert: Other\n  - record: job:up\n    expr: *e\n",
         "{\"groups\":[{\"name\":\"g\",\"rules\":[{\"record\":\"a\",\"expr\":\"rate(up[5m])\"}]}]}\n---\ngroups:\n",
+        "groups:\n- name: g\n  lang: logql\n  rules:\n  - record: a\n    expr: sum(rate({a=\"b\"}[5m]))\n  - alert: B\n    lang: traceql\n    range: 5m\n    expr: '{} | rate()'\n  - alert: C\n    lang: sql\n    expr: SELECT 1 AS value\n",
     ];
     mutate::texts(&seeds, &["  - ", ": ", "\n", "{{", "}}", "*a", "&a ", "<<: ", "---\n", "\"", "'", "|", "#", "\u{e9}"], 1_500, |text| {
         problems(text);

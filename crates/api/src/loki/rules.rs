@@ -31,6 +31,10 @@ struct Rule {
     #[serde(skip_serializing_if = "String::is_empty")]
     alert: String,
     expr: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    lang: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    range: String,
     #[serde(rename = "for", skip_serializing_if = "String::is_empty")]
     hold: String,
     #[serde(rename = "keep_firing_for", skip_serializing_if = "String::is_empty")]
@@ -86,7 +90,9 @@ fn group(status: &GroupStatus) -> Group {
 }
 
 fn rule(status: &RuleStatus) -> Rule {
-    let rule = Rule { expr: status.query.clone(), labels: pairs(&status.labels), ..Rule::default() };
+    // Rules in the language of rule files of Prometheus do not say so.
+    let lang = if status.lang == "promql" { "" } else { status.lang };
+    let rule = Rule { expr: status.query.clone(), lang, range: status.range.map(span).unwrap_or_default(), labels: pairs(&status.labels), ..Rule::default() };
     match &status.kind {
         RuleKind::Recording => Rule { record: status.name.clone(), ..rule },
         RuleKind::Alerting(alerting) => {

@@ -198,6 +198,7 @@ fn write_alerting(out: &mut String, rule: &RuleStatus, alerting: &AlertingStatus
         out.push(']');
     }
     write_health(out, rule);
+    write_lang(out, rule);
     out.push_str(",\"type\":\"alerting\"}");
 }
 
@@ -209,7 +210,21 @@ fn write_recording(out: &mut String, rule: &RuleStatus) {
     out.push_str(",\"labels\":");
     render::write_labels(out, &rule.labels);
     write_health(out, rule);
+    write_lang(out, rule);
     out.push_str(",\"type\":\"recording\"}");
+}
+
+/// Prometheus has rules in one language and does not say which.
+fn write_lang(out: &mut String, rule: &RuleStatus) {
+    if rule.lang != "promql" {
+        out.push_str(",\"lang\":\"");
+        out.push_str(rule.lang);
+        out.push('"');
+    }
+    if let Some(range) = rule.range {
+        out.push_str(",\"range\":");
+        write_seconds(out, range);
+    }
 }
 
 fn write_health(out: &mut String, rule: &RuleStatus) {

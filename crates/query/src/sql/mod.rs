@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use arrow::temporal_conversions::timestamp_ns_to_datetime;
 use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
@@ -26,6 +27,9 @@ use crate::table::{SnapshotTable, TableKind};
 
 pub(crate) mod functions;
 pub(crate) mod identifiers;
+mod vector;
+
+pub use vector::check_vector;
 
 /// Bytes of one query text.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
@@ -70,16 +74,16 @@ impl fmt::Debug for SqlAnswer {
 }
 
 impl Engine {
-    /// Answers one `SELECT` (or `EXPLAIN` of one) over a snapshot taken now.
+    /// Answers one `SELECT` (or `EXPLAIN` of one) over a snapshot taken now; `now()` is the clock of the engine.
     ///
     /// # Errors
     /// `Invalid` for a text that does not parse, names what does not exist or would change anything; `Limit` and `Timeout`
     /// by the limits. Errors that show only while the query runs come through the stream.
     pub async fn sql(&self, tenant: &Tenant, text: &str, limits: SqlLimits) -> Result<SqlAnswer> {
-        self.watched("sql", text, self.plan_sql(tenant, text, limits)).await
+        self.watched("sql", text, self.plan_sql(tenant, text, limits, self.clock.now_ns())).await
     }
 
-    async fn plan_sql(&self, tenant: &Tenant, text: &str, limits: SqlLimits) -> Result<SqlAnswer> {
+    async fn plan_sql(&self, tenant: &Tenant, text: &str, limits: SqlLimits, now_ns: i64) -> Result<SqlAnswer> {
         let settings = &self.settings;
         let timeout = limits.timeout.unwrap_or(Duration::MAX).min(Duration::from_secs(settings.timeout_seconds));
         let memory_bytes = limits.memory_bytes.unwrap_or(u64::MAX).min(settings.memory_bytes_per_query);
@@ -88,7 +92,7 @@ impl Engine {
         let session = self.session_over(tenant, memory_bytes)?;
         let started = self.clock.monotonic();
         let plan = async {
-            let frame = frame(&session, text).await?;
+            let frame = frame(&session, text, now_ns).await?;
             // One row more than allowed shows that there was more. An explanation must stay the root of its plan.
             let is_explanation = matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
             let frame = if is_explanation { frame } else { frame.limit(0, Some(rows_max.saturating_add(1))).map_err(to_error)? };
@@ -109,7 +113,7 @@ impl Engine {
         let timeout = Duration::from_secs(self.settings.timeout_seconds);
         let pass = self.gate.enter(timeout).await?;
         let session = self.session_over(tenant, self.settings.memory_bytes_per_query)?;
-        let plan = async { frame(&session, text).await?.execute_stream().await.map_err(to_error) };
+        let plan = async { frame(&session, text, self.clock.now_ns()).await?.execute_stream().await.map_err(to_error) };
         let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
         Ok((stream, pass))
     }
@@ -126,26 +130,33 @@ impl Engine {
     }
 }
 
-/// Parses and plans one reading statement.
-async fn frame(session: &SessionContext, text: &str) -> Result<DataFrame> {
+/// Parses one reading statement.
+fn parse(text: &str) -> Result<Statement> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Error::new(ErrorKind::TooLarge, format!("cannot parse a query of {} bytes: want at most {TEXT_BYTES_MAX}", text.len())));
     }
     let parser = DFParserBuilder::new(text).with_recursion_limit(NESTING_MAX).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements()).map_err(to_error)?;
-    let statement = match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) if is_query(&statement) => statement,
+    match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) if is_query(&statement) => Ok(statement),
         (Some(statement), true) => {
             let text: String = statement.to_string().chars().take(60).collect();
-            return Err(Error::invalid(format!("cannot run {text:?}: want one SELECT, or EXPLAIN of one")));
+            Err(Error::invalid(format!("cannot run {text:?}: want one SELECT, or EXPLAIN of one")))
         }
-        (None, _) => return Err(Error::invalid("cannot run an empty query: want one SELECT")),
-        (Some(_), false) => return Err(Error::invalid("cannot run several statements: want one SELECT")),
-    };
-    let plan = session.state().statement_to_plan(statement).await.map_err(to_error)?;
+        (None, _) => Err(Error::invalid("cannot run an empty query: want one SELECT")),
+        (Some(_), false) => Err(Error::invalid("cannot run several statements: want one SELECT")),
+    }
+}
+
+/// Parses and plans one reading statement; `now()` in it is an instant in nanoseconds since the Unix epoch.
+async fn frame(session: &SessionContext, text: &str, now_ns: i64) -> Result<DataFrame> {
+    let statement = parse(text)?;
+    let mut state = session.state();
+    state.execution_props_mut().query_execution_start_time = timestamp_ns_to_datetime(now_ns).map(|now| now.and_utc());
+    let plan = state.statement_to_plan(statement).await.map_err(to_error)?;
     // The statement is a query by its form; its plan must be one as well (SELECT INTO is not).
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan).map_err(to_error)?;
-    Ok(DataFrame::new(session.state(), plan))
+    Ok(DataFrame::new(state, plan))
 }
 
 fn is_query(statement: &Statement) -> bool {

@@ -1,0 +1,113 @@
+//! Rules ask the engine, each in its language, and get the elements of a vector.
+
+use std::time::Duration;
+
+use signalbox_lang::logql::MetricExpr;
+use signalbox_lang::traceql::tree::{Query, Static};
+use signalbox_model::{Error, ErrorKind, Labels, LabelsBuilder, Result};
+use signalbox_query::logql::{self, MetricSeries, MetricValue};
+use signalbox_query::promql::{Point, VectorSample};
+use signalbox_query::traceql::{MetricsRequest, MetricsSeries};
+
+use crate::rule_file::{Expression, Rule};
+use crate::world::World;
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
+
+/// When a rule asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// The instant that its answer is of.
+    pub(crate) at_ms: i64,
+    /// How often it asks.
+    pub(crate) interval_ms: i64,
+    /// How long it waits for the answer.
+    pub(crate) timeout: Duration,
+}
+
+impl World {
+    /// Evaluates the expression of a rule at an instant.
+    ///
+    /// # Errors
+    /// Of the engine; `Timeout`.
+    pub(crate) async fn ask_rule(&self, rule: &Rule, moment: Moment) -> Result<Vec<VectorSample>> {
+        match &rule.expr {
+            Expression::Promql(expr) => self.ask(expr.as_ref().clone(), &rule.text, moment.at_ms, moment.timeout).await,
+            // Boxed: the evaluation of every rule would carry the largest of these futures.
+            Expression::Logql(expr) => in_time(moment, Box::pin(self.ask_logs(expr, moment.at_ms))).await,
+            Expression::Traceql { query, range_ms } => {
+                in_time(moment, Box::pin(self.ask_spans(query, moment.at_ms, range_ms.unwrap_or(moment.interval_ms)))).await
+            }
+            Expression::Sql(text) => Box::pin(self.parts.engine.sql_vector(&self.tenant, text, moment.at_ms, moment.timeout)).await,
+        }
+    }
+
+    async fn ask_logs(&self, expr: &MetricExpr, at_ms: i64) -> Result<Vec<VectorSample>> {
+        let at_ns = at_ms.saturating_mul(NANOS_PER_MILLI);
+        let request = logql::MetricRequest { expr: expr.clone(), start_ns: at_ns, end_ns: at_ns, step_ns: 0 };
+        match self.parts.engine.logql(&self.tenant, request).await?.value {
+            MetricValue::Scalar(value) => Ok(vec![sample(Labels::empty(), at_ms, value)]),
+            MetricValue::Vector(series) | MetricValue::Matrix(series) => {
+                let element = |series: MetricSeries| Some(sample(Labels::from_pairs(series.labels), at_ms, series.points.last()?.1));
+                Ok(series.into_iter().filter_map(element).collect())
+            }
+        }
+    }
+
+    /// One step that ends at an instant.
+    async fn ask_spans(&self, query: &Query, at_ms: i64, range_ms: i64) -> Result<Vec<VectorSample>> {
+        let (end_ns, step_ns) = (at_ms.saturating_mul(NANOS_PER_MILLI), range_ms.saturating_mul(NANOS_PER_MILLI));
+        let request = MetricsRequest { query: query.clone(), start_ns: end_ns.saturating_sub(step_ns), end_ns, step_ns, exemplars_max: 0 };
+        let answer = self.parts.engine.traceql_metrics(&self.tenant, request).await?;
+        let element = |series: MetricsSeries| Some(sample(span_labels(&series.labels), at_ms, series.points.last()?.1));
+        Ok(answer.series.into_iter().filter_map(element).collect())
+    }
+}
+
+/// Labels of a series of spans, values as text. What spans lack is no label.
+fn span_labels(labels: &[(String, Static)]) -> Labels {
+    let mut builder = LabelsBuilder::default();
+    for (name, value) in labels {
+        match value {
+            Static::Nil => {}
+            Static::Text(text) => {
+                builder.set(name, text);
+            }
+            other => {
+                builder.set(name, &other.to_string());
+            }
+        }
+    }
+    builder.build()
+}
+
+fn sample(labels: Labels, ts_ms: i64, value: f64) -> VectorSample {
+    VectorSample { labels, ts_ms, point: Point::Float(value) }
+}
+
+async fn in_time(moment: Moment, answer: impl Future<Output = Result<Vec<VectorSample>>>) -> Result<Vec<VectorSample>> {
+    let late = |_| Error::new(ErrorKind::Timeout, format!("the query took longer than {} ms", moment.timeout.as_millis()));
+    tokio::time::timeout(moment.timeout, answer).await.map_err(late)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_labels_become_text() {
+        let labels = [
+            ("name".to_owned(), Static::Text("GET \"/\"".to_owned())),
+            ("resource.service.name".to_owned(), Static::Nil),
+            ("status".to_owned(), Static::Status(2)),
+            ("kind".to_owned(), Static::Kind(3)),
+            ("p".to_owned(), Static::Float(0.9)),
+            ("span.code".to_owned(), Static::Int(500)),
+            ("span.cached".to_owned(), Static::Bool(true)),
+            ("duration".to_owned(), Static::Duration(1_500_000_000)),
+        ];
+        let want =
+            [("duration", "1.5s"), ("kind", "client"), ("name", "GET \"/\""), ("p", "0.9"), ("span.cached", "true"), ("span.code", "500"), ("status", "error")];
+        assert_eq!(span_labels(&labels), Labels::from_pairs(want));
+    }
+}
