@@ -19,6 +19,14 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
     /// The requests of a message, in their order; none if there is nothing to say.
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure>;
+    /// What must be asked before, if the service wants that.
+    fn login(&self, _renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
+        Ok(None)
+    }
+    /// Puts into the requests what the answer to the login gave.
+    fn admit(&self, answer: &Answer, _requests: &mut [Request]) -> Result<(), Failure> {
+        answer.check()
+    }
     /// Whether an answer is a yes. By its status alone, unless the service says no with a status that says yes.
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
         answer.check()
@@ -49,10 +57,14 @@ impl Hosted {
 
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
         // Each request of a service can be made twice: an attempt that broke off in between starts from the first.
-        let requests = {
+        let (login, mut requests) = {
             let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns);
-            self.service.requests(delivery.message, &renderer)?
+            (self.service.login(&renderer)?, self.service.requests(delivery.message, &renderer)?)
         };
+        if let Some(login) = login {
+            let answer = self.client.send(self.service.name(), login).await?;
+            self.service.admit(&answer, &mut requests)?;
+        }
         for request in requests {
             let answer = self.client.send(self.service.name(), request).await?;
             self.service.judge(&answer)?;

@@ -12,7 +12,7 @@ use crate::hosted::{Hosted, Service};
 use crate::http::Client;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
-use crate::{discord, msteams, opsgenie, pagerduty, slack, telegram};
+use crate::{discord, mattermost, msteams, opsgenie, pagerduty, pushover, rocketchat, slack, telegram, victorops, webex, wechat};
 
 /// What `global` says about services.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,13 +27,18 @@ pub(super) struct GlobalServices {
     opsgenie_api_url: Option<Secret>,
     opsgenie_api_key: Option<Secret>,
     opsgenie_api_key_file: Option<PathBuf>,
+    wechat_api_url: Option<Secret>,
+    wechat_api_corp_id: Option<String>,
     wechat_api_secret: Option<Secret>,
     wechat_api_secret_file: Option<PathBuf>,
+    victorops_api_url: Option<Secret>,
     victorops_api_key: Option<Secret>,
     victorops_api_key_file: Option<PathBuf>,
     telegram_api_url: Option<Secret>,
     telegram_bot_token: Option<Secret>,
     telegram_bot_token_file: Option<PathBuf>,
+    rocketchat_api_url: Option<Secret>,
+    webex_api_url: Option<Secret>,
     rocketchat_token: Option<Secret>,
     rocketchat_token_file: Option<PathBuf>,
     rocketchat_token_id: Option<Secret>,
@@ -80,21 +85,31 @@ const SLACK_APP_URL: &str = "https://slack.com/api/chat.postMessage";
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 const OPSGENIE_URL: &str = "https://api.opsgenie.com/";
 const TELEGRAM_URL: &str = "https://api.telegram.org";
+const ROCKETCHAT_URL: &str = "https://open.rocket.chat/";
+const WEBEX_URL: &str = "https://webexapis.com/v1/messages";
+const VICTOROPS_URL: &str = "https://alert.victorops.com/integrations/generic/20131114/alert/";
+const WECHAT_URL: &str = "https://qyapi.weixin.qq.com/cgi-bin/";
 
 /// Keys of a receiver that this knows, with whether Alertmanager tells about resolved alerts unless told otherwise.
-const KINDS: [(&str, bool); 6] = [
+const KINDS: [(&str, bool); 13] = [
     ("slack_configs", false),
     ("pagerduty_configs", true),
     ("discord_configs", true),
     ("telegram_configs", true),
     ("msteams_configs", true),
     ("msteamsv2_configs", true),
+    ("opsgenie_configs", true),
+    ("mattermost_configs", true),
+    ("pushover_configs", true),
+    ("rocketchat_configs", false),
+    ("webex_configs", true),
+    ("victorops_configs", true),
+    ("wechat_configs", false),
 ];
-const OPSGENIE: (&str, bool) = ("opsgenie_configs", true);
 
 /// All keys of receivers that this knows.
 pub(super) fn known() -> impl Iterator<Item = (&'static str, bool)> {
-    KINDS.into_iter().chain([OPSGENIE])
+    KINDS.into_iter()
 }
 
 /// Reads one entry of such a key.
@@ -125,6 +140,12 @@ impl Reader<'_> {
             "msteams_configs" => Box::new(self.teams(from(&keys)?, msteams::Card::Message)?),
             "msteamsv2_configs" => Box::new(self.teams(from(&keys)?, msteams::Card::Adaptive)?),
             "opsgenie_configs" => Box::new(self.opsgenie(from(&keys)?)?),
+            "mattermost_configs" => Box::new(self.mattermost(from(&keys)?)?),
+            "pushover_configs" => Box::new(self.pushover(from(&keys)?)?),
+            "rocketchat_configs" => Box::new(self.rocketchat(from(&keys)?)?),
+            "webex_configs" => Box::new(self.webex(from(&keys)?, &http)?),
+            "victorops_configs" => Box::new(self.victorops(from(&keys)?)?),
+            "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
             _ => return Err("not supported".to_owned()),
         };
         let mut options = http.options(self.folder)?;
@@ -222,6 +243,72 @@ impl Reader<'_> {
         let api_key = key.ok_or("no global OpsGenie API Key set either inline or in a file")?;
         let url = place(settings.api_url.as_ref(), global.opsgenie_api_url.as_ref(), OPSGENIE_URL)?;
         Ok(opsgenie::Opsgenie { settings, url, api_key })
+    }
+}
+
+impl Reader<'_> {
+    fn mattermost(&self, settings: mattermost::Settings) -> Result<mattermost::Mattermost, String> {
+        let global = &self.global.services;
+        let own = (&settings.webhook_url, &settings.webhook_url_file);
+        let url = self.secret("webhook_url", own, (&global.mattermost_webhook_url, &global.mattermost_webhook_url_file))?;
+        let url = checked(url.ok_or("missing webhook_url or webhook_url_file on mattermost_config")?)?;
+        Ok(mattermost::Mattermost { settings, url })
+    }
+
+    fn pushover(&self, settings: pushover::Settings) -> Result<pushover::Pushover, String> {
+        settings.check()?;
+        let (user_key, token) = ((&settings.user_key, &settings.user_key_file), (&settings.token, &settings.token_file));
+        at_most_one("user_key", user_key)?;
+        at_most_one("token", token)?;
+        let user_key = self.source(user_key).ok_or("one of user_key or user_key_file must be configured")?;
+        let token = self.source(token).ok_or("one of token or token_file must be configured")?;
+        let whole = |text: &str| if matches!(text, "" | "0" | "0s") { Ok(0) } else { seconds(text) };
+        let (retry_s, expire_s, ttl_s) = (whole(&settings.retry)?, whole(&settings.expire)?, whole(&settings.ttl)?);
+        Ok(pushover::Pushover { settings, user_key, token, retry_s, expire_s, ttl_s })
+    }
+
+    fn rocketchat(&self, settings: rocketchat::Settings) -> Result<rocketchat::RocketChat, String> {
+        let global = &self.global.services;
+        let token = self.secret("token", (&settings.token, &settings.token_file), (&global.rocketchat_token, &global.rocketchat_token_file))?;
+        let own_id = (&settings.token_id, &settings.token_id_file);
+        let token_id = self.secret("token_id", own_id, (&global.rocketchat_token_id, &global.rocketchat_token_id_file))?;
+        // Alertmanager asks for the id first, but its files without both are about the token.
+        let token_id = token_id.ok_or("no global Rocketchat TokenID set either inline or in a file");
+        let token = token.ok_or("no global Rocketchat Token set either inline or in a file")?;
+        let url = place(settings.api_url.as_ref(), global.rocketchat_api_url.as_ref(), ROCKETCHAT_URL)?;
+        Ok(rocketchat::RocketChat { settings, url, token_id: token_id?, token })
+    }
+
+    fn webex(&self, settings: webex::Settings, http: &HttpConfig) -> Result<webex::Webex, String> {
+        if settings.room_id.is_empty() {
+            return Err("missing room_id on webex_config".to_owned());
+        }
+        if !http.has_authorization() {
+            return Err("missing webex_configs.http_config.authorization".to_owned());
+        }
+        let url = place(settings.api_url.as_ref(), self.global.services.webex_api_url.as_ref(), WEBEX_URL)?;
+        Ok(webex::Webex { settings, url })
+    }
+
+    fn victorops(&self, settings: victorops::Settings) -> Result<victorops::VictorOps, String> {
+        settings.check()?;
+        let global = &self.global.services;
+        let key = self.secret("api_key", (&settings.api_key, &settings.api_key_file), (&global.victorops_api_key, &global.victorops_api_key_file))?;
+        let api_key = key.ok_or("no global VictorOps API Key set")?;
+        let url = place(settings.api_url.as_ref(), global.victorops_api_url.as_ref(), VICTOROPS_URL)?;
+        Ok(victorops::VictorOps { settings, url, api_key })
+    }
+
+    fn wechat(&self, settings: wechat::Settings) -> Result<wechat::WeChat, String> {
+        settings.check()?;
+        let global = &self.global.services;
+        let own = (&settings.api_secret, &settings.api_secret_file);
+        let secret = self.secret("api_secret", own, (&global.wechat_api_secret, &global.wechat_api_secret_file))?;
+        let secret = secret.ok_or("no global Wechat Api Secret set either inline or in a file")?;
+        let corp_id = settings.corp_id.as_ref().or(global.wechat_api_corp_id.as_ref()).filter(|id| !id.is_empty()).cloned();
+        let corp_id = corp_id.ok_or("no global Wechat CorpID set")?;
+        let url = place(settings.api_url.as_ref(), global.wechat_api_url.as_ref(), WECHAT_URL)?;
+        Ok(wechat::WeChat { settings, url, corp_id, secret })
     }
 }
 

@@ -50,7 +50,7 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
 }
 
 /// What is refused by name, in files of the suite.
-const NOT_SUPPORTED: [&str; 6] = ["smtp_auth_secret", "mattermost_configs", "rocketchat_configs", "victorops_configs", "wechat_configs", "pushover_configs"];
+const NOT_SUPPORTED: [&str; 1] = ["smtp_auth_secret"];
 
 #[test]
 fn files_of_the_suite_get_their_verdicts() {

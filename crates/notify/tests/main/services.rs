@@ -120,8 +120,9 @@ async fn telegram_gets_html_that_is_escaped() {
     assert_eq!(requests[0].line, "POST /bot1:a/sendMessage HTTP/1.1");
     let expected = json!({"chat_id": "-100123", "text": "<b>Checkout is slow</b> &lt; <i>", "disable_web_page_preview": true, "message_thread_id": 5, "parse_mode": "HTML"});
     assert_eq!(body(&requests[0]), expected);
-    let flood = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 71\r\n\r\n{\"ok\":false,\"error_code\":429,\"description\":\"x\",\"parameters\":{\"retry_after\":9}}";
-    assert!(judged("telegram_configs", config, flood).await.is_transient);
+    let flood = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 78\r\n\r\n{\"ok\":false,\"error_code\":429,\"description\":\"x\",\"parameters\":{\"retry_after\":9}}";
+    let flooded = judged("telegram_configs", config, flood).await;
+    assert_eq!((flooded.is_transient, flooded.retry_after.map(|after| after.as_secs())), (true, Some(9)));
     let failure = judged("telegram_configs", config, "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}").await;
     assert!(!failure.is_transient && !failure.error.contains("1:a"), "{failure:?}");
 }
@@ -168,6 +169,70 @@ async fn opsgenie_creates_updates_and_closes_an_alert() {
         judged("opsgenie_configs", config, "HTTP/1.1 422 Unprocessable\r\nContent-Length: 0\r\n\r\n").await,
         Failure::permanent("unexpected status code 422")
     );
+}
+
+#[tokio::test]
+async fn mattermost_gets_attachments() {
+    let config = "{webhook_url: URL/hooks/k, channel: c, text: t, color: red, fields: [{title: a, value: b}], priority: {priority: Urgent, requested_ack: true}, props: {card: x}}";
+    let requests = told("mattermost_configs", config, &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "POST /hooks/k HTTP/1.1");
+    let link = "http://localhost:4400/#/alerts?receiver=ops";
+    let attachment = json!({
+        "title": "[FIRING:1] Slow (page)", "title_link": link, "fallback": format!("[FIRING:1] Slow (page) | {link}"), "color": "red", "text": "t",
+        "fields": [{"title": "a", "value": "b"}],
+    });
+    let priority = json!({"priority": "urgent", "requested_ack": true});
+    let expected = json!({"channel": "c", "username": "Alertmanager", "attachments": [attachment], "priority": priority, "props": {"card": "x"}});
+    assert_eq!(body(&requests[0]), expected);
+    let own = body(&told("mattermost_configs", "{webhook_url: URL, text: above, attachments: [{text: below}]}", &message(), &[OK]).await[0]);
+    assert_eq!((&own["text"], &own["attachments"]), (&json!("above"), &json!([{"text": "below"}])));
+}
+
+#[tokio::test]
+async fn rocketchat_gets_a_message_and_says_no_in_its_body() {
+    let config = "{api_url: URL, token: t0ken, token_id: me, channel: '#c', text: t, actions: [{type: button, text: go, url: 'http://u'}]}";
+    let requests = told("rocketchat_configs", config, &message(), &["HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}"]).await;
+    assert_eq!(requests[0].line, "POST /api/v1/chat.postMessage HTTP/1.1");
+    assert_eq!((requests[0].header("x-auth-token"), requests[0].header("x-user-id")), (Some("t0ken"), Some("me")));
+    let attachment = json!({"title": "[FIRING:1] Slow (page)", "title_link": "http://localhost:4400/#/alerts?receiver=ops", "text": "t", "color": "red",
+        "actions": [{"type": "button", "text": "go", "url": "http://u"}]});
+    assert_eq!(body(&requests[0]), json!({"channel": "#c", "attachments": [attachment]}));
+    let refused = judged("rocketchat_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"success\":false,\"error\":\"no\"}").await;
+    assert_eq!(refused, Failure::permanent("Rocket.Chat refused the message: no"));
+}
+
+#[tokio::test]
+async fn webex_gets_markdown_within_its_limit() {
+    let config = "{api_url: URL/v1/messages, room_id: r, message: '{{ range .Alerts }}{{ printf \"%04000d\" 1 }}{{ end }}', http_config: {authorization: {credentials: t}}}";
+    let requests = told("webex_configs", config, &message(), &[OK]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("authorization")), ("POST /v1/messages HTTP/1.1", Some("Bearer t")));
+    let sent = body(&requests[0]);
+    assert_eq!((&sent["roomId"], sent["markdown"].as_str().unwrap().len()), (&json!("r"), 7_439));
+}
+
+#[tokio::test]
+async fn victorops_gets_an_entity() {
+    let config = "{api_url: URL/alert/, api_key: k3y, routing_key: 'team-{{ .CommonLabels.severity }}', message_type: other, state_message: s, custom_fields: {x: '{{ .Status }}'}}";
+    let requests = told("victorops_configs", config, &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "POST /alert/k3y/team-page HTTP/1.1");
+    let expected = json!({"message_type": "CRITICAL", "entity_id": HASH, "entity_display_name": "[FIRING:1] Slow (page)", "state_message": "s",
+        "monitoring_tool": "Alertmanager", "x": "firing"});
+    assert_eq!(body(&requests[0]), expected);
+    assert_eq!(body(&told("victorops_configs", config, &resolved(), &[OK]).await[0])["message_type"], "RECOVERY");
+}
+
+#[tokio::test]
+async fn wechat_is_asked_for_a_token_first() {
+    const TOKEN: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 34\r\n\r\n{\"errcode\":0,\"access_token\":\"a b\"}";
+    let config = "{api_url: URL/cgi-bin/, api_secret: s&, corp_id: c, agent_id: '1', to_user: '@all', message: m, message_type: markdown}";
+    let requests = told("wechat_configs", config, &message(), &[TOKEN, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"errcode\":0}"]).await;
+    assert_eq!(requests[0].line, "GET /cgi-bin/gettoken?corpid=c&corpsecret=s%26 HTTP/1.1");
+    assert_eq!(requests[1].line, "POST /cgi-bin/message/send?access_token=a+b HTTP/1.1");
+    assert_eq!(body(&requests[1]), json!({"touser": "@all", "agentid": "1", "msgtype": "markdown", "safe": "0", "markdown": {"content": "m"}}));
+    let refused = judged("wechat_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{\"errcode\":40001,\"errmsg\":\"wrong\"}").await;
+    assert_eq!(refused, Failure::permanent("WeChat refused the token: wrong"));
+    let busy = judged("wechat_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"errcode\":-1}").await;
+    assert!(busy.is_transient);
 }
 
 #[tokio::test]
