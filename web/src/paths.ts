@@ -50,8 +50,8 @@ export const paths = {
   /** The logs that carry one trace id. */
   traceLogs: (trace: string, span: string | null, range: TimeRange | null): string =>
     join(ROUTES.logs, [["trace", trace], ["span", span ?? undefined]], range),
-  traces: (view: { service?: string; operation?: string; tags?: string; min?: string }, range: TimeRange | null): string =>
-    join(ROUTES.traces, [["service", view.service], ["operation", view.operation], ["tags", view.tags], ["min", view.min]], range),
+  traces: (view: { query?: string; service?: string; operation?: string; tags?: string; min?: string }, range: TimeRange | null): string =>
+    join(ROUTES.traces, [["q", view.query], ["service", view.service], ["operation", view.operation], ["tags", view.tags], ["min", view.min]], range),
   /** One trace, with one of its spans chosen. */
   trace: (id: string, span: string | null, range: TimeRange | null): string =>
     join(ROUTES.trace.replace(":id", encodeURIComponent(id)), [["span", span ?? undefined]], range),

@@ -146,6 +146,8 @@ export interface ActiveAlert {
 export interface Rule {
   kind: "alerting" | "recording";
   name: string;
+  /** `promql`, `logql`, `traceql` or `sql`. */
+  lang: string;
   query: string;
   /** `firing`, `pending` or `inactive`; the empty text of a recording rule. */
   state: string;
@@ -187,6 +189,7 @@ function toRule(rule: Record<string, unknown>): Rule {
   return {
     kind: rule["type"] === "recording" ? "recording" : "alerting",
     name: text(rule["name"]),
+    lang: text(rule["lang"]) || "promql",
     query: text(rule["query"]),
     state: text(rule["state"]),
     forSeconds: Number(rule["duration"] ?? 0),

@@ -4,7 +4,7 @@ import { counts, entries, serviceOf, shown, stateOf, summaryOf, timeOf } from ".
 import { ALERTS_URL } from "./url.ts";
 
 const rule = (name: string, more: Partial<Rule> = {}): Rule => ({
-  kind: "alerting", name, query: "up == 0", state: "inactive", forSeconds: 60, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
+  kind: "alerting", name, lang: "promql", query: "up == 0", state: "inactive", forSeconds: 60, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
 });
 const group = (name: string, rules: Rule[]): RuleGroup => ({ name, file: "a.yaml", intervalSeconds: 30, lastEvaluation: "", evaluationSeconds: 0, rules });
 const NONE = { states: [], find: "", open: [] } as const;

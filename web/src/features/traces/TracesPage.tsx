@@ -13,7 +13,7 @@ import { Badge, Panel } from "../../ui/layout.tsx";
 import { count } from "../../ui/number.ts";
 import { Empty, Failure, Progress, Skeleton } from "../../ui/states.tsx";
 import { VirtualList } from "../../ui/VirtualList.tsx";
-import { sorted, summarize, type Summary } from "./model.ts";
+import { sorted, type Summary } from "./model.ts";
 import { SearchForm } from "./parts/SearchForm.tsx";
 import { ServiceColors, ServiceDot } from "./parts/ServiceDot.tsx";
 import { useSearch, useServices } from "./queries.ts";
@@ -29,7 +29,7 @@ export function TracesPage(): ReactNode {
   const { state: view, update } = useUrlState(SEARCH_URL);
   const services = useServices();
   const search = useSearch(view, time);
-  const summaries = useMemo(() => sorted((search.data ?? []).map(summarize), view.sort), [search.data, view.sort]);
+  const summaries = useMemo(() => sorted(search.data ?? [], view.sort), [search.data, view.sort]);
   const dots = useMemo(() => summaries.map((summary) => ({
     id: summary.id,
     ms: summary.startMs,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toTrace, type Span } from "../../api/jaeger.ts";
-import { matchesText, parseTags, sorted, summarize, toTree, visibleRows, withTag } from "./model.ts";
+import { matchesText, parseTags, sorted, summarize, summarizeFound, searchOf, toTree, visibleRows, withTag } from "./model.ts";
 import { SEARCH_URL, TRACE_URL, type SearchView } from "./url.ts";
 
 const span = (spanId: string, parentId: string, startMicros: number, more: Partial<Span> = {}): Span => ({
@@ -58,7 +58,7 @@ describe("tags", () => {
 
 describe("urls", () => {
   it("read back what they wrote", () => {
-    const view: SearchView = { service: "cart", operation: "GET /x", tags: "a=b", min: "100ms", max: "2s", limit: 100, sort: "longest" };
+    const view: SearchView = { query: "{ status = error }", service: "cart", operation: "GET /x", tags: "a=b", min: "100ms", max: "2s", limit: 100, sort: "longest" };
     const params = new URLSearchParams();
     for (const [name, value] of SEARCH_URL.print(view)) if (value !== undefined && value !== "") params.set(name, value);
     expect(SEARCH_URL.parse(new URLSearchParams(params.toString()))).toEqual(view);
@@ -84,4 +84,19 @@ describe("toTrace", () => {
     expect(matchesText(trace.spans[0] as Span, "CART")).toBe(true);
     expect(matchesText(trace.spans[0] as Span, "nothing")).toBe(false);
   });
+});
+
+it("a trace that TraceQL found is summed over its services", () => {
+  const services = [{ service: "cart", spans: 2, errors: 1 }, { service: "shop", spans: 5, errors: 0 }];
+  const summary = summarizeFound({ id: "ab", service: "shop", operation: "GET /", startMs: 1, durationMs: 20, services });
+  expect(summary).toMatchObject({ spans: 7, errors: 1, durationMicros: 20_000, services: [["shop", 5], ["cart", 2]] });
+});
+
+it.each([
+  ["{ status = error }", "{ status = error }"],
+  ["{ .a = 1 } | count() > 2", "{ .a = 1 } | count() > 2"],
+  ["({ status = error } | rate() by (name)) > 5", "{ status = error }"],
+  ["{ .a } >> { .b } | quantile_over_time(duration, .9)", "{ .a } >> { .b }"],
+])("searches the spans of %s", (query, search) => {
+  expect(searchOf(query)).toBe(search);
 });

@@ -1,6 +1,7 @@
 /** The pure half of the pages of traces: the tree of spans, its rows, summaries, the language of tags. */
 
 import type { Span, Trace } from "../../api/jaeger.ts";
+import type { FoundTrace } from "../../api/tempo.ts";
 import { printSeconds } from "../../time/duration.ts";
 import type { Sort } from "./url.ts";
 
@@ -110,6 +111,30 @@ export interface Summary {
   errors: number;
   /** Services with how many spans each, most first. */
   services: [string, number][];
+}
+
+const METRICS = /\s*\|\s*(?:rate|count_over_time|(?:min|max|avg|sum|quantile|histogram)_over_time|compare)\s*\(.*$/su;
+
+/** The search in a TraceQL query: of one that makes series, such as an alert's, the spans it makes them of. */
+export function searchOf(query: string): string {
+  const search = query.replace(METRICS, "");
+  return search === query ? query : search.replace(/^\s*\(+\s*(?=\{)/u, "");
+}
+
+/** The same of a trace that TraceQL found. */
+export function summarizeFound(found: FoundTrace): Summary {
+  const sum = (each: (service: FoundTrace["services"][number]) => number): number => found.services.reduce((total, service) => total + each(service), 0);
+  const services = found.services.map(({ service, spans }): [string, number] => [service, spans]);
+  return {
+    id: found.id,
+    service: found.service,
+    operation: found.operation,
+    startMs: found.startMs,
+    durationMicros: found.durationMs * 1_000,
+    spans: sum((service) => service.spans),
+    errors: sum((service) => service.errors),
+    services: services.sort((left, right) => right[1] - left[1]),
+  };
 }
 
 export function summarize(trace: Trace): Summary {

@@ -8,6 +8,8 @@ export type Sort = (typeof SORTS)[number];
 export const LIMITS = [20, 50, 100, 200, 500] as const;
 
 export interface SearchView {
+  /** TraceQL; instead of the conditions below, which then say nothing. */
+  query: string;
   service: string;
   operation: string;
   /** `key=value` pairs, as logfmt. */
@@ -23,6 +25,7 @@ export const SEARCH_URL: Codec<SearchView> = {
   parse: (params) => {
     const limit = Number(params.get("limit"));
     return {
+      query: params.get("q") ?? "",
       service: params.get("service") ?? "",
       operation: params.get("operation") ?? "",
       tags: params.get("tags") ?? "",
@@ -33,6 +36,7 @@ export const SEARCH_URL: Codec<SearchView> = {
     };
   },
   print: (view) => [
+    ["q", view.query],
     ["service", view.service],
     ["operation", view.operation],
     ["tags", view.tags],

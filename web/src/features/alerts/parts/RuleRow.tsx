@@ -38,18 +38,33 @@ export function RuleRow({ entry, open, now, onToggle }: { entry: Entry; open: bo
 
 function Details({ entry, evaluated, now }: { entry: Entry; evaluated: number | null; now: number }): ReactNode {
   const { rule } = entry;
-  const { range } = useTime();
   return (
     <div className={styles.details}>
       {rule.lastError !== "" && <pre className={styles.error} role="alert">{rule.lastError}</pre>}
       <div className={styles.expression}>
         <code>{rule.query}</code>
-        <Link href={paths.metrics(rule.query, range)} className={buttonClass("normal", true)}><Icon name="metrics" size={13} />Open in Metrics</Link>
+        <Source rule={rule} />
       </div>
       <Pairs pairs={facts(entry, evaluated)} />
       {rule.kind === "alerting" && <Active rule={rule} now={now} />}
     </div>
   );
+}
+
+/** The page that shows what the rule asks, in its language; SQL has none. */
+function Source({ rule }: { rule: Rule }): ReactNode {
+  const { range } = useTime();
+  const look = buttonClass("normal", true);
+  switch (rule.lang) {
+    case "promql":
+      return <Link href={paths.metrics(rule.query, range)} className={look}><Icon name="metrics" size={13} />Open in Metrics</Link>;
+    case "logql":
+      return <Link href={paths.logs({ query: rule.query }, range)} className={look}><Icon name="logs" size={13} />Open in Logs</Link>;
+    case "traceql":
+      return <Link href={paths.traces({ query: rule.query }, range)} className={look}><Icon name="traces" size={13} />Open in Traces</Link>;
+    default:
+      return null;
+  }
 }
 
 function facts({ file, group, rule }: Entry, evaluated: number | null): [string, string][] {

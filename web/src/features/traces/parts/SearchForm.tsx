@@ -19,7 +19,8 @@ export function SearchForm({ view, services, onChange }: { view: SearchView; ser
   const operations = useOperations(draft.service);
   const tagsError = parseTags(draft.tags).error;
   const [minBad, maxBad] = [draft.min, draft.max].map((text) => text !== "" && parseDuration(text) === null);
-  const valid = tagsError === null && minBad !== true && maxBad !== true;
+  const speaksTraceql = draft.query.trim() !== "";
+  const valid = speaksTraceql || (tagsError === null && minBad !== true && maxBad !== true);
   const serviceChoices = including(services, view.service);
   const operationChoices = including(operations, draft.operation);
   const submit = (): void => {
@@ -51,6 +52,9 @@ export function SearchForm({ view, services, onChange }: { view: SearchView; ser
         <Select value={draft.limit} onChange={(event) => onChange({ ...draft, limit: Number(event.target.value) })}>
           {LIMITS.map((limit) => <option key={limit} value={limit}>{limit}</option>)}
         </Select>
+      </Field>
+      <Field label="Or TraceQL, alone" className={styles.tags}>
+        <Input value={draft.query} placeholder='{ resource.service.name = "cart" } >> { status = error }' onChange={(event) => setDraft({ ...draft, query: event.target.value })} />
       </Field>
       <Field label="Or a trace id"><Input className={styles.id} value={id} placeholder="5b8efff798038103…" onChange={(event) => setId(event.target.value)} /></Field>
       <Button look="primary" icon="search" type="submit" disabled={!valid && id === ""}>Search</Button>
