@@ -58,7 +58,7 @@ impl Hosted {
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
         // Each request of a service can be made twice: an attempt that broke off in between starts from the first.
         let (login, mut requests) = {
-            let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns);
+            let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key());
             (self.service.login(&renderer)?, self.service.requests(delivery.message, &renderer)?)
         };
         if let Some(login) = login {
@@ -101,6 +101,12 @@ pub(crate) fn expand_all(renderer: &Renderer<'_>, value: &Value) -> Result<Value
         }
         other => other.clone(),
     })
+}
+
+/// HMAC with SHA-256, in base64.
+pub(crate) fn signature(key: &str, text: &str) -> String {
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes()), text.as_bytes());
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag)
 }
 
 /// The parts of a text between commas that are not empty.

@@ -9,12 +9,18 @@ pub mod message;
 pub mod settings;
 
 mod channel;
+mod dingtalk;
 mod discord;
 pub mod email;
+mod feishu;
+mod googlechat;
+mod gotify;
 pub mod hosted;
 mod http;
+mod matrix;
 mod mattermost;
 mod msteams;
+mod ntfy;
 mod opsgenie;
 mod pagerduty;
 mod pushover;

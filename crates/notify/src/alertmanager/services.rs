@@ -12,6 +12,7 @@ use crate::hosted::{Hosted, Service};
 use crate::http::Client;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
+use crate::{dingtalk, feishu, googlechat, gotify, matrix, ntfy};
 use crate::{discord, mattermost, msteams, opsgenie, pagerduty, pushover, rocketchat, slack, telegram, victorops, webex, wechat};
 
 /// What `global` says about services.
@@ -88,10 +89,11 @@ const TELEGRAM_URL: &str = "https://api.telegram.org";
 const ROCKETCHAT_URL: &str = "https://open.rocket.chat/";
 const WEBEX_URL: &str = "https://webexapis.com/v1/messages";
 const VICTOROPS_URL: &str = "https://alert.victorops.com/integrations/generic/20131114/alert/";
+const NTFY_URL: &str = "https://ntfy.sh/";
 const WECHAT_URL: &str = "https://qyapi.weixin.qq.com/cgi-bin/";
 
 /// Keys of a receiver that this knows, with whether Alertmanager tells about resolved alerts unless told otherwise.
-const KINDS: [(&str, bool); 13] = [
+const KINDS: [(&str, bool); 19] = [
     ("slack_configs", false),
     ("pagerduty_configs", true),
     ("discord_configs", true),
@@ -105,6 +107,13 @@ const KINDS: [(&str, bool); 13] = [
     ("webex_configs", true),
     ("victorops_configs", true),
     ("wechat_configs", false),
+    // Those that Alertmanager does not know.
+    ("ntfy_configs", true),
+    ("gotify_configs", true),
+    ("matrix_configs", true),
+    ("googlechat_configs", true),
+    ("feishu_configs", true),
+    ("dingtalk_configs", true),
 ];
 
 /// All keys of receivers that this knows.
@@ -146,7 +155,7 @@ impl Reader<'_> {
             "webex_configs" => Box::new(self.webex(from(&keys)?, &http)?),
             "victorops_configs" => Box::new(self.victorops(from(&keys)?)?),
             "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
-            _ => return Err("not supported".to_owned()),
+            _ => self.beyond_alertmanager(key, &keys)?,
         };
         let mut options = http.options(self.folder)?;
         if let Some(timeout) = timeout.filter(|timeout| timeout != "0s" && timeout != "0") {
@@ -310,6 +319,66 @@ impl Reader<'_> {
         let url = place(settings.api_url.as_ref(), global.wechat_api_url.as_ref(), WECHAT_URL)?;
         Ok(wechat::WeChat { settings, url, corp_id, secret })
     }
+}
+
+/// The services that Alertmanager does not know.
+impl Reader<'_> {
+    fn beyond_alertmanager(&self, key: &str, keys: &Value) -> Result<Box<dyn Service>, String> {
+        Ok(match key {
+            "ntfy_configs" => {
+                let settings: ntfy::Settings = from(keys)?;
+                if settings.topic.is_empty() {
+                    return Err("missing topic on ntfy_config".to_owned());
+                }
+                let url = place(settings.url.as_ref(), None, NTFY_URL)?;
+                Box::new(ntfy::Ntfy { settings, url })
+            }
+            "gotify_configs" => {
+                let settings: gotify::Settings = from(keys)?;
+                let token = self.needed("token", (&settings.token, &settings.token_file))?;
+                let url = own_place(settings.url.as_ref())?;
+                Box::new(gotify::Gotify { settings, url, token })
+            }
+            "matrix_configs" => {
+                let settings: matrix::Settings = from(keys)?;
+                if settings.room_id.is_empty() {
+                    return Err("missing room_id on matrix_config".to_owned());
+                }
+                let access_token = self.needed("access_token", (&settings.access_token, &settings.access_token_file))?;
+                let url = own_place(settings.url.as_ref())?;
+                Box::new(matrix::Matrix { settings, url, access_token })
+            }
+            "googlechat_configs" => {
+                let settings: googlechat::Settings = from(keys)?;
+                let url = self.webhook_url((&settings.webhook_url, &settings.webhook_url_file))?;
+                Box::new(googlechat::GoogleChat { settings, url })
+            }
+            "feishu_configs" => {
+                let settings: feishu::Settings = from(keys)?;
+                let url = self.webhook_url((&settings.webhook_url, &settings.webhook_url_file))?;
+                let secret = self.secret("secret", (&settings.secret, &settings.secret_file), (&None, &None))?;
+                Box::new(feishu::Feishu { settings, url, secret })
+            }
+            "dingtalk_configs" => {
+                let settings: dingtalk::Settings = from(keys)?;
+                let url = self.webhook_url((&settings.webhook_url, &settings.webhook_url_file))?;
+                let secret = self.secret("secret", (&settings.secret, &settings.secret_file), (&None, &None))?;
+                Box::new(dingtalk::DingTalk { settings, url, secret })
+            }
+            _ => return Err("not supported".to_owned()),
+        })
+    }
+
+    fn needed(&self, name: &str, own: Pair<'_>) -> Result<SecretSource, String> {
+        at_most_one(name, own)?;
+        self.source(own).ok_or_else(|| format!("one of {name} or {name}_file must be configured"))
+    }
+}
+
+fn own_place(url: Option<&Secret>) -> Result<Secret, String> {
+    let url = url.ok_or("missing url")?;
+    crate::http::parse_url(url.reveal())?;
+    Ok(url.clone())
 }
 
 /// The URL of an entry, that of `global`, or that of the service.

@@ -85,12 +85,28 @@ pub struct Renderer<'a> {
     dot: Value,
     route_labels: BTreeMap<String, String>,
     now_ns: i64,
+    key: String,
 }
 
 impl<'a> Renderer<'a> {
     /// For a message, at an instant.
     pub fn new(templates: &'a Templates, message: &Message, now_ns: i64) -> Self {
-        Self { templates, dot: data::root(message), route_labels: BTreeMap::new(), now_ns }
+        Self { templates, dot: data::root(message), route_labels: BTreeMap::new(), now_ns, key: String::new() }
+    }
+
+    /// The same with the key of the delivery.
+    pub(crate) fn keyed(self, key: String) -> Self {
+        Self { key, ..self }
+    }
+
+    /// The same at every attempt, different for every message.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The time of the attempt, nanoseconds since the Unix epoch.
+    pub(crate) fn now_ns(&self) -> i64 {
+        self.now_ns
     }
 
     /// Expands a text.

@@ -236,6 +236,58 @@ async fn wechat_is_asked_for_a_token_first() {
 }
 
 #[tokio::test]
+async fn ntfy_and_gotify_get_a_message_with_a_priority() {
+    let requests = told("ntfy_configs", "{url: URL, topic: alerts, message: m, tags: 'a,b', http_config: {bearer_token: t}}", &message(), &[OK]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("authorization")), ("POST / HTTP/1.1", Some("Bearer t")));
+    let expected =
+        json!({"topic": "alerts", "title": "[FIRING:1] Slow (page)", "message": "m", "priority": 4, "tags": ["a", "b"], "click": "http://localhost:4400"});
+    assert_eq!(body(&requests[0]), expected);
+    let requests = told("gotify_configs", "{url: URL/gotify/, token: t, message: m}", &resolved(), &[OK]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("x-gotify-key")), ("POST /gotify/message HTTP/1.1", Some("t")));
+    assert_eq!(body(&requests[0]), json!({"title": "[RESOLVED] Slow (page)", "message": "m", "priority": 2}));
+    let peer = HttpPeer::start(&[OK]);
+    let failure = deliver(&channel("ntfy_configs", "{url: URL, topic: a, priority: high}", &peer), &message()).await.unwrap_err();
+    assert_eq!(failure, Failure::permanent("priority: found \"high\": want 1 to 5"));
+}
+
+#[tokio::test]
+async fn matrix_gets_a_transaction_that_a_retry_repeats() {
+    let config = "{url: URL, access_token: t, room_id: '!r:example.org', message: m}";
+    let requests = told("matrix_configs", config, &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "PUT /_matrix/client/v3/rooms/%21r%3Aexample.org/send/m.room.message/signalbox.7.17b85586d1be6e00 HTTP/1.1");
+    assert_eq!((requests[0].header("authorization"), body(&requests[0])), (Some("Bearer t"), json!({"msgtype": "m.text", "body": "m"})));
+    let limited = judged("matrix_configs", config, "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 23\r\n\r\n{\"retry_after_ms\":2000}").await;
+    assert_eq!((limited.is_transient, limited.retry_after.map(|after| after.as_secs())), (true, Some(2)));
+}
+
+#[tokio::test]
+async fn google_chat_gets_a_thread_for_each_group() {
+    let requests = told("googlechat_configs", "{webhook_url: 'URL/v1/spaces/s/messages?key=k', message: m}", &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "POST /v1/spaces/s/messages?key=k&messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD HTTP/1.1");
+    assert_eq!(body(&requests[0]), json!({"text": "m", "thread": {"threadKey": HASH}}));
+}
+
+#[tokio::test]
+async fn feishu_and_dingtalk_get_signed_messages() {
+    let fine = "HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{\"code\":0,\"errcode\":0}";
+    let requests = told("feishu_configs", "{webhook_url: URL/hook/x, secret: s3cret, message: m}", &message(), &[fine]).await;
+    assert_eq!(requests[0].line, "POST /hook/x HTTP/1.1");
+    assert_eq!(
+        body(&requests[0]),
+        json!({"msg_type": "text", "content": {"text": "m"}, "timestamp": "1709210096", "sign": "O+fA3DLC/QxhjDrWSKmO9WtlZRLnZYSz+t+Ub8hL8iE="})
+    );
+    let config = "{webhook_url: 'URL/robot/send?access_token=t', secret: s3cret, message: m}";
+    let requests = told("dingtalk_configs", config, &message(), &[fine]).await;
+    assert_eq!(requests[0].line, "POST /robot/send?access_token=t&timestamp=1709210096120&sign=UZMp0f4iiw8v454a7mXCDtdmhXyZFQoMcmmjV%2BcPhXs%3D HTTP/1.1");
+    assert_eq!(body(&requests[0]), json!({"msgtype": "markdown", "markdown": {"title": "[FIRING:1] Slow (page)", "text": "m"}}));
+    let fast = judged("dingtalk_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"errcode\":130101}").await;
+    let wrong = judged("dingtalk_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"errcode\":310000}").await;
+    assert_eq!((fast.is_transient, wrong.is_transient), (true, false));
+    let limited = judged("feishu_configs", "{webhook_url: URL}", "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":11232}").await;
+    assert!(limited.is_transient);
+}
+
+#[tokio::test]
 async fn a_template_that_fails_is_no_reason_to_try_again() {
     let peer = HttpPeer::start(&[OK]);
     let failure = deliver(&channel("slack_configs", "{api_url: URL, text: '{{ template \"nobody\" . }}'}", &peer), &message()).await.unwrap_err();

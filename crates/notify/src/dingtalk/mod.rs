@@ -1,0 +1,87 @@
+//! DingTalk: a text in Markdown to a robot of a group, signed if the robot wants that
+//! (<https://open.dingtalk.com/document/orgapp/custom-robot-access>).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::json;
+use signalbox_lang::template::query_escape;
+
+use crate::hosted::{Service, signature};
+use crate::http::{Answer, Request};
+use crate::message::Message;
+use crate::retry::Failure;
+use crate::settings::{Secret, SecretSource};
+use crate::template::{Renderer, truncate};
+
+/// Characters of a message: a request has 20 KB.
+const MESSAGE_CHARACTERS_MAX: usize = 5_000;
+/// Codes of answers that pass: the system is busy, too many messages.
+const PASSING: [i64; 3] = [-1, 130_101, 660_026];
+
+/// Keys of `dingtalk_configs`; texts are templates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) webhook_url: Option<Secret>,
+    pub(crate) webhook_url_file: Option<PathBuf>,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) secret_file: Option<PathBuf>,
+    title: String,
+    message: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            webhook_url: None,
+            webhook_url_file: None,
+            secret: None,
+            secret_file: None,
+            title: r#"{{ template "__subject" . }}"#.to_owned(),
+            message: r#"{{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved_markdown" . }}"#.to_owned(),
+        }
+    }
+}
+
+/// DingTalk, with the place to post to.
+#[derive(Debug)]
+pub(crate) struct DingTalk {
+    pub(crate) settings: Settings,
+    pub(crate) url: SecretSource,
+    pub(crate) secret: Option<SecretSource>,
+}
+
+impl Service for DingTalk {
+    fn kind(&self) -> &'static str {
+        "dingtalk"
+    }
+
+    fn name(&self) -> &'static str {
+        "DingTalk"
+    }
+
+    fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let body = json!({"msgtype": "markdown", "markdown": {"title": renderer.text(&self.settings.title)?, "text": text}});
+        let mut url = self.url.read().map_err(Failure::transient)?;
+        if let Some(secret) = &self.secret {
+            let (secret, ms) = (secret.read().map_err(Failure::transient)?, renderer.now_ns().div_euclid(1_000_000));
+            let sign = signature(secret.reveal(), &format!("{ms}\n{}", secret.reveal()));
+            let separator = if url.reveal().contains('?') { '&' } else { '?' };
+            url = Secret::new(format!("{}{separator}timestamp={ms}&sign={}", url.reveal(), query_escape(&sign)));
+        }
+        Ok(vec![Request::json(url, &body)])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        answer.check()?;
+        let json = answer.json();
+        let why = json["errmsg"].as_str().unwrap_or("no reason given");
+        match json["errcode"].as_i64() {
+            Some(0) => Ok(()),
+            Some(code) if PASSING.contains(&code) => Err(Failure::transient(format!("DingTalk refused the message: {why}"))),
+            _ => Err(answer.refused("DingTalk", why)),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Feishu, also called Lark: a text to a bot of a group, signed if the bot wants that
+//! (<https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::hosted::{Service, signature};
+use crate::http::{Answer, Request};
+use crate::message::Message;
+use crate::retry::Failure;
+use crate::settings::{Secret, SecretSource};
+use crate::template::{Renderer, truncate};
+
+/// Characters of a message: a request has 20 KB.
+const MESSAGE_CHARACTERS_MAX: usize = 5_000;
+/// Codes of answers that pass: too many messages.
+const PASSING: [i64; 2] = [9_499, 11_232];
+
+/// Keys of `feishu_configs`; texts are templates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) webhook_url: Option<Secret>,
+    pub(crate) webhook_url_file: Option<PathBuf>,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) secret_file: Option<PathBuf>,
+    message: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            webhook_url: None,
+            webhook_url_file: None,
+            secret: None,
+            secret_file: None,
+            message: r#"{{ template "__subject" . }} {{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved" . }}"#
+                .to_owned(),
+        }
+    }
+}
+
+/// Feishu, with the place to post to.
+#[derive(Debug)]
+pub(crate) struct Feishu {
+    pub(crate) settings: Settings,
+    pub(crate) url: SecretSource,
+    pub(crate) secret: Option<SecretSource>,
+}
+
+impl Service for Feishu {
+    fn kind(&self) -> &'static str {
+        "feishu"
+    }
+
+    fn name(&self) -> &'static str {
+        "Feishu"
+    }
+
+    fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let mut body = json!({"msg_type": "text", "content": {"text": text}});
+        if let Some(secret) = &self.secret {
+            let (secret, seconds) = (secret.read().map_err(Failure::transient)?, renderer.now_ns().div_euclid(1_000_000_000));
+            // The text that is signed is the key here, and nothing is what is signed.
+            body["sign"] = signature(&format!("{seconds}\n{}", secret.reveal()), "").into();
+            body["timestamp"] = seconds.to_string().into();
+        }
+        Ok(vec![Request::json(self.url.read().map_err(Failure::transient)?, &body)])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        answer.check()?;
+        let json = answer.json();
+        let why = json["msg"].as_str().unwrap_or("no reason given");
+        match json["code"].as_i64().or(json["StatusCode"].as_i64()) {
+            Some(0) => Ok(()),
+            Some(code) if PASSING.contains(&code) => Err(Failure::transient(format!("Feishu refused the message: {why}"))),
+            _ => Err(answer.refused("Feishu", why)),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Google Chat: a text to a webhook of a space; messages about a group go into one thread
+//! (<https://developers.google.com/workspace/chat/quickstart/webhooks>).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::hosted::{Service, group_hash};
+use crate::http::Request;
+use crate::message::Message;
+use crate::retry::Failure;
+use crate::settings::{Secret, SecretSource};
+use crate::template::{Renderer, truncate};
+
+/// Characters of a message: Google Chat refuses more.
+const MESSAGE_CHARACTERS_MAX: usize = 4_096;
+
+/// Keys of `googlechat_configs`; texts are templates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) webhook_url: Option<Secret>,
+    pub(crate) webhook_url_file: Option<PathBuf>,
+    message: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            webhook_url: None,
+            webhook_url_file: None,
+            message: r#"{{ template "__subject" . }} {{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved" . }}"#
+                .to_owned(),
+        }
+    }
+}
+
+/// Google Chat, with the place to post to.
+#[derive(Debug)]
+pub(crate) struct GoogleChat {
+    pub(crate) settings: Settings,
+    pub(crate) url: SecretSource,
+}
+
+impl Service for GoogleChat {
+    fn kind(&self) -> &'static str {
+        "googlechat"
+    }
+
+    fn name(&self) -> &'static str {
+        "Google Chat"
+    }
+
+    fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let url = self.url.read().map_err(Failure::transient)?;
+        let separator = if url.reveal().contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD", url.reveal());
+        Ok(vec![Request::json(Secret::new(url), &json!({"text": text, "thread": {"threadKey": group_hash(message)}}))])
+    }
+}

@@ -1,0 +1,76 @@
+//! Matrix: a text into a room; a repeated attempt has the same transaction, of which the server takes one
+//! (<https://spec.matrix.org/latest/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid>).
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::json;
+use signalbox_lang::template::query_escape;
+
+use crate::hosted::Service;
+use crate::http::{Answer, Request};
+use crate::message::Message;
+use crate::retry::Failure;
+use crate::settings::{Secret, SecretSource};
+use crate::template::{Renderer, truncate};
+
+/// Characters of a message: an event has 64 KiB.
+const MESSAGE_CHARACTERS_MAX: usize = 10_000;
+
+/// Keys of `matrix_configs`; texts are templates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) url: Option<Secret>,
+    pub(crate) access_token: Option<Secret>,
+    pub(crate) access_token_file: Option<PathBuf>,
+    pub(crate) room_id: String,
+    message: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            access_token: None,
+            access_token_file: None,
+            room_id: String::new(),
+            message: r#"{{ template "__subject" . }} {{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved" . }}"#
+                .to_owned(),
+        }
+    }
+}
+
+/// Matrix, with the home server to post to.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    pub(crate) settings: Settings,
+    pub(crate) url: Secret,
+    pub(crate) access_token: SecretSource,
+}
+
+impl Service for Matrix {
+    fn kind(&self) -> &'static str {
+        "matrix"
+    }
+
+    fn name(&self) -> &'static str {
+        "Matrix"
+    }
+
+    fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let room = query_escape(&renderer.text(&self.settings.room_id)?);
+        let base = self.url.reveal().trim_end_matches('/');
+        let url = format!("{base}/_matrix/client/v3/rooms/{room}/send/m.room.message/signalbox.{}", renderer.key());
+        let token = self.access_token.read().map_err(Failure::transient)?;
+        let request = Request::json(Secret::new(url), &json!({"msgtype": "m.text", "body": text})).method("PUT");
+        Ok(vec![request.header("Authorization", format!("Bearer {}", token.reveal()))])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        // How long to wait stands in the body, in milliseconds.
+        let asked = answer.json()["retry_after_ms"].as_u64().map(std::time::Duration::from_millis);
+        answer.check().map_err(|failure| Failure { retry_after: failure.retry_after.or(asked), ..failure })
+    }
+}

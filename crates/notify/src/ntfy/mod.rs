@@ -1,0 +1,74 @@
+//! ntfy: a message to a topic, as JSON (<https://docs.ntfy.sh/publish/#publish-as-json>). Who may publish stands in `http_config`.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::hosted::{Service, split};
+use crate::http::Request;
+use crate::message::Message;
+use crate::retry::Failure;
+use crate::settings::Secret;
+use crate::template::{Renderer, truncate};
+
+/// Characters of a message: a longer one becomes an attachment.
+const MESSAGE_CHARACTERS_MAX: usize = 4_000;
+
+/// Keys of `ntfy_configs`; texts are templates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) url: Option<Secret>,
+    pub(crate) topic: String,
+    title: String,
+    message: String,
+    priority: String,
+    tags: String,
+    click: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            url: None,
+            topic: String::new(),
+            title: r#"{{ template "__subject" . }}"#.to_owned(),
+            message: r#"{{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved" . }}"#.to_owned(),
+            priority: r#"{{ if eq .Status "firing" }}4{{ else }}3{{ end }}"#.to_owned(),
+            tags: String::new(),
+            click: r#"{{ .ExternalURL }}"#.to_owned(),
+        }
+    }
+}
+
+/// ntfy, with the server to post to.
+#[derive(Debug)]
+pub(crate) struct Ntfy {
+    pub(crate) settings: Settings,
+    pub(crate) url: Secret,
+}
+
+impl Service for Ntfy {
+    fn kind(&self) -> &'static str {
+        "ntfy"
+    }
+
+    fn name(&self) -> &'static str {
+        "ntfy"
+    }
+
+    fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let settings = &self.settings;
+        let priority = renderer.text(&settings.priority)?;
+        let level = priority.trim().parse::<u8>().ok().filter(|level| (1..=5).contains(level));
+        let level = level.ok_or_else(|| Failure::permanent(format!("priority: found {priority:?}: want 1 to 5")))?;
+        let body = json!({
+            "topic": renderer.text(&settings.topic)?,
+            "title": renderer.text(&settings.title)?,
+            "message": truncate(renderer.text(&settings.message)?.trim(), MESSAGE_CHARACTERS_MAX),
+            "priority": level,
+            "tags": split(&renderer.text(&settings.tags)?),
+            "click": renderer.text(&settings.click)?,
+        });
+        Ok(vec![Request::json(self.url.clone(), &body)])
+    }
+}
