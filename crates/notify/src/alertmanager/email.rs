@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::http::TlsConfig;
-use crate::email::{Email, Encryption, Settings};
+use crate::email::{Email, Encryption, Own, Settings};
 use crate::settings::Secret;
+use crate::template::Templates;
 
 /// The keys of `global` for mails.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -81,10 +82,8 @@ pub(super) struct EmailConfig {
 }
 
 impl EmailConfig {
-    pub(super) fn channel(self, global: &GlobalSmtp, folder: &Path) -> Result<Email, String> {
+    pub(super) fn channel(self, global: &GlobalSmtp, folder: &Path, templates: &Templates) -> Result<Email, String> {
         for (key, is_given) in [
-            ("html", self.html.is_some()),
-            ("text", self.text.is_some()),
             ("threading", self.threading.is_some()),
             ("auth_secret", self.auth_secret.is_some() || self.auth_secret_file.is_some()),
             ("auth_identity", self.auth_identity.is_some() || global.smtp_auth_identity.is_some()),
@@ -98,10 +97,12 @@ impl EmailConfig {
         }
         let headers = self.headers.unwrap_or_default();
         let to = self.to.ok_or("missing to address in email config")?;
-        let own = [to.as_str()].into_iter().chain(headers.values().map(String::as_str)).chain(self.from.as_deref());
-        if let Some(template) = own.into_iter().find(|text| text.contains("{{")) {
-            return Err(format!("templates are not supported: found {template:?}"));
+        if let Some(template) = [Some(to.as_str()), self.from.as_deref()].into_iter().flatten().find(|text| text.contains("{{")) {
+            return Err(format!("templates of addresses are not supported: found {template:?}"));
         }
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (html, text) = (given(self.html), given(self.text));
+        headers.values().chain(&html).chain(&text).filter(|text| text.contains("{{")).try_for_each(|text| Templates::check(text))?;
         let smarthost = self.smarthost.or_else(|| global.smtp_smarthost.clone()).ok_or("no global SMTP smarthost set")?;
         let has_own_password = self.auth_password.is_some() || self.auth_password_file.is_some();
         let (auth_password, auth_password_file) = match has_own_password {
@@ -115,7 +116,7 @@ impl EmailConfig {
             (false, false) => Encryption::Opportunistic,
         };
         let defaults = Settings::default();
-        Email::new(&Settings {
+        let email = Email::new(&Settings {
             from: self.from.or_else(|| global.smtp_from.clone()).ok_or("no global SMTP from set")?,
             to: to.split(',').map(|address| address.trim().to_owned()).collect(),
             smarthost,
@@ -128,6 +129,7 @@ impl EmailConfig {
             auth_password,
             auth_password_file,
             ..defaults
-        })
+        })?;
+        Ok(email.with(Own { templates: templates.clone(), html, text }))
     }
 }

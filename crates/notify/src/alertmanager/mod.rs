@@ -117,9 +117,9 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
         let configs = value.as_sequence().map(Vec::as_slice).unwrap_or_default();
         for (index, config) in configs.iter().enumerate() {
             let channel = match key {
-                "email_configs" => {
-                    from::<EmailConfig>(config).and_then(|config| config.channel(&global.smtp, folder)).map(|email| Channel::Email(Box::new(email)))
-                }
+                "email_configs" => from::<EmailConfig>(config)
+                    .and_then(|config| config.channel(&global.smtp, folder, reader.templates))
+                    .map(|email| Channel::Email(Box::new(email))),
                 "webhook_configs" => from::<WebhookConfig>(config)
                     .and_then(|config| config.channel(global.http_config.as_ref(), folder))
                     .map(|webhook| Channel::Webhook(Box::new(webhook))),

@@ -41,7 +41,8 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
     let email = |keys: &str| read(&format!("receivers: [{{name: a, email_configs: [{{{keys}}}]}}]")).unwrap_err();
     assert!(email("smarthost: 'x:25', from: a@b.c").ends_with("missing to address in email config"));
     assert!(email("to: a@b.c").ends_with("no global SMTP smarthost set"));
-    assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, html: x").ends_with("html is not supported"));
+    assert!(email("to: '{{ .Receiver }}', smarthost: 'x:25', from: a@b.c").contains("templates of addresses are not supported"));
+    assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, html: '{{ nothing }}'").contains("not defined"));
     let both = "global: {smtp_auth_password: a, smtp_auth_password_file: b}\nreceivers: []";
     assert_eq!(read(both).unwrap_err(), "at most one of smtp_auth_password & smtp_auth_password_file must be configured");
     assert_eq!(read("global: {colour: red}\nreceivers: []").unwrap_err(), "global: field colour not found");

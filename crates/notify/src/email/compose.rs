@@ -10,6 +10,8 @@ use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use super::render;
 use crate::Delivery;
 use crate::message::Message;
+use crate::retry::Failure;
+use crate::template::{Renderer, Templates};
 
 /// Headers that a mail has of its own and that must not be replaced.
 const OWN_HEADERS: &[&str] = &["from", "to", "date", "message-id", "in-reply-to", "references", "mime-version", "content-type", "content-transfer-encoding"];
@@ -20,6 +22,17 @@ pub(super) struct Composer {
     from: Mailbox,
     to: Vec<Mailbox>,
     headers: Vec<(HeaderName, String)>,
+    own: Option<Own>,
+}
+
+/// Templates that replace the texts of a mail. With them, values of headers are templates too.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) templates: Templates,
+    /// The HTML, instead of that of every mail.
+    pub(crate) html: Option<String>,
+    /// The plain text, instead of that of every mail.
+    pub(crate) text: Option<String>,
 }
 
 impl Composer {
@@ -42,10 +55,16 @@ impl Composer {
             from: address("from", from)?,
             to: to.iter().map(|text| address("to", text)).collect::<Result<_, _>>()?,
             headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+            own: None,
         })
     }
 
-    pub(super) fn compose(&self, delivery: Delivery<'_>) -> Result<Mail, lettre::error::Error> {
+    /// The same with templates.
+    pub(super) fn with(self, own: Own) -> Self {
+        Self { own: Some(own), ..self }
+    }
+
+    pub(super) fn compose(&self, delivery: Delivery<'_>) -> Result<Mail, Failure> {
         let (message, domain) = (delivery.message, self.from.email.domain());
         let thread = format!("<group.{:016x}@{domain}>", hash(&message.group_key));
         let enqueued_at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(delivery.enqueued_at_ns).unwrap_or(0));
@@ -64,15 +83,27 @@ impl Composer {
         for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Signalbox-Status", message.status().as_str())] {
             mail = mail.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()));
         }
-        for (name, value) in &self.headers {
-            mail = mail.raw_header(HeaderValue::new(name.clone(), value.clone()));
+        let (mut text, mut html) = (None, None);
+        let mut headers = self.headers.clone();
+        if let Some(own) = &self.own {
+            let renderer = Renderer::new(&own.templates, message, delivery.now_ns);
+            text = own.text.as_deref().map(|text| renderer.text(text)).transpose()?;
+            html = own.html.as_deref().map(|html| renderer.html(html)).transpose()?;
+            for (_, value) in &mut headers {
+                *value = one_line(&renderer.text(value)?);
+            }
         }
-        mail.multipart(alternatives(message, &delivery.key()))
+        for (name, value) in headers {
+            mail = mail.raw_header(HeaderValue::new(name, value));
+        }
+        let bodies = [text.unwrap_or_else(|| render::text(message)), html.unwrap_or_else(|| render::html(message))];
+        let composed = mail.multipart(alternatives(message, &delivery.key(), bodies));
+        composed.map_err(|error| Failure::permanent(format!("cannot compose mail: {error}")))
     }
 }
 
 /// Text and HTML; the preferred alternative is the last one (RFC 2046, section 5.1.4).
-fn alternatives(message: &Message, key: &str) -> MultiPart {
+fn alternatives(message: &Message, key: &str, [text, html]: [String; 2]) -> MultiPart {
     let part = |content_type: ContentType, body: String| {
         // Quoted-printable whatever is inside: lines stay short and seven bits wide, and equal texts give equal bytes.
         let encoded = Body::new_with_encoding(body, ContentTransferEncoding::QuotedPrintable);
@@ -81,8 +112,8 @@ fn alternatives(message: &Message, key: &str) -> MultiPart {
     };
     MultiPart::alternative()
         .boundary(format!("signalbox.{key}.{:016x}", hash(&message.group_key)))
-        .singlepart(part(ContentType::TEXT_PLAIN, render::text(message)))
-        .singlepart(part(ContentType::TEXT_HTML, render::html(message)))
+        .singlepart(part(ContentType::TEXT_PLAIN, text))
+        .singlepart(part(ContentType::TEXT_HTML, html))
 }
 
 /// Labels may hold line breaks; a header must not.

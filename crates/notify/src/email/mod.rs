@@ -20,6 +20,7 @@ use crate::Delivery;
 use crate::retry::{self, Failure};
 use crate::settings::{Secret, SecretSource, TlsSettings};
 use compose::Composer;
+pub(crate) use compose::Own;
 
 /// Settings of mails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,12 +142,17 @@ impl Email {
         })
     }
 
+    /// The same with templates for its texts and headers.
+    pub(crate) fn with(self, own: Own) -> Self {
+        Self { composer: self.composer.with(own), ..self }
+    }
+
     pub(crate) fn sends_resolved(&self) -> bool {
         self.sends_resolved
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
-        let mail = self.composer.compose(delivery).map_err(|error| Failure::permanent(format!("cannot compose mail: {error}")))?;
+        let mail = self.composer.compose(delivery)?;
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
             .port(self.port)
             .timeout(Some(self.timeout))

@@ -56,6 +56,22 @@ Alerts Resolved:
 
 {{ define "email.default.subject" }}{{ template "__subject" . }}{{ end }}
 
+{{ define "__html_alert_list" }}{{ range . }}<p><strong>Labels</strong><br>
+{{ range .Labels.SortedPairs }}{{ .Name }} = {{ .Value }}<br>
+{{ end }}{{ if .Annotations }}<strong>Annotations</strong><br>
+{{ range .Annotations.SortedPairs }}{{ .Name }} = {{ .Value }}<br>
+{{ end }}{{ end }}{{ if match "^https?://" .GeneratorURL }}<a href="{{ .GeneratorURL }}">Source</a>{{ end }}</p>
+{{ end }}{{ end }}
+{{ define "email.default.html" }}<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>{{ template "__subject" . }}</title></head><body>
+<h1>{{ len .Alerts }} alert{{ if gt (len .Alerts) 1 }}s{{ end }} for {{ range .GroupLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}</h1>
+<p><a href="{{ template "__alertmanagerURL" . }}">View in {{ template "__alertmanager" . }}</a></p>
+{{ if gt (len .Alerts.Firing) 0 }}<h2>[{{ len .Alerts.Firing }}] Firing</h2>
+{{ template "__html_alert_list" .Alerts.Firing }}{{ end }}
+{{ if gt (len .Alerts.Resolved) 0 }}<h2>[{{ len .Alerts.Resolved }}] Resolved</h2>
+{{ template "__html_alert_list" .Alerts.Resolved }}{{ end }}
+</body></html>{{ end }}
+
 {{ define "slack.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "slack.default.username" }}{{ template "__alertmanager" . }}{{ end }}
 {{ define "slack.default.fallback" }}{{ template "slack.default.title" . }} | {{ template "slack.default.titlelink" . }}{{ end }}

@@ -216,3 +216,30 @@ async fn a_huge_group_is_listed_in_part() {
     assert!(head.iter().any(|line| line.starts_with("Subject: [FIRING:250] Slow")));
     assert!(text.contains("... and 150 more") && html.contains("and 150 more"));
 }
+
+#[tokio::test]
+async fn templates_of_alertmanager_yml_replace_texts_and_subject() {
+    let peer = SmtpPeer::start(Script::default());
+    let config = format!(
+        "{{name: ops, email_configs: [{{to: b@example.org, from: a@example.org, smarthost: 'localhost:{}', require_tls: false, text: 'on: {{{{ len .Alerts.Firing }}}}',
+          html: '{{{{ template \"email.default.html\" . }}}}', headers: {{Subject: '{{{{ .Status }}}} {{{{ .CommonAnnotations.summary }}}}'}}}}]}}",
+        peer.port
+    );
+    let receiver = serde_norway::from_str(&config).unwrap();
+    let read = signalbox_notify::alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[]).unwrap();
+    let channel = read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap().1;
+    let mut group = message();
+    for alert in &mut group.alerts {
+        alert.annotations.insert("summary".into(), "a <b>\r\nBcc: x@example.org".into());
+    }
+    channel.deliver(Delivery { message: &group, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.unwrap();
+    let mail = peer.sessions.recv().unwrap().mail;
+    let (head, text, html) = parts(&mail);
+    assert_eq!(head.iter().filter(|line| line.starts_with("Subject: ")).collect::<Vec<_>>(), ["Subject: firing a <b>  Bcc: x@example.org"]);
+    assert!(!head.iter().any(|line| line.starts_with("Bcc")), "{head:?}");
+    assert_eq!(text.trim(), "on: 1");
+    assert!(
+        html.contains("<h2>[1] Firing</h2>") && html.contains("summary = a &lt;b&gt;") && html.contains("<a href=\"http://localhost:4400/metrics?expr=up\">"),
+        "{html}"
+    );
+}
