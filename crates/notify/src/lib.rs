@@ -17,6 +17,7 @@ mod googlechat;
 mod gotify;
 pub mod hosted;
 mod http;
+mod incidentio;
 mod matrix;
 mod mattermost;
 mod msteams;

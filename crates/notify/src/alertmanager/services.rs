@@ -12,7 +12,7 @@ use crate::hosted::{Hosted, Service};
 use crate::http::Client;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
-use crate::{dingtalk, feishu, googlechat, gotify, matrix, ntfy};
+use crate::{dingtalk, feishu, googlechat, gotify, incidentio, matrix, ntfy};
 use crate::{discord, mattermost, msteams, opsgenie, pagerduty, pushover, rocketchat, slack, telegram, victorops, webex, wechat};
 
 /// What `global` says about services.
@@ -93,7 +93,7 @@ const NTFY_URL: &str = "https://ntfy.sh/";
 const WECHAT_URL: &str = "https://qyapi.weixin.qq.com/cgi-bin/";
 
 /// Keys of a receiver that this knows, with whether Alertmanager tells about resolved alerts unless told otherwise.
-const KINDS: [(&str, bool); 19] = [
+const KINDS: [(&str, bool); 20] = [
     ("slack_configs", false),
     ("pagerduty_configs", true),
     ("discord_configs", true),
@@ -107,6 +107,7 @@ const KINDS: [(&str, bool); 19] = [
     ("webex_configs", true),
     ("victorops_configs", true),
     ("wechat_configs", false),
+    ("incidentio_configs", true),
     // Those that Alertmanager does not know.
     ("ntfy_configs", true),
     ("gotify_configs", true),
@@ -138,7 +139,7 @@ impl Reader<'_> {
         check_templates(config)?;
         let sends_resolved = take::<bool>(&mut keys, "send_resolved")?.unwrap_or(is_resolved_sent);
         let own_http = take::<HttpConfig>(&mut keys, "http_config")?;
-        let timeout = if matches!(key, "slack_configs" | "pagerduty_configs") { take::<String>(&mut keys, "timeout")? } else { None };
+        let timeout = if matches!(key, "slack_configs" | "pagerduty_configs" | "incidentio_configs") { take::<String>(&mut keys, "timeout")? } else { None };
         let mut http = own_http.or_else(|| self.global.http_config.clone()).unwrap_or_default();
         let keys = Value::Mapping(keys);
         let service: Box<dyn Service> = match key {
@@ -154,6 +155,7 @@ impl Reader<'_> {
             "rocketchat_configs" => Box::new(self.rocketchat(from(&keys)?)?),
             "webex_configs" => Box::new(self.webex(from(&keys)?, &http)?),
             "victorops_configs" => Box::new(self.victorops(from(&keys)?)?),
+            "incidentio_configs" => Box::new(self.incidentio(&from(&keys)?, &mut http)?),
             "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
             _ => self.beyond_alertmanager(key, &keys)?,
         };
@@ -306,6 +308,20 @@ impl Reader<'_> {
         let api_key = key.ok_or("no global VictorOps API Key set")?;
         let url = place(settings.api_url.as_ref(), global.victorops_api_url.as_ref(), VICTOROPS_URL)?;
         Ok(victorops::VictorOps { settings, url, api_key })
+    }
+
+    fn incidentio(&self, settings: &incidentio::Settings, http: &mut HttpConfig) -> Result<incidentio::IncidentIo, String> {
+        let url = checked(self.needed("url", (&settings.url, &settings.url_file))?)?;
+        let token = self.secret("alert_source_token", (&settings.alert_source_token, &settings.alert_source_token_file), (&None, &None))?;
+        match token {
+            Some(_) if http.has_authorization() => {
+                return Err("cannot specify alert_source_token or alert_source_token_file when using http_config.authorization".to_owned());
+            }
+            Some(token) => http.set_token(token),
+            None if http.has_authorization() => {}
+            None => return Err("at least one of alert_source_token, alert_source_token_file or http_config.authorization must be configured".to_owned()),
+        }
+        Ok(incidentio::IncidentIo { url, max_alerts: settings.max_alerts })
     }
 
     fn wechat(&self, settings: wechat::Settings) -> Result<wechat::WeChat, String> {

@@ -2,7 +2,7 @@
 //!
 //! A retry has the same `Idempotency-Key`. Redirects are not followed: the URL is what was configured.
 
-mod payload;
+pub(crate) mod payload;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,6 +14,9 @@ use crate::Delivery;
 use crate::http::{self, Authorization, Client, Options, Request};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource, TlsSettings};
+
+/// The version of Alertmanager's form.
+const VERSION: &str = "4";
 
 /// Settings of a webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,7 +121,7 @@ impl Webhook {
             url: self.url.read().map_err(Failure::transient)?,
             headers: Vec::new(),
             content_type: "application/json",
-            body: payload::render(delivery.message, self.max_alerts),
+            body: payload::render(delivery.message, self.max_alerts, VERSION),
         };
         self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key()))).await?.check()
     }

@@ -39,8 +39,8 @@ struct PayloadAlert<'a> {
 /// The end of an alert that has not ended: Go's zero time.
 const NO_END: &str = "0001-01-01T00:00:00Z";
 
-/// Renders a message with at most so many alerts (0: all). Everything but the group is said about the alerts that are sent.
-pub(super) fn render(message: &Message, max_alerts: u64) -> String {
+/// Renders a message with at most so many alerts (0: all), and the version of the form. Everything but the group is said about the alerts that are sent.
+pub(crate) fn render(message: &Message, max_alerts: u64, version: &'static str) -> String {
     let total = message.alerts.len();
     let sent = if max_alerts == 0 { total } else { usize::try_from(max_alerts).map_or(total, |max| total.min(max)) };
     let shown = Message { alerts: message.alerts[..sent].to_vec(), ..message.clone() };
@@ -54,7 +54,7 @@ pub(super) fn render(message: &Message, max_alerts: u64) -> String {
         common_annotations: shown.common_annotations(),
         route_labels: Pairs::new(),
         external_url: &shown.external_url,
-        version: "4",
+        version,
         group_key: &shown.group_key,
         truncated_alerts: (total - sent) as u64,
     };

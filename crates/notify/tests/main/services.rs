@@ -288,6 +288,17 @@ async fn feishu_and_dingtalk_get_signed_messages() {
 }
 
 #[tokio::test]
+async fn incidentio_gets_the_json_of_a_webhook() {
+    let config = "{url: URL/v2/alert_events/alertmanager/1, alert_source_token: t, max_alerts: 1, timeout: 5s}";
+    let requests = told("incidentio_configs", config, &message(), &["HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("authorization")), ("POST /v2/alert_events/alertmanager/1 HTTP/1.1", Some("Bearer t")));
+    let sent = body(&requests[0]);
+    assert_eq!((&sent["version"], &sent["groupKey"], &sent["truncatedAlerts"]), (&json!("1"), &json!("{}:{alertname=\"Slow\"}"), &json!(1)));
+    assert_eq!((sent["alerts"].as_array().unwrap().len(), &sent["alerts"][0]["labels"]["instance"]), (1, &json!("a")));
+    assert!(judged("incidentio_configs", config, "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n").await.is_transient);
+}
+
+#[tokio::test]
 async fn a_template_that_fails_is_no_reason_to_try_again() {
     let peer = HttpPeer::start(&[OK]);
     let failure = deliver(&channel("slack_configs", "{api_url: URL, text: '{{ template \"nobody\" . }}'}", &peer), &message()).await.unwrap_err();
