@@ -201,7 +201,13 @@ fn headers(configured: &[(String, Secret)]) -> Result<HeaderMap, String> {
         if header == AUTHORIZATION {
             return Err("headers: found Authorization: want basic_auth or bearer_token".into());
         }
-        headers.insert(header, sensitive(value.reveal()).ok_or_else(|| format!("headers: the value of {name:?} is not allowed in a header"))?);
+        let value = sensitive(value.reveal()).ok_or_else(|| format!("headers: the value of {name:?} is not allowed in a header"))?;
+        if header == USER_AGENT {
+            headers.insert(header, value);
+        } else {
+            // A header may have many values.
+            headers.append(header, value);
+        }
     }
     Ok(headers)
 }

@@ -299,6 +299,15 @@ async fn incidentio_gets_the_json_of_a_webhook() {
 }
 
 #[tokio::test]
+async fn http_config_says_through_which_proxy_and_with_which_headers() {
+    let http = "{proxy_url: URL, http_headers: {X-Team: {values: [blue], secrets: [red]}}, authorization: {type: Token, credentials: s3cret}}";
+    let requests = told("discord_configs", &format!("{{webhook_url: 'http://discord.invalid/w', http_config: {http}}}"), &message(), &[OK]).await;
+    assert_eq!((requests[0].line.as_str(), requests[0].header("host")), ("POST http://discord.invalid/w HTTP/1.1", Some("discord.invalid")));
+    let teams: Vec<&str> = requests[0].headers.iter().map(String::as_str).filter(|line| line.starts_with("x-team")).collect();
+    assert_eq!((teams, requests[0].header("authorization")), (vec!["x-team: blue", "x-team: red"], Some("Token s3cret")));
+}
+
+#[tokio::test]
 async fn a_template_that_fails_is_no_reason_to_try_again() {
     let peer = HttpPeer::start(&[OK]);
     let failure = deliver(&channel("slack_configs", "{api_url: URL, text: '{{ template \"nobody\" . }}'}", &peer), &message()).await.unwrap_err();
