@@ -169,3 +169,27 @@ def test_a_query_service_of_jaeger_stores_and_reads(jaeger):
         with pytest.raises(grpc.RpcError) as refused:
             call(channel, f"{reader}/Nothing", b"")
         assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_tags_that_are_fields_of_a_span(jaeger):
+    (bad,) = tell(jaeger.grpc)
+    shop = tracer("jaeger-shop", jaeger.grpc)
+    with shop.start_as_current_span("GET /", kind=SpanKind.INTERNAL, attributes={"http.status_code": 500}) as fine:
+        pass
+    good = f"{fine.get_span_context().trace_id:032x}"
+
+    def found(**tags):
+        answer = ask(jaeger, "/api/traces", service="jaeger-shop", tags=json.dumps(tags), limit=20, lookback="1h")
+        return {trace["traceID"] for trace in answer["data"]}
+
+    assert found() == {bad, good}
+    assert found(**{"span.kind": "internal"}) == {good}
+    assert found(**{"span.kind": "client"}) == {bad}
+    assert found(**{"http.status_code": "500"}) == {good}
+    assert found(**{"host.name": "jaeger-shop-1"}) == {bad, good}
+    assert found(**{"host.name": "jaeger-shop-2"}) == set()
+    answer = ask(jaeger, "/api/traces", service="jaeger-pay", tags=json.dumps({"error": "true"}), limit=20, lookback="1h")
+    assert {trace["traceID"] for trace in answer["data"]} == {bad}
+    assert found(error="true") == set()
+    answer = ask(jaeger, "/api/traces", service="jaeger-pay", tags=json.dumps({"otel.status_description": "declined"}), limit=20, lookback="1h")
+    assert {trace["traceID"] for trace in answer["data"]} == {bad}
