@@ -23,7 +23,7 @@ COUNT, INTERVAL_MS = 100, 5_000
 
 
 def data(start_ms):
-    """Counters, gauges, a series that ends, buckets of a histogram, values that are hard to write."""
+    """Counters, gauges, a series that ends and one that begins, buckets of a histogram, values that are hard to write."""
     times = [start_ms + step * INTERVAL_MS for step in range(COUNT)]
     for instance in ("a:80", "b:80"):
         labels = {"job": "api", "instance": instance}
@@ -35,6 +35,7 @@ def data(start_ms):
     special = [1e-9, -1.5e300, math.inf, -math.inf, math.nan, 0.1 + 0.2, 123456789.0, -0.0, 5e-324, 1e21]
     yield {"__name__": "special"}, [(special[step % len(special)], ts) for step, ts in enumerate(times)]
     yield {"__name__": "ended", "job": "api"}, [(2.0, ts) for ts in times[:-1]] + [(STALE, times[-1])]
+    yield {"__name__": "begun", "job": "api"}, [(2.0, times[-1])]
 
 
 @pytest.fixture
@@ -253,7 +254,7 @@ def chunks(stream):
 
 def test_chunks_are_those_of_prometheus_byte_by_byte(both):
     server, theirs, end = both
-    for name in ("up", "requests_total", "special", "ended", "seconds_bucket"):
+    for name in ("up", "requests_total", "special", "ended", "begun", "seconds_bucket"):
         wanted = post_read(theirs, read_request(name, (end - 1_000) * 1000, end * 1000, [1]))
         found = chunks(wanted.content)
         assert wanted.status_code == 200 and len(found) > 0

@@ -14,8 +14,10 @@ impl Bits {
         Self { bytes: header.to_vec(), free: 0 }
     }
 
-    /// The lowest bits of a number.
+    /// The lowest bits of a number. Whole bytes that end where a byte ends open the next one, as Prometheus does: a chunk that ends
+    /// with them has one byte of zeros more.
     pub(super) fn write(&mut self, value: u64, count: u32) {
+        let are_whole_bytes = self.free.is_multiple_of(8) && count.is_multiple_of(8);
         let mut rest = count;
         while rest > 0 {
             if self.free == 0 {
@@ -29,6 +31,10 @@ impl Bits {
             }
             rest -= taken;
             self.free -= taken;
+        }
+        if are_whole_bytes && count > 0 {
+            self.bytes.push(0);
+            self.free = 8;
         }
     }
 
@@ -152,8 +158,10 @@ mod tests {
             bits.write(0xff00_ff00_ff00_ff00, 64);
         });
         assert_eq!(across, [0xff, 0x80, 0x7f, 0x80, 0x7f, 0x80, 0x7f, 0x80, 0]);
-        assert_eq!(written(|bits| bits.write_zigzag(-1)), [1]);
-        assert_eq!(written(|bits| bits.write_varint(300)), [0xac, 0x02]);
+        assert_eq!(written(|bits| bits.write_zigzag(-1)), [1, 0], "the next byte is open");
+        assert_eq!(written(|bits| bits.write_varint(300)), [0xac, 0x02, 0]);
+        let bit_by_bit = written(|bits| (0..8).for_each(|_| bits.write(1, 1)));
+        assert_eq!(bit_by_bit, [0xff], "it is not after single bits");
     }
 
     #[test]
@@ -164,10 +172,10 @@ mod tests {
         assert_eq!(signed(-3), [0b1010_1000]);
         assert_eq!(signed(-4), [0b1101_1110, 0]);
         assert_eq!(signed(32), [0b1101_0000, 0]);
-        assert_eq!(signed(i64::MIN), [0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(signed(i64::MIN), [0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0]);
         let unsigned = |value| written(|bits| bits.write_varbit_unsigned(value));
         assert_eq!(unsigned(7), [0b1011_1000]);
         assert_eq!(unsigned(8), [0b1100_0100, 0]);
-        assert_eq!(unsigned(u64::MAX), [0xff; 9]);
+        assert_eq!(unsigned(u64::MAX), [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0]);
     }
 }

@@ -43,3 +43,15 @@ fn write_difference(bits: &mut Bits, difference: i64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_of_one_sample_is_that_of_prometheus() {
+        // As Prometheus 2.42 answers a remote read for a series whose chunk has just begun.
+        let theirs = [0, 1, 0xf0, 0xba, 0xfb, 0x9d, 0xc3, 0x68, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(encode(&[1_795_730_403_000], &[1.0]), theirs);
+    }
+}
