@@ -1,18 +1,56 @@
 //! Rules ask the engine, each in its language, and get the elements of a vector.
 
+use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use signalbox_lang::logql::MetricExpr;
 use signalbox_lang::traceql::tree::{Query, Static};
-use signalbox_model::{Error, ErrorKind, Labels, LabelsBuilder, Result};
-use signalbox_query::logql::{self, MetricSeries, MetricValue};
-use signalbox_query::promql::{Point, VectorSample};
-use signalbox_query::traceql::{MetricsRequest, MetricsSeries};
+use signalbox_model::{Error, ErrorKind, Labels, LabelsBuilder, Result, Tenant};
+use signalbox_query::Engine;
+use signalbox_query::logql::{self, MetricAnswer, MetricSeries, MetricValue};
+use signalbox_query::promql::{Point, PromqlAnswer, PromqlRequest, VectorSample};
+use signalbox_query::traceql::{MetricsAnswer, MetricsRequest, MetricsSeries};
 
 use crate::rule_file::{Expression, Rule};
 use crate::world::World;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
+
+/// Whoever answers the expressions of rules: the engine, or in simulations somebody who knows the truth.
+#[async_trait]
+pub trait Answers: Send + Sync + fmt::Debug {
+    /// Answers PromQL.
+    async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer>;
+
+    /// Answers LogQL with metrics.
+    async fn logql(&self, tenant: &Tenant, request: logql::MetricRequest) -> Result<MetricAnswer>;
+
+    /// Answers TraceQL with metrics.
+    async fn traceql_metrics(&self, tenant: &Tenant, request: MetricsRequest) -> Result<MetricsAnswer>;
+
+    /// Answers SQL with a vector: text is labels, `value` is the number.
+    async fn sql_vector(&self, tenant: &Tenant, text: &str, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>>;
+}
+
+#[async_trait]
+impl Answers for Engine {
+    async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
+        Self::promql(self, tenant, request).await
+    }
+
+    async fn logql(&self, tenant: &Tenant, request: logql::MetricRequest) -> Result<MetricAnswer> {
+        Self::logql(self, tenant, request).await
+    }
+
+    async fn traceql_metrics(&self, tenant: &Tenant, request: MetricsRequest) -> Result<MetricsAnswer> {
+        Self::traceql_metrics(self, tenant, request).await
+    }
+
+    async fn sql_vector(&self, tenant: &Tenant, text: &str, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>> {
+        Self::sql_vector(self, tenant, text, at_ms, timeout).await
+    }
+}
 
 /// When a rule asks.
 #[derive(Debug, Clone, Copy)]

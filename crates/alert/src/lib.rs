@@ -35,6 +35,7 @@ mod status;
 mod world;
 
 pub use alerting::Alerting;
+pub use ask::Answers;
 pub use outbox::MetaOutbox;
 pub use settings::Settings;
 pub use world::Parts;

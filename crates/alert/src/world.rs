@@ -7,17 +7,17 @@ use signalbox_ingest::Sink;
 use signalbox_lang::promql::Expr;
 use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Batch, Clock, Error, Labels, MetricBatch, Result, Tenant};
-use signalbox_query::Engine;
 use signalbox_query::promql::{Point, PromqlRequest, Times, Value, VectorSample};
 use signalbox_telemetry::{Counter, names, registry};
 
+use crate::ask::Answers;
 use crate::settings::Settings;
 
 /// The parts of the server that alerting works with.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Answers the expressions.
-    pub engine: Arc<Engine>,
+    pub engine: Arc<dyn Answers>,
     /// Takes recorded series, `ALERTS` and `ALERTS_FOR_STATE`.
     pub sink: Arc<dyn Sink>,
     /// Keeps alert state, notification log and outbox.

@@ -6,13 +6,16 @@
 
 mod alerts;
 mod board;
+mod gate;
 mod migrate;
 mod notification_log;
 mod outbox;
 mod outside_alerts;
 mod silences;
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_model::{Error, Result};
@@ -22,6 +25,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
+pub use gate::{Fate, Gate};
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};
 pub use outside_alerts::OutsideAlert;
@@ -38,6 +42,7 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 pub struct Meta {
     path: PathBuf,
     connection: Mutex<Option<SqliteConnection>>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 impl Meta {
@@ -59,7 +64,13 @@ impl Meta {
         let mut connection = opened.map_err(|error| named(&path, sql_error("open", error)))?;
         check(&mut connection).await.map_err(|error| named(&path, error))?;
         migrate::migrate(&mut connection, migrate::ALL).await.map_err(|error| named(&path, error))?;
-        Ok(Self { path, connection: Mutex::new(Some(connection)) })
+        Ok(Self { path, connection: Mutex::new(Some(connection)), gate: None })
+    }
+
+    /// The same database behind a gate, for simulations.
+    #[must_use]
+    pub fn behind(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Where the database is.
@@ -91,27 +102,57 @@ impl Meta {
 
     /// The connection, for as long as the guard lives.
     async fn lock(&self) -> Held<'_> {
-        Held(self.connection.lock().await)
+        let passed = gate::pass(self.gate.as_ref()).await;
+        Held { passed, connection: self.connection.lock().await }
     }
 }
 
 /// The connection in the hands of one caller.
-struct Held<'a>(MutexGuard<'a, Option<SqliteConnection>>);
+struct Held<'a> {
+    passed: Result<bool>,
+    connection: MutexGuard<'a, Option<SqliteConnection>>,
+}
 
 impl Held<'_> {
     fn connection(&mut self) -> Result<&mut SqliteConnection> {
-        self.0.as_mut().ok_or_else(|| Error::unavailable("cannot use the state database: it is closed"))
+        if self.passed.is_err() {
+            return Err(gate::refused());
+        }
+        self.connection.as_mut().ok_or_else(|| Error::unavailable("cannot use the state database: it is closed"))
     }
 
     /// A transaction that writes. Dropped without [`commit`], it leaves no trace.
-    async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>> {
-        self.connection()?.begin_with(BEGIN).await.map_err(failed("write"))
+    async fn begin(&mut self) -> Result<Writing<'_>> {
+        let is_hidden = matches!(self.passed, Ok(true));
+        let transaction = self.connection()?.begin_with(BEGIN).await.map_err(failed("write"))?;
+        Ok(Writing { transaction, is_hidden })
+    }
+}
+
+/// A transaction under way.
+struct Writing<'a> {
+    transaction: Transaction<'a, Sqlite>,
+    is_hidden: bool,
+}
+
+impl Deref for Writing<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
     }
 }
 
 /// Makes a transaction durable.
-async fn commit(transaction: Transaction<'_, Sqlite>) -> Result<()> {
-    transaction.commit().await.map_err(failed("commit to"))
+async fn commit(writing: Writing<'_>) -> Result<()> {
+    writing.transaction.commit().await.map_err(failed("commit to"))?;
+    if writing.is_hidden { Err(gate::refused()) } else { Ok(()) }
 }
 
 async fn check(connection: &mut SqliteConnection) -> Result<()> {

@@ -7,7 +7,7 @@ use signalbox_model::{Error, Result};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::{BEGIN, alerts, commit, failed, notification_log, outbox, outside_alerts, silences};
+use crate::{BEGIN, alerts, failed, notification_log, outbox, outside_alerts, silences};
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub(crate) async fn migrate(connection: &mut SqliteConnection, lists: &[&[Migrat
         // PRAGMA takes no parameters; the number is ours.
         let version = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", step.number));
         sqlx::raw_sql(version).execute(&mut *transaction).await.map_err(failed("migrate"))?;
-        commit(transaction).await?;
+        transaction.commit().await.map_err(failed("migrate"))?;
     }
     Ok(())
 }
