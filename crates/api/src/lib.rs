@@ -9,6 +9,7 @@ use signalbox_meta::AlertBoard;
 use signalbox_model::Result;
 use signalbox_query::Engine;
 
+pub mod alerting;
 pub mod alertmanager;
 pub mod elastic;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod tempo;
 pub mod zipkin;
 
 mod grpc;
+mod instant;
 mod otlp;
 mod surroundings;
 mod trace_search;
@@ -49,6 +51,8 @@ pub struct ApiState {
     pub(crate) targets: Arc<dyn prometheus::TargetSource>,
     /// Who keeps alerts and silences.
     pub(crate) alert_desk: Arc<dyn alertmanager::AlertDesk>,
+    /// Who reads and tries rules.
+    pub(crate) rule_desk: Arc<dyn alerting::RuleDesk>,
 }
 
 impl ApiState {
@@ -59,7 +63,8 @@ impl ApiState {
         let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
         let targets = Arc::new(prometheus::NoTargets);
         let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk }
+        let rule_desk = Arc::new(alerting::NoRules);
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -84,6 +89,12 @@ impl ApiState {
     #[must_use]
     pub fn with_alert_desk(self, alert_desk: Arc<dyn alertmanager::AlertDesk>) -> Self {
         Self { alert_desk, ..self }
+    }
+
+    /// With who reads and tries rules.
+    #[must_use]
+    pub fn with_rule_desk(self, rule_desk: Arc<dyn alerting::RuleDesk>) -> Self {
+        Self { rule_desk, ..self }
     }
 
     /// With settings.
@@ -115,6 +126,7 @@ pub fn router(state: &ApiState) -> axum::Router {
         .merge(tempo::streaming_router(state.clone()))
         .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
+        .merge(alerting::router(state.clone()))
         .layer(axum::middleware::from_fn(native::asker::note))
 }
 

@@ -1,7 +1,7 @@
 //! The command line: which subcommands there are, what they print, how they exit.
 //!
-//! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 130 or 143 stopped at once by a
-//! second signal.
+//! Exit codes: 0 done, 1 it failed, 2 the command line or the configuration is wrong, 3 what was checked is allowed and seldom
+//! meant, 130 or 143 stopped at once by a second signal. Rules are checked and tested with the exit codes of `promtool`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use signalbox_telemetry::{Queue, SystemClock};
 use crate::boot::{Bound, Server};
 use crate::config::{self, Config};
 use crate::prometheus;
+use crate::rules;
 use crate::shutdown;
 
 /// Metrics, logs and traces in, one store, PromQL, LogQL, TraceQL and SQL out.
@@ -119,11 +120,7 @@ enum Check {
         file: PathBuf,
     },
     /// Checks rule files in Prometheus' format.
-    Rules {
-        /// The files or patterns.
-        #[arg(value_name = "FILE", required = true)]
-        files: Vec<String>,
-    },
+    Rules(rules::check::Arguments),
     /// Checks a page of metrics against the whole of its format: OpenMetrics if it ends with `# EOF`, else Prometheus' text.
     Metrics {
         /// The page; standard input if none is given.
@@ -136,20 +133,24 @@ enum Check {
 pub fn run() -> ExitCode {
     // Clap prints usage, help and version by itself and exits with 2 or 0.
     let result = match Cli::parse().command {
-        Command::Serve(arguments) => serve(&arguments),
-        Command::Demo(arguments) => demo(&arguments),
-        Command::Check(Check::Config { file }) => check_config(&file),
-        Command::Check(Check::Prometheus { file }) => check_prometheus(&file),
-        Command::Check(Check::Rules { files }) => check_rules(&files),
-        Command::Check(Check::Metrics { file }) => check_metrics(file.as_deref()),
+        Command::Serve(arguments) => serve(&arguments).map(done),
+        Command::Demo(arguments) => demo(&arguments).map(done),
+        Command::Check(Check::Config { file }) => check_config(&file).map(done),
+        Command::Check(Check::Prometheus { file }) => check_prometheus(&file).map(done),
+        Command::Check(Check::Rules(arguments)) => rules::check::run(&arguments),
+        Command::Check(Check::Metrics { file }) => check_metrics(file.as_deref()).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
             ExitCode::from(if error.kind() == ErrorKind::Invalid { 2 } else { 1 })
         }
     }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 fn check_config(file: &std::path::Path) -> Result<()> {
@@ -181,12 +182,6 @@ fn check_prometheus(file: &std::path::Path) -> Result<()> {
     }
     let (jobs, rules) = (loaded.config.scrape_configs.len(), groups.iter().map(|group| group.rules.len()).sum::<usize>());
     say(&format!("{}: ok, {jobs} jobs, {rules} rules", file.display()))
-}
-
-fn check_rules(files: &[String]) -> Result<()> {
-    let groups = signalbox_alert::rule_file::load_all(files)?;
-    let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
-    say(&format!("{rules} rules in {} groups: ok", groups.len()))
 }
 
 fn check_metrics(file: Option<&std::path::Path>) -> Result<()> {
@@ -324,7 +319,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 /// Prints one line for people and scripts.
-fn say(line: &str) -> Result<()> {
+pub(crate) fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{line}").and_then(|()| out.flush());
     written.map_err(|source| Error::unavailable("cannot write to standard output").with_source(source))

@@ -15,6 +15,7 @@ mod doors;
 mod front;
 mod pull;
 mod reload;
+mod rules;
 mod web;
 
 pub use boot::Server;

@@ -5,6 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, Visitor};
 
+use super::UnknownFields;
+use super::lenient::Lenient;
+use super::problem::Problem;
+
 /// One YAML document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,30 +133,37 @@ impl<'de> Deserialize<'de> for Pairs {
 }
 
 /// All documents of a text; what is wrong comes with its place.
-pub(super) fn read(text: &str) -> Result<Vec<Document>, String> {
+pub(super) fn read(text: &str, unknown: UnknownFields) -> Result<Vec<Document>, Problem> {
     let mut documents = Vec::new();
     for document in serde_norway::Deserializer::from_str(text) {
-        let document = Option::<Document>::deserialize(document).map_err(|error| describe(&error))?;
-        documents.extend(document);
+        let document = match unknown {
+            UnknownFields::Refused => Option::<Document>::deserialize(document),
+            UnknownFields::Ignored => Option::<Document>::deserialize(Lenient(document)),
+        };
+        documents.extend(document.map_err(|error| describe(&error))?);
     }
     Ok(documents)
 }
 
 /// `7:9: field annotation not found: did you mean annotations?`
-fn describe(error: &serde_norway::Error) -> String {
-    let position = error.location().map_or(String::new(), |location| format!("{}:{}: ", location.line(), location.column()));
+pub(crate) fn describe(error: &serde_norway::Error) -> Problem {
+    let at = error.location().map(|location| (location.line(), location.column()));
+    Problem { at, rule: None, message: reason(error) }
+}
+
+fn reason(error: &serde_norway::Error) -> String {
     let message = error.to_string();
     let Some((_, after)) = message.split_once("unknown field `") else {
         let shown = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
-        return format!("{position}{shown}");
+        return shown.to_owned();
     };
     let mut quoted = after.split('`');
     let name = quoted.next().unwrap_or_default();
     let known: Vec<&str> = quoted.skip(1).step_by(2).filter(|known| *known != "<<").collect();
     let nearest = known.iter().min_by_key(|known| distance(name, known)).filter(|known| distance(name, known) <= known.len().div_ceil(2));
     match nearest {
-        Some(nearest) => format!("{position}field {name} not found: did you mean {nearest}?"),
-        None => format!("{position}field {name} not found: want one of {}", known.join(", ")),
+        Some(nearest) => format!("field {name} not found: did you mean {nearest}?"),
+        None => format!("field {name} not found: want one of {}", known.join(", ")),
     }
 }
 

@@ -7,7 +7,10 @@
 
 mod document;
 mod expression;
+mod lenient;
+mod lint;
 mod locate;
+mod problem;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +24,9 @@ use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::template::Template;
 use document::{RawGroup, RawRule};
 pub use expression::{Expression, Language};
+pub use lint::{DuplicateRule, duplicates};
 use locate::{Step, locate};
+pub use problem::{Problem, RulePlace};
 
 /// Rules that are evaluated one after another, on one interval.
 #[derive(Debug, Clone)]
@@ -97,7 +102,11 @@ pub fn load_all(patterns: &[String]) -> Result<Vec<Group>> {
     if problems.is_empty() { Ok(groups) } else { Err(Error::invalid(problems.join("\n"))) }
 }
 
-fn find(patterns: &[String]) -> Result<Vec<PathBuf>> {
+/// The files that match patterns, in order of pattern and name, each once.
+///
+/// # Errors
+/// `Invalid` for what is no pattern, a folder that cannot be read, and too many files; `NotFound` if a path without pattern does not exist.
+pub fn find(patterns: &[String]) -> Result<Vec<PathBuf>> {
     let (mut paths, mut known) = (Vec::new(), BTreeSet::new());
     for pattern in patterns {
         let invalid = |why: &dyn std::fmt::Display| Error::invalid(format!("cannot read rule files {pattern:?}: {why}"));
@@ -121,7 +130,11 @@ fn find(patterns: &[String]) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read(path: &Path) -> Result<String> {
+/// Reads a file of bounded size.
+///
+/// # Errors
+/// `Invalid` if it cannot be read, is too large, or is no text.
+pub fn read(path: &Path) -> Result<String> {
     let cannot = |why: &dyn std::fmt::Display| Error::invalid(format!("{}: {why}", path.display()));
     let size = std::fs::metadata(path).map_err(|error| cannot(&error))?.len();
     if size > FILE_BYTES_MAX {
@@ -135,7 +148,49 @@ fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// `Invalid` with everything that is wrong, one problem a line: `file: line:column: group "g", rule 1, "name": what`.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Group>> {
-    let documents = document::read(text).map_err(|problem| Error::invalid(format!("{file}: {problem}")))?;
+    refuse(file, check(file, text, UnknownFields::Refused))
+}
+
+/// As [`parse`], where keys that no rule file has are passed over.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_leniently(file: &str, text: &str) -> Result<Vec<Group>> {
+    refuse(file, check(file, text, UnknownFields::Ignored))
+}
+
+fn refuse(file: &str, checked: Checked) -> Result<Vec<Group>> {
+    if checked.problems.is_empty() {
+        return Ok(checked.groups);
+    }
+    let lines: Vec<String> = checked.problems.iter().map(|problem| format!("{file}: {problem}")).collect();
+    Err(Error::invalid(lines.join("\n")))
+}
+
+/// What becomes of keys that no rule file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// They are a problem.
+    Refused,
+    /// They are passed over.
+    Ignored,
+}
+
+/// A rule file that was read.
+#[derive(Debug)]
+pub struct Checked {
+    /// The groups that have no problem.
+    pub groups: Vec<Group>,
+    /// All that is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the text of a rule file, YAML or JSON, and says all that is wrong with it.
+pub fn check(file: &str, text: &str, unknown: UnknownFields) -> Checked {
+    let documents = match document::read(text, unknown) {
+        Ok(documents) => documents,
+        Err(problem) => return Checked { groups: Vec::new(), problems: vec![problem] },
+    };
     let mut checker = Checker { file, text, problems: Vec::new(), names: BTreeSet::new() };
     let mut groups = Vec::new();
     for (index, document) in documents.iter().enumerate() {
@@ -143,26 +198,25 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Group>> {
             groups.extend(checker.group(group, &[Step::Document(index), Step::Key("groups"), Step::Index(position)]));
         }
     }
-    if checker.problems.is_empty() { Ok(groups) } else { Err(Error::invalid(checker.problems.join("\n"))) }
+    Checked { groups, problems: checker.problems }
 }
 
 struct Checker<'a> {
     file: &'a str,
     text: &'a str,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     names: BTreeSet<String>,
 }
 
 /// Where a rule stands, for messages.
 struct Place<'a> {
     path: Vec<Step<'a>>,
-    description: String,
+    rule: RulePlace,
 }
 
 impl Checker<'_> {
     fn problem(&mut self, path: &[Step<'_>], message: &str) {
-        let position = locate(self.text, path).map_or(String::new(), |(line, column)| format!("{line}:{column}: "));
-        self.problems.push(format!("{}: {position}{message}", self.file));
+        self.problems.push(Problem { at: locate(self.text, path), rule: None, message: message.to_owned() });
     }
 
     fn rule_problem(&mut self, place: &Place<'_>, key: Option<&str>, message: &str) {
@@ -173,7 +227,7 @@ impl Checker<'_> {
                 path.pop();
             }
         }
-        self.problem(&path, &format!("{}: {message}", place.description));
+        self.problems.push(Problem { at: locate(self.text, &path), rule: Some(place.rule.clone()), message: message.to_owned() });
     }
 
     fn duration(&mut self, path: &[Step<'_>], text: Option<&str>) -> Option<i64> {
@@ -208,8 +262,8 @@ impl Checker<'_> {
         let raws: Vec<RawRule> = raw.rules().iter().map(RawRule::merged).collect();
         for (index, rule) in raws.iter().enumerate() {
             let name = if rule.alert().is_empty() { rule.record() } else { rule.alert() };
-            let description = format!("group {}, rule {}, {}", quote(raw.name.as_deref().unwrap_or_default()), index + 1, quote(name));
-            let place = Place { path: [path, &[Step::Key("rules"), Step::Index(index)]].concat(), description };
+            let rule_place = RulePlace { group: raw.name.clone().unwrap_or_default(), number: index + 1, name: name.to_owned() };
+            let place = Place { path: [path, &[Step::Key("rules"), Step::Index(index)]].concat(), rule: rule_place };
             if let Some(earlier) = raws[..index].iter().position(|other| other == rule) {
                 self.rule_problem(&place, None, &format!("duplicate of rule {}", earlier + 1));
             }

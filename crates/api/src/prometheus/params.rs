@@ -9,34 +9,12 @@ use signalbox_query::promql::{ListingRequest, Times};
 
 use super::refusal::Refusal;
 use crate::http::Params;
+pub(super) use crate::instant::instant_ms;
 
 /// Points of one series that a range query answers with at most, less one.
 const STEPS_MAX: i128 = 11_000;
-/// Instants beyond this are no timestamps: sums of instants and durations stay far from the bounds of 64 bits.
-const INSTANT_MS_MAX: f64 = 8.64e15;
-/// Go's first and last instant as Prometheus' clients send them for "all of time".
-const FIRST_INSTANT: &str = "-292273086-05-16T16:47:06Z";
-const LAST_INSTANT: &str = "292277025-08-18T07:12:54.999999999Z";
-
 /// The bounds of a duration in Go, in seconds.
 const DURATION_SECONDS_MAX: f64 = 9_223_372_036.854_775;
-
-/// Milliseconds since the Unix epoch: seconds with a fraction, or RFC 3339.
-pub(super) fn instant_ms(text: &str) -> Result<i64, String> {
-    let invalid = || format!("cannot parse {} to a valid timestamp", quote(text));
-    if let Ok(seconds) = text.parse::<f64>() {
-        // Whole seconds and the fraction apart, as the fraction of a large number is not exact.
-        let milliseconds = seconds.trunc() * 1e3 + (seconds.fract() * 1e3).round();
-        return if milliseconds.abs() <= INSTANT_MS_MAX { Ok(milliseconds as i64) } else { Err(invalid()) };
-    }
-    match text {
-        FIRST_INSTANT => return Ok(-INSTANT_MS_MAX as i64),
-        LAST_INSTANT => return Ok(INSTANT_MS_MAX as i64),
-        _ => {}
-    }
-    let timestamp: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
-    Ok(timestamp.as_millisecond())
-}
 
 /// An instant that may be missing.
 pub(super) fn optional_instant_ms(params: &Params, name: &str) -> Result<Option<i64>, Refusal> {
@@ -194,6 +172,7 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instant::{FIRST_INSTANT, LAST_INSTANT};
 
     #[test]
     fn reads_instants_as_prometheus_does() {

@@ -118,10 +118,9 @@ fn mistakes_end_with_2_and_a_sentence() {
     let rules = dir.path().join("rules.yaml");
     let rules = rules.to_str().unwrap();
     std::fs::write(rules, "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]").unwrap();
-    let output = run(&["check", "rules", rules]);
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "1 rules in 1 groups: ok\n".to_owned()));
     std::fs::write(rules, "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up ==\n").unwrap();
-    let output = run(&["check", "rules", rules]);
+    std::fs::write(file, format!("alert: {{rule_files: ['{rules}']}}\n")).unwrap();
+    let output = run(&["check", "config", file]);
     let expected = format!("signalbox: {rules}: 5:11: group \"g\", rule 1, \"A\": could not parse expression: 1:6: parse error: unexpected end of input\n");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), expected));
     let version = run(&["--version"]);
@@ -138,10 +137,15 @@ fn rule_files_are_checked_with_their_expressions() {
     };
     let (good, bad) = (write("good.yaml", "sum(up)"), write("bad.yaml", "sum(up"));
     let output = run(&["check", "rules", &good]);
-    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "1 rules in 1 groups: ok\n"));
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), format!("Checking {good}\n  SUCCESS: 1 rules found\n\n")));
     let output = run(&["check", "rules", &bad, &good]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains(&format!("{bad}:")), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("  FAILED:\n{bad}: 4:25: group \"g\", rule 1, \"a:b\": could not parse expression: 1:4: parse error: unclosed left parenthesis\n");
+    assert_eq!(text(&output.stderr), expected);
+    assert!(text(&output.stdout).contains(&format!("Checking {good}\n  SUCCESS: 1 rules found\n")), "the others are checked as well");
+    let output = run(&["check", "rules", "/nonexistent.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nonexistent.yaml"));
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! The envelope of answers and refusals.
+
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use signalbox_model::{Error, ErrorKind};
+
+use crate::http::status;
+
+/// Data in its envelope.
+pub(super) fn success(data: &Value) -> Response {
+    axum::Json(json!({ "status": "success", "data": data })).into_response()
+}
+
+/// RFC 3339 with milliseconds.
+pub(super) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "0001-01-01T00:00:00.000Z".to_owned(), |time| format!("{time:.3}"))
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Refusal(Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let kind = match self.0.kind() {
+            ErrorKind::Invalid | ErrorKind::TooLarge => "bad_data",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Denied => "forbidden",
+            ErrorKind::Limit => "execution",
+            ErrorKind::Unavailable => "unavailable",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::Canceled => "canceled",
+            ErrorKind::Corrupt | ErrorKind::Internal => "internal",
+        };
+        if kind == "internal" {
+            tracing::error!(error = ?self.0, "cannot tell about alerts: {}", self.0);
+        }
+        (status(&self.0), axum::Json(json!({ "status": "error", "errorType": kind, "error": self.0.message() }))).into_response()
+    }
+}

@@ -1,0 +1,22 @@
+//! What only Signalbox tells of its alerts, below `/api/v1/alerting`: rules that are not in force, read and tried.
+//!
+//! Answers are `{"status":"success","data":…}`, refusals `{"status":"error","errorType":…,"error":…}`. Times in answers are RFC 3339
+//! with milliseconds; parameters take what Prometheus' `time` takes.
+
+use axum::Router;
+use axum::routing::post;
+
+use crate::ApiState;
+
+mod answer;
+mod rule_desk;
+mod rules;
+
+pub use rule_desk::{
+    Backtest, BacktestFiring, BacktestNotification, BacktestRequest, BacktestRule, CheckedGroup, CheckedRule, NoRules, RuleCheck, RuleDesk, RuleRemark,
+};
+
+/// The API, with full paths, to be mounted at the root.
+pub fn router(state: ApiState) -> Router {
+    Router::new().route("/api/v1/alerting/rules/check", post(rules::check)).route("/api/v1/alerting/rules/backtest", post(rules::backtest)).with_state(state)
+}
