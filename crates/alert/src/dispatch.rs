@@ -201,6 +201,8 @@ impl Dispatcher {
             group_labels: pairs(&group.labels),
             alerts,
             external_url: self.external_url.clone(),
+            route_labels: std::collections::BTreeMap::new(),
+            truncated_alerts: 0,
         };
         Ok(NewMessage {
             dedup_key: format!("{}:{key}:{}", target.channel, latest.map_or(0, |latest| latest.id)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use signalbox_meta::Meta;
 use signalbox_model::Result;
-use signalbox_notify::{Next, Outbox, Pending};
+use signalbox_notify::{Attempt, Next, Outbox, Pending};
 
 /// Messages wait in the state database.
 #[derive(Debug, Clone)]
@@ -33,16 +33,16 @@ impl Outbox for MetaOutbox {
         })
     }
 
-    async fn delivered(&self, id: i64, at_ns: i64) -> Result<()> {
-        self.0.message_delivered(id, at_ns).await
+    async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.0.message_delivered(id, attempt.at_ns).await
     }
 
-    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
-        self.0.message_failed(id, error, next_attempt_at_ns).await
+    async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
+        self.0.message_failed(id, &attempt.answer, next_attempt_at_ns).await
     }
 
-    async fn gave_up(&self, id: i64, error: &str, at_ns: i64) -> Result<()> {
-        self.0.message_dead(id, error, at_ns).await
+    async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.0.message_dead(id, &attempt.answer, attempt.at_ns).await
     }
 
     async fn waiting_channels(&self) -> Result<Vec<String>> {

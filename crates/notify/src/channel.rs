@@ -1,17 +1,20 @@
 //! The list of channels, and what each has to do: deliver one message, say what came of it.
 
+use std::sync::Arc;
+
 use crate::retry::Failure;
 use crate::{Message, email, hosted, webhook};
 
-/// A way to tell people. Adding one: a folder, a variant here, a key of a receiver.
-#[derive(Debug)]
+/// A way to tell people. Adding one: a folder, a variant here, a key of a receiver. Cloning is cheap: clones share their
+/// connections.
+#[derive(Debug, Clone)]
 pub enum Channel {
     /// SMTP.
-    Email(Box<email::Email>),
+    Email(Arc<email::Email>),
     /// HTTP POST of Alertmanager's JSON.
-    Webhook(Box<webhook::Webhook>),
+    Webhook(Arc<webhook::Webhook>),
     /// A service on the web: Slack, PagerDuty and such.
-    Hosted(Box<hosted::Hosted>),
+    Hosted(Arc<hosted::Hosted>),
 }
 
 /// One message on its way.
@@ -25,6 +28,13 @@ pub struct Delivery<'a> {
     pub enqueued_at_ns: i64,
     /// The time of this attempt, nanoseconds since the Unix epoch: what templates call `now`.
     pub now_ns: i64,
+}
+
+/// What a receiver said when it took a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its answer in short, for people: a status with the start of the text. It never holds what we sent.
+    pub answer: String,
 }
 
 impl Channel {
@@ -50,7 +60,7 @@ impl Channel {
     ///
     /// # Errors
     /// Why not, and whether to try again.
-    pub async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+    pub async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
         match self {
             Self::Email(email) => email.deliver(delivery).await,
             Self::Webhook(webhook) => webhook.deliver(delivery).await,

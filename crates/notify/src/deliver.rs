@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::channel::{Channel, Delivery};
 use crate::message::Message;
-use crate::outbox::{Next, Outbox, Pending};
+use crate::outbox::{Attempt, Next, Outbox, Pending};
 use crate::retry::{self, Decision, Failure};
 
 /// How long a task waits at most before it looks into the outbox again: bounds what a step of the clock can do.
@@ -71,7 +71,7 @@ async fn bury_orphans(channels: &[(String, Channel)], outbox: &dyn Outbox, clock
         }
         // A message that waits for its next attempt is found by asking from the end of time.
         while let Next::Due(pending) = outbox.next(&orphaned, i64::MAX).await? {
-            outbox.gave_up(pending.id, "its channel is not configured any more", clock.now_ns()).await?;
+            outbox.gave_up(pending.id, &attempt(clock.now_ns(), false, "its channel is not configured any more")).await?;
             registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[("channel", "none"), ("outcome", "dead")]).add(1);
             tracing::error!(channel = %orphaned, id = pending.id, "cannot deliver message {}: its channel is not configured any more", pending.id);
         }
@@ -123,41 +123,43 @@ impl Task {
             Err(error) => Err(Failure::permanent(error)),
         };
         let failure = match result {
-            Ok(outcome) => {
+            Ok((outcome, answer)) => {
                 tracing::debug!(channel = %self.name, id = pending.id, outcome, "message {} delivered", pending.id);
-                self.record(|task| task.outbox.delivered(pending.id, task.clock.now_ns())).await;
+                let attempt = attempt(self.clock.now_ns(), true, &answer);
+                self.record(|task| task.outbox.delivered(pending.id, &attempt)).await;
                 // Who reads the count knows that a crash will not send it again.
                 return self.count(outcome);
             }
             Err(failure) => failure,
         };
         let attempts = pending.attempts.saturating_add(1);
+        let failed = attempt(self.clock.now_ns(), false, &failure.error);
         let (now_ns, seed) = (self.clock.now_ns(), pending.id.cast_unsigned() ^ pending.enqueued_at_ns.cast_unsigned());
         match retry::decide(&failure, attempts, pending.enqueued_at_ns, now_ns, seed) {
             Decision::RetryAt(instant_ns) => {
                 self.count("retried");
                 tracing::warn!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, trying again", pending.id);
-                self.record(|task| task.outbox.failed(pending.id, &failure.error, instant_ns)).await;
+                self.record(|task| task.outbox.failed(pending.id, &failed, instant_ns)).await;
             }
             Decision::GiveUp => {
                 self.count("dead");
                 tracing::error!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, giving up", pending.id);
-                self.record(|task| task.outbox.gave_up(pending.id, &failure.error, task.clock.now_ns())).await;
+                self.record(|task| task.outbox.gave_up(pending.id, &failed)).await;
             }
         }
     }
 
     /// Tries once, or finds that the receiver does not want to know.
-    async fn attempt(&self, pending: &Pending, message: &Message) -> Result<&'static str, Failure> {
+    async fn attempt(&self, pending: &Pending, message: &Message) -> Result<(&'static str, String), Failure> {
         let (id, enqueued_at_ns, now_ns) = (pending.id, pending.enqueued_at_ns, self.clock.now_ns());
         if self.channel.sends_resolved() {
-            return self.channel.deliver(Delivery { message, id, enqueued_at_ns, now_ns }).await.map(|()| "delivered");
+            return self.channel.deliver(Delivery { message, id, enqueued_at_ns, now_ns }).await.map(|receipt| ("delivered", receipt.answer));
         }
         let firing = Message { alerts: message.firing().cloned().collect(), ..message.clone() };
         if firing.alerts.is_empty() {
-            return Ok("skipped");
+            return Ok(("skipped", "not sent: the channel does not want to know what is resolved".to_owned()));
         }
-        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns, now_ns }).await.map(|()| "delivered")
+        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns, now_ns }).await.map(|receipt| ("delivered", receipt.answer))
     }
 
     /// Records an outcome, whatever it takes: a message whose delivery is not recorded would be sent again.
@@ -174,4 +176,8 @@ impl Task {
     fn count(&self, outcome: &str) {
         registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[("channel", self.channel.kind()), ("outcome", outcome)]).add(1);
     }
+}
+
+fn attempt(at_ns: i64, is_ok: bool, answer: &str) -> Attempt {
+    Attempt { at_ns, is_ok, answer: answer.to_owned() }
 }

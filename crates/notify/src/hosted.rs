@@ -5,11 +5,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::Delivery;
 use crate::http::{Answer, Client, Request};
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::template::{Renderer, Templates};
+use crate::{Delivery, Receipt};
 
 /// What a service wants to be told, and what its answers mean.
 pub(crate) trait Service: fmt::Debug + Send + Sync {
@@ -55,7 +55,7 @@ impl Hosted {
         self.sends_resolved
     }
 
-    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
         // Each request of a service can be made twice: an attempt that broke off in between starts from the first.
         let (login, mut requests) = {
             let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key());
@@ -65,11 +65,13 @@ impl Hosted {
             let answer = self.client.send(self.service.name(), login).await?;
             self.service.admit(&answer, &mut requests)?;
         }
+        let mut receipt = Receipt { answer: "not sent: there is nothing to say".to_owned() };
         for request in requests {
             let answer = self.client.send(self.service.name(), request).await?;
             self.service.judge(&answer)?;
+            receipt = answer.receipt();
         }
-        Ok(())
+        Ok(receipt)
     }
 }
 

@@ -38,9 +38,10 @@ mod deliver;
 mod instant;
 mod outbox;
 pub mod retry;
+pub mod test;
 
-pub use channel::{Channel, Delivery};
+pub use channel::{Channel, Delivery, Receipt};
 pub use deliver::Deliverer;
 pub use message::{Alert, Message, Pairs, Reason, Status};
-pub use outbox::{Next, Outbox, Pending};
+pub use outbox::{Attempt, Next, Outbox, Pending};
 pub use settings::{Receiver, Secret, Settings};

@@ -101,6 +101,12 @@ pub struct Message {
     pub alerts: Vec<Alert>,
     /// Where the web UI is.
     pub external_url: String,
+    /// The labels of the route, as its configuration has them: values may be templates, which are expanded with the message.
+    #[serde(default)]
+    pub route_labels: Pairs,
+    /// Alerts of the group that are left out of the message.
+    #[serde(default)]
+    pub truncated_alerts: u64,
 }
 
 impl Message {

@@ -33,6 +33,18 @@ pub enum Next {
     Empty,
 }
 
+/// One attempt to deliver, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it came to its end, nanoseconds since the Unix epoch.
+    pub at_ns: i64,
+    /// Whether the receiver took the message.
+    pub is_ok: bool,
+    /// What the receiver answered, or what went wrong, in short: at most [`crate::retry::ERROR_BYTES_MAX`] bytes, without
+    /// secrets.
+    pub answer: String,
+}
+
 /// Where messages wait. Every method that changes something MUST be durable when it returns `Ok`; after `Err` the change may
 /// or may not have happened, and doing it again MUST be harmless.
 #[async_trait]
@@ -42,13 +54,13 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     async fn next(&self, channel: &str, now_ns: i64) -> Result<Next>;
 
     /// The receiver took the message.
-    async fn delivered(&self, id: i64, at_ns: i64) -> Result<()>;
+    async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()>;
 
     /// An attempt failed; the next is due at an instant.
-    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()>;
+    async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()>;
 
     /// An attempt failed and there will be none after it: the message becomes a dead letter.
-    async fn gave_up(&self, id: i64, error: &str, at_ns: i64) -> Result<()>;
+    async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()>;
 
     /// The channels that messages wait for.
     async fn waiting_channels(&self) -> Result<Vec<String>>;

@@ -87,7 +87,8 @@ pub fn is_smtp_transient(code: u16) -> bool {
     matches!(code, 400..=499 | 523 | 530 | 534 | 535 | 538)
 }
 
-fn shortened(mut text: String) -> String {
+/// At most [`ERROR_BYTES_MAX`] bytes of a text.
+pub(crate) fn shortened(mut text: String) -> String {
     if text.len() > ERROR_BYTES_MAX {
         text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
     }

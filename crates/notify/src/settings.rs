@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 use signalbox_model::{Error, Result};
@@ -62,11 +63,11 @@ impl Settings {
             }
             if let Some(settings) = &receiver.email {
                 let email = email::Email::new(settings).map_err(|error| unusable(receiver, "email", &error))?;
-                channels.push((channel_name(&receiver.name, "email"), Channel::Email(Box::new(email))));
+                channels.push((channel_name(&receiver.name, "email"), Channel::Email(Arc::new(email))));
             }
             if let Some(settings) = &receiver.webhook {
                 let webhook = webhook::Webhook::new(settings).map_err(|error| unusable(receiver, "webhook", &error))?;
-                channels.push((channel_name(&receiver.name, "webhook"), Channel::Webhook(Box::new(webhook))));
+                channels.push((channel_name(&receiver.name, "webhook"), Channel::Webhook(Arc::new(webhook))));
             }
         }
         Ok(channels)

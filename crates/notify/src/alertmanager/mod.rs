@@ -5,6 +5,7 @@
 //! start that fails.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -119,12 +120,12 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
             let channel = match key {
                 "email_configs" => from::<EmailConfig>(config)
                     .and_then(|config| config.channel(&global.smtp, folder, reader.templates))
-                    .map(|email| Channel::Email(Box::new(email))),
+                    .map(|email| Channel::Email(Arc::new(email))),
                 "webhook_configs" => from::<WebhookConfig>(config)
-                    .and_then(|config| config.channel(global.http_config.as_ref(), folder))
-                    .map(|webhook| Channel::Webhook(Box::new(webhook))),
+                    .and_then(|config| config.channel(global.http_config.as_ref(), folder, reader.templates))
+                    .map(|webhook| Channel::Webhook(Arc::new(webhook))),
                 _ => match services::known().find(|(known, _)| *known == key) {
-                    Some((_, is_resolved_sent)) => reader.hosted(key, is_resolved_sent, config).map(|hosted| Channel::Hosted(Box::new(hosted))),
+                    Some((_, is_resolved_sent)) => reader.hosted(key, is_resolved_sent, config).map(|hosted| Channel::Hosted(Arc::new(hosted))),
                     None if key.ends_with("_configs") => Err("not supported".to_owned()),
                     None => Err("field not found".to_owned()),
                 },

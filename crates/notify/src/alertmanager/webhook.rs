@@ -9,6 +9,7 @@ use serde_norway::Value;
 use super::http::HttpConfig;
 use super::seconds;
 use crate::settings::{Secret, SecretSource};
+use crate::template::Templates;
 use crate::webhook::Webhook;
 
 /// One entry.
@@ -25,7 +26,7 @@ pub(super) struct WebhookConfig {
 }
 
 impl WebhookConfig {
-    pub(super) fn channel(self, global: Option<&HttpConfig>, folder: &Path) -> Result<Webhook, String> {
+    pub(super) fn channel(self, global: Option<&HttpConfig>, folder: &Path, templates: &Templates) -> Result<Webhook, String> {
         if self.payload.is_some() {
             return Err("payload is not supported".to_owned());
         }
@@ -46,6 +47,6 @@ impl WebhookConfig {
         if let Some(timeout) = self.timeout.as_deref().filter(|timeout| *timeout != "0s") {
             options.timeout = Duration::from_secs(seconds(timeout)?);
         }
-        Webhook::reached(url, self.max_alerts.unwrap_or(0), self.send_resolved.unwrap_or(true), options)
+        Webhook::reached(url, templates.clone(), self.max_alerts.unwrap_or(0), self.send_resolved.unwrap_or(true), options)
     }
 }

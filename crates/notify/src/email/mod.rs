@@ -16,9 +16,9 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
-use crate::Delivery;
 use crate::retry::{self, Failure};
 use crate::settings::{Secret, SecretSource, TlsSettings};
+use crate::{Delivery, Receipt};
 use compose::Composer;
 pub(crate) use compose::Own;
 
@@ -151,7 +151,7 @@ impl Email {
         self.sends_resolved
     }
 
-    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
         let mail = self.composer.compose(delivery)?;
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
             .port(self.port)
@@ -165,7 +165,10 @@ impl Email {
         }
         // A connection a mail: mails are rare, and servers hang up on idle clients.
         match tokio::time::timeout(self.timeout, transport.build().send(mail)).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(response)) => {
+                let text: Vec<&str> = response.message().collect();
+                Ok(Receipt { answer: retry::shortened(format!("{} {}", response.code(), text.join(" "))) })
+            }
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(Failure::transient(format!("cannot send mail: no answer within {} s", self.timeout.as_secs()))),
         }

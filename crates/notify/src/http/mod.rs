@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
+use crate::Receipt;
 use crate::retry::{self, Failure};
 use crate::settings::{Secret, SecretSource, TlsSettings};
 
@@ -14,6 +15,9 @@ use crate::settings::{Secret, SecretSource, TlsSettings};
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Bytes of it that an error shows.
 const SHOWN_BYTES_MAX: usize = 1_024;
+
+/// Bytes of it that are kept of a yes.
+const RECEIPT_BYTES_MAX: usize = 200;
 
 /// How a server is reached.
 #[derive(Debug)]
@@ -84,6 +88,12 @@ impl Answer {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let shown = &self.body[..self.body.floor_char_boundary(SHOWN_BYTES_MAX)];
         retry::http_status(self.status, shown).map_err(|failure| Failure { retry_after: self.retry_after, ..failure })
+    }
+
+    /// What a yes is remembered by.
+    pub(crate) fn receipt(&self) -> Receipt {
+        let text = self.body[..self.body.floor_char_boundary(RECEIPT_BYTES_MAX)].trim();
+        Receipt { answer: format!("{}{}{text}", self.status, if text.is_empty() { "" } else { ": " }) }
     }
 
     /// The body as JSON; what is none is null.

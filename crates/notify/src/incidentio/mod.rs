@@ -43,8 +43,8 @@ impl Service for IncidentIo {
         "incident.io"
     }
 
-    fn requests(&self, message: &Message, _renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let body = payload::render(message, self.max_alerts, VERSION);
+    fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        let body = payload::render(&payload::shortened(message, self.max_alerts), renderer.route_labels(), VERSION);
         let url = self.url.read().map_err(Failure::transient)?;
         Ok(vec![Request { method: "POST", url, headers: Vec::new(), content_type: "application/json", body }])
     }

@@ -20,6 +20,8 @@ fn message(group: &[(&str, &str)], alerts: Vec<Alert>) -> Message {
         group_labels,
         alerts,
         external_url: "http://localhost:4400".into(),
+        route_labels: Pairs::new(),
+        truncated_alerts: 0,
     }
 }
 

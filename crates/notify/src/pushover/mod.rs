@@ -152,6 +152,8 @@ mod tests {
             group_labels: Pairs::new(),
             alerts: Vec::new(),
             external_url: "http://sb".to_owned(),
+            route_labels: std::collections::BTreeMap::new(),
+            truncated_alerts: 0,
         };
         let templates = Templates::load(&[]).unwrap();
         let requests = pushover.requests(&message, &Renderer::new(&templates, &message, 0)).unwrap();

@@ -57,7 +57,7 @@ pub(super) fn kv(pairs: &Pairs) -> Value {
 }
 
 /// What `.` is when a text is expanded.
-pub(super) fn root(message: &Message) -> Value {
+pub(super) fn root(message: &Message, route_labels: &Pairs, reason: &str) -> Value {
     let alerts = message.alerts.iter().map(|alert| Arc::new(AlertData::new(alert))).collect();
     let fields = [
         // Alertmanager escapes it, so that it matches itself in the filter of its UI.
@@ -67,11 +67,11 @@ pub(super) fn root(message: &Message) -> Value {
         ("GroupLabels", kv(&message.group_labels)),
         ("CommonLabels", kv(&message.common_labels())),
         ("CommonAnnotations", kv(&message.common_annotations())),
-        ("RouteLabels", kv(&Pairs::new())),
+        ("RouteLabels", kv(route_labels)),
         ("ExternalURL", Value::text(&message.external_url)),
         ("GroupKey", Value::text(&message.group_key)),
-        ("NotificationReason", Value::text(message.reason.as_str())),
-        ("TruncatedAlerts", Value::Int(0)),
+        ("NotificationReason", Value::text(reason)),
+        ("TruncatedAlerts", Value::Int(i64::try_from(message.truncated_alerts).unwrap_or(i64::MAX))),
     ];
     Value::object(Data(fields.into()))
 }

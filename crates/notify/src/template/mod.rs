@@ -10,13 +10,12 @@ mod functions;
 mod json;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use signalbox_lang::template::{Interruption, Template, Value};
 
-use crate::message::Message;
+use crate::message::{Message, Pairs};
 use crate::retry::Failure;
 use functions::World;
 
@@ -83,15 +82,50 @@ impl Templates {
 pub struct Renderer<'a> {
     templates: &'a Templates,
     dot: Value,
-    route_labels: BTreeMap<String, String>,
+    route_labels: Pairs,
+    /// Whether the labels of the route are texts already: what an alert put into one is never a template.
+    are_labels_expanded: bool,
     now_ns: i64,
     key: String,
 }
 
+/// What the labels of a route see as the reason: they are the same for every message about a group.
+const NO_REASON: &str = "unknown";
+
 impl<'a> Renderer<'a> {
     /// For a message, at an instant.
     pub fn new(templates: &'a Templates, message: &Message, now_ns: i64) -> Self {
-        Self { templates, dot: data::root(message), route_labels: BTreeMap::new(), now_ns, key: String::new() }
+        let raw = Self {
+            templates,
+            dot: data::root(message, &message.route_labels, NO_REASON),
+            route_labels: message.route_labels.clone(),
+            are_labels_expanded: false,
+            now_ns,
+            key: String::new(),
+        };
+        let route_labels = raw.expanded_route_labels();
+        let dot = data::root(message, &route_labels, message.reason.as_str());
+        Self { dot, route_labels, are_labels_expanded: true, ..raw }
+    }
+
+    /// A label of the route that cannot be expanded is left out: the message is more important.
+    fn expanded_route_labels(&self) -> Pairs {
+        let mut expanded = Pairs::new();
+        let routes = Routes { renderer: self, is_html: false, open: RefCell::default() };
+        for name in self.route_labels.keys() {
+            match routes.label(name) {
+                Ok(text) => {
+                    expanded.insert(name.clone(), text);
+                }
+                Err(why) => tracing::warn!(label = %name, "cannot expand label {name:?} of a route, leaving it out: {why}"),
+            }
+        }
+        expanded
+    }
+
+    /// The labels of the route, expanded.
+    pub fn route_labels(&self) -> &Pairs {
+        &self.route_labels
     }
 
     /// The same with the key of the delivery.
@@ -148,6 +182,9 @@ impl Routes<'_> {
 
     fn label(&self, name: &str) -> Result<String, String> {
         let Some(text) = self.renderer.route_labels.get(name) else { return Ok(String::new()) };
+        if self.renderer.are_labels_expanded {
+            return Ok(text.clone());
+        }
         if self.open.borrow().iter().any(|open| open == name) {
             let open = self.open.borrow().join(" -> ");
             return Err(format!("route label cycle detected: {open} -> {name}"));

@@ -59,7 +59,8 @@ fn passes_the_suite_of_alertmanager() {
         cases += 1;
         let pairs = fact["data"]["RouteLabels"].as_object().into_iter().flatten();
         let route_labels = pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
-        let renderer = Renderer { templates: &templates, dot: from_json(&fact["data"]), route_labels, now_ns: 0, key: String::new() };
+        let renderer =
+            Renderer { templates: &templates, dot: from_json(&fact["data"]), route_labels, are_labels_expanded: false, now_ns: 0, key: String::new() };
         let got = renderer.expand(source, fact.get("html").is_some());
         let is_right = match fact.get("out") {
             Some(out) => got.as_deref() == Ok(out.as_str().unwrap()),
@@ -94,6 +95,8 @@ fn message() -> Message {
         group_labels,
         alerts: vec![alert(Status::Firing, "a"), alert(Status::Resolved, "b")],
         external_url: "http://sb".to_owned(),
+        route_labels: Pairs::new(),
+        truncated_alerts: 0,
     }
 }
 
@@ -153,4 +156,23 @@ fn long_texts_are_cut_between_characters() {
     assert_eq!(truncate("äbcdé", 5), "äbcdé");
     assert_eq!(truncate("äbcdéf", 5), "äbcd…");
     assert_eq!(truncate("äbcd", 2), "äb");
+}
+
+#[test]
+fn labels_of_the_route_are_expanded_once() {
+    let templates = Templates::load(&[]).unwrap();
+    let mut message = Message { truncated_alerts: 3, ..message() };
+    message.group_labels.insert("evil".to_owned(), "{{ .Receiver }}".to_owned());
+    let labels = [
+        ("team", "db-{{ .CommonLabels.severity }} {{ .NotificationReason }}"),
+        ("page", "{{ routeLabels \"team\" }}!"),
+        ("evil", "{{ .GroupLabels.evil }}"),
+        ("loop", "{{ routeLabels \"loop\" }}"),
+    ];
+    message.route_labels = pairs(&labels);
+    let renderer = Renderer::new(&templates, &message, 0);
+    assert_eq!(renderer.text("{{ routeLabels \"page\" }} {{ .RouteLabels.team }}").unwrap(), "db-page unknown! db-page unknown");
+    assert_eq!(renderer.text("{{ routeLabels \"evil\" }} {{ routeLabels \"none\" }}").unwrap(), "{{ .Receiver }} ", "a label's value is no template");
+    assert_eq!(renderer.text("{{ .TruncatedAlerts }} {{ .NotificationReason }}").unwrap(), "3 first notification");
+    assert!(!renderer.route_labels().contains_key("loop"), "what cannot be expanded is left out");
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Delivery;
 use crate::http::{self, Authorization, Client, Options, Request};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource, TlsSettings};
+use crate::template::{Renderer, Templates};
+use crate::{Delivery, Receipt};
 
 /// The version of Alertmanager's form.
 const VERSION: &str = "4";
@@ -78,6 +79,7 @@ impl Default for Settings {
 pub struct Webhook {
     client: Client,
     url: SecretSource,
+    templates: Templates,
     max_alerts: u64,
     sends_resolved: bool,
 }
@@ -102,28 +104,35 @@ impl Webhook {
             tls: settings.tls.clone(),
             ..Options::default()
         };
-        Self::reached(url, settings.max_alerts, settings.send_resolved, options)
+        Self::reached(url, Templates::load(&[])?, settings.max_alerts, settings.send_resolved, options)
     }
 
     /// From what is left of its settings, besides how the server is reached.
-    pub(crate) fn reached(url: SecretSource, max_alerts: u64, sends_resolved: bool, options: Options) -> Result<Self, String> {
-        Ok(Self { client: Client::new(options)?, url, max_alerts, sends_resolved })
+    pub(crate) fn reached(url: SecretSource, templates: Templates, max_alerts: u64, sends_resolved: bool, options: Options) -> Result<Self, String> {
+        Ok(Self { client: Client::new(options)?, url, templates, max_alerts, sends_resolved })
     }
 
     pub(crate) fn sends_resolved(&self) -> bool {
         self.sends_resolved
     }
 
-    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Failure> {
+    pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
+        let body = {
+            let shown = payload::shortened(delivery.message, self.max_alerts);
+            let renderer = Renderer::new(&self.templates, &shown, delivery.now_ns);
+            payload::render(&shown, renderer.route_labels(), VERSION)
+        };
         let request = Request {
             method: "POST",
             // Files of secrets may be about to be replaced: a failure to read one passes.
             url: self.url.read().map_err(Failure::transient)?,
             headers: Vec::new(),
             content_type: "application/json",
-            body: payload::render(delivery.message, self.max_alerts, VERSION),
+            body,
         };
-        self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key()))).await?.check()
+        let answer = self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key()))).await?;
+        answer.check()?;
+        Ok(answer.receipt())
     }
 }
 

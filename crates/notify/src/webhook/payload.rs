@@ -15,7 +15,7 @@ struct Payload<'a> {
     group_labels: &'a Pairs,
     common_labels: Pairs,
     common_annotations: Pairs,
-    route_labels: Pairs,
+    route_labels: &'a Pairs,
     #[serde(rename = "externalURL")]
     external_url: &'a str,
     version: &'static str,
@@ -39,11 +39,17 @@ struct PayloadAlert<'a> {
 /// The end of an alert that has not ended: Go's zero time.
 const NO_END: &str = "0001-01-01T00:00:00Z";
 
-/// Renders a message with at most so many alerts (0: all), and the version of the form. Everything but the group is said about the alerts that are sent.
-pub(crate) fn render(message: &Message, max_alerts: u64, version: &'static str) -> String {
+/// A message with at most so many alerts (0: all) of it.
+pub(crate) fn shortened(message: &Message, max_alerts: u64) -> Message {
     let total = message.alerts.len();
     let sent = if max_alerts == 0 { total } else { usize::try_from(max_alerts).map_or(total, |max| total.min(max)) };
-    let shown = Message { alerts: message.alerts[..sent].to_vec(), ..message.clone() };
+    let truncated_alerts = message.truncated_alerts.saturating_add((total - sent) as u64);
+    Message { alerts: message.alerts[..sent].to_vec(), truncated_alerts, ..message.clone() }
+}
+
+/// Renders what was [`shortened`], with the expanded labels of the route and the version of the form. Everything but the
+/// group is said about the alerts that are sent.
+pub(crate) fn render(shown: &Message, route_labels: &Pairs, version: &'static str) -> String {
     let payload = Payload {
         receiver: &shown.receiver,
         status: shown.status().as_str(),
@@ -52,11 +58,11 @@ pub(crate) fn render(message: &Message, max_alerts: u64, version: &'static str) 
         group_labels: &shown.group_labels,
         common_labels: shown.common_labels(),
         common_annotations: shown.common_annotations(),
-        route_labels: Pairs::new(),
+        route_labels,
         external_url: &shown.external_url,
         version,
         group_key: &shown.group_key,
-        truncated_alerts: (total - sent) as u64,
+        truncated_alerts: shown.truncated_alerts,
     };
     let mut json = serde_json::to_string(&payload).expect("texts and numbers are always JSON");
     json.push('\n');

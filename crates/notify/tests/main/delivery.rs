@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use signalbox_model::{Clock, Error, Result};
 use signalbox_notify::message::{Message, Status};
 use signalbox_notify::webhook::{self, Webhook};
-use signalbox_notify::{Channel, Deliverer, Next, Outbox, Pending, Secret};
+use signalbox_notify::{Attempt, Channel, Deliverer, Next, Outbox, Pending, Secret};
 use signalbox_testkit::ManualClock;
 use tokio::sync::watch;
 
@@ -59,21 +59,22 @@ impl Outbox for MemoryOutbox {
         })
     }
 
-    async fn delivered(&self, id: i64, _: i64) -> Result<()> {
+    async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        assert!(attempt.is_ok);
         self.end(id, format!("{id} delivered"))
     }
 
-    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
+    async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
         for (_, pending, at_ns) in self.waiting.lock().iter_mut().filter(|(_, pending, _)| pending.id == id) {
             pending.attempts += 1;
             *at_ns = next_attempt_at_ns;
         }
-        self.records.send_modify(|records| records.push(format!("{id} failed: {error}")));
+        self.records.send_modify(|records| records.push(format!("{id} failed: {}", attempt.answer)));
         Ok(())
     }
 
-    async fn gave_up(&self, id: i64, error: &str, _: i64) -> Result<()> {
-        self.end(id, format!("{id} gave up: {error}"))
+    async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.end(id, format!("{id} gave up: {}", attempt.answer))
     }
 
     async fn waiting_channels(&self) -> Result<Vec<String>> {
@@ -86,7 +87,7 @@ impl Outbox for MemoryOutbox {
 
 fn hook(name: &str, peer: &HttpPeer) -> (String, Channel) {
     let settings = webhook::Settings { url: Some(Secret::new(peer.url())), ..webhook::Settings::default() };
-    (name.to_owned(), Channel::Webhook(Box::new(Webhook::new(&settings).unwrap())))
+    (name.to_owned(), Channel::Webhook(Arc::new(Webhook::new(&settings).unwrap())))
 }
 
 async fn start(channels: Vec<(String, Channel)>, outbox: &Arc<MemoryOutbox>, clock: &ManualClock) -> Deliverer {
@@ -159,7 +160,7 @@ async fn a_channel_that_does_not_want_to_know_is_not_told_that_all_is_over() {
     let mut over = message();
     over.alerts.retain(|alert| alert.status == Status::Resolved);
     let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(over)), ("ops", 2, Ok(message()))]);
-    let deliverer = start(vec![("ops".into(), Channel::Webhook(Box::new(Webhook::new(&settings).unwrap())))], &outbox, &clock).await;
+    let deliverer = start(vec![("ops".into(), Channel::Webhook(Arc::new(Webhook::new(&settings).unwrap())))], &outbox, &clock).await;
     assert_eq!(outbox.records(2).await, ["1 delivered", "2 delivered"]);
     deliverer.stop().await;
     let bodies: Vec<String> = peer.requests.try_iter().map(|request| request.body).collect();
@@ -176,17 +177,17 @@ impl Outbox for ForgetfulOutbox {
         self.0.next(channel, now_ns).await
     }
 
-    async fn delivered(&self, id: i64, at_ns: i64) -> Result<()> {
+    async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
         let failures = std::mem::take(&mut *self.1.lock());
-        if failures > 0 { Err(Error::unavailable("the disk is full")) } else { self.0.delivered(id, at_ns).await }
+        if failures > 0 { Err(Error::unavailable("the disk is full")) } else { self.0.delivered(id, attempt).await }
     }
 
-    async fn failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
-        self.0.failed(id, error, next_attempt_at_ns).await
+    async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
+        self.0.failed(id, attempt, next_attempt_at_ns).await
     }
 
-    async fn gave_up(&self, id: i64, error: &str, at_ns: i64) -> Result<()> {
-        self.0.gave_up(id, error, at_ns).await
+    async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.0.gave_up(id, attempt).await
     }
 
     async fn waiting_channels(&self) -> Result<Vec<String>> {
@@ -205,4 +206,26 @@ async fn a_delivery_that_could_not_be_recorded_is_recorded_later_not_repeated() 
     deliverer.stop().await;
     assert_eq!(memory.records(1).await, ["1 delivered"]);
     assert_eq!(peer.requests.try_iter().count(), 0);
+}
+
+#[tokio::test]
+async fn a_test_says_what_came_of_each_channel() {
+    let (taker, refuser) = (HttpPeer::start(&["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nthanks"]), HttpPeer::start(&[GONE]));
+    let limiter = HttpPeer::start(&["HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"]);
+    let silent = HttpPeer::start(&["", OK]);
+    let channels = [hook("a", &taker), hook("b", &refuser), hook("c", &limiter), hook("d", &silent)];
+    let told = signalbox_notify::test::message("ops", &crate::pairs(&[("team", "x")]), &crate::pairs(&[]), "http://sb", START_NS);
+    let outcomes = signalbox_notify::test::send(&channels, &told, START_NS, Duration::from_millis(500)).await;
+    let found: Vec<_> = outcomes.iter().map(|outcome| (outcome.channel.as_str(), outcome.is_ok, outcome.is_transient, outcome.answer.as_str())).collect();
+    let expected = [
+        ("a", true, false, "200: thanks"),
+        ("b", false, false, "unexpected status code 410"),
+        ("c", false, true, "unexpected status code 429"),
+        ("d", false, true, "no answer within 500 ms"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!((outcomes[2].retry_after, outcomes[0].kind), (Some(Duration::from_secs(7)), "webhook"));
+    let body: serde_json::Value = serde_json::from_str(&taker.requests.recv().unwrap().body).unwrap();
+    assert_eq!(body["groupLabels"], serde_json::json!({"alertname": "SignalboxTest"}));
+    assert_eq!(body["commonLabels"], serde_json::json!({"alertname": "SignalboxTest", "severity": "none", "team": "x"}));
 }

@@ -28,8 +28,8 @@ fn with_password(settings: Settings) -> Settings {
 }
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
-    let channel = Channel::Email(Box::new(signalbox_notify::email::Email::new(settings).unwrap()));
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await
+    let channel = Channel::Email(std::sync::Arc::new(signalbox_notify::email::Email::new(settings).unwrap()));
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
 }
 
 /// Quoted-printable as text.
@@ -103,7 +103,7 @@ async fn a_retry_is_the_same_mail_and_a_later_message_the_same_thread() {
     deliver(&settings, &message()).await.unwrap();
     let (first, second) = (peer.sessions.recv().unwrap().mail, peer.sessions.recv().unwrap().mail);
     assert_eq!(first, second);
-    let channel = Channel::Email(Box::new(signalbox_notify::email::Email::new(&settings).unwrap()));
+    let channel = Channel::Email(std::sync::Arc::new(signalbox_notify::email::Email::new(&settings).unwrap()));
     channel.deliver(Delivery { message: &message(), id: 8, enqueued_at_ns: START_NS + 1, now_ns: START_NS }).await.unwrap();
     let later = peer.sessions.recv().unwrap().mail;
     let header = |mail: &str, name: &str| mail.lines().find(|line| line.starts_with(name)).unwrap().to_owned();

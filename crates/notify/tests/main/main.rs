@@ -48,6 +48,8 @@ pub(crate) fn message() -> Message {
             alert(Status::Resolved, &[("alertname", "Slow"), ("instance", "b"), ("severity", "page")]),
         ],
         external_url: "http://localhost:4400".into(),
+        route_labels: Pairs::new(),
+        truncated_alerts: 0,
     }
 }
 

@@ -21,7 +21,7 @@ fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
 }
 
 async fn deliver(channel: &Channel, message: &Message) -> Result<(), Failure> {
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
 }
 
 /// What a service is told about a message, when it says yes.
