@@ -7,13 +7,13 @@ export SIGNALBOX_CACHE
 export CARGO_TARGET_DIR ?= $(SIGNALBOX_CACHE)/target
 ARGS ?=
 
-.PHONY: run test build web bench bench-logs bench-traces bench-build help
+.PHONY: run test build web bench bench-logs bench-traces bench-rules bench-build help
 
 help:
 	@echo 'make run    build the web UI and the server, start it with the embedded store (ARGS="--http-listen 0.0.0.0:4400" to add flags)'
 	@echo 'make test   install what the tests need, run all of them'
 	@echo 'make build  build without starting'
-	@echo 'make bench, bench-logs, bench-traces  compare with other systems, see tests/bench/README.md (VM_BIN=... VL_BIN=... LOKI_BIN=...)'
+	@echo 'make bench, bench-logs, bench-traces, bench-rules  compare with other systems, see tests/bench/README.md (VM_BIN=... VL_BIN=... LOKI_BIN=...)'
 
 run: build
 	@echo '== starting: open http://127.0.0.1:4400 (Ctrl-C stops; `make run ARGS=--demo` adds demo data)'
@@ -48,3 +48,7 @@ bench-logs: bench-build
 bench-traces: bench-build
 	@SIGNALBOX_BIN=$(or $(SIGNALBOX_BIN),$(CARGO_TARGET_DIR)/release/signalbox) \
 		python3 tests/bench/traces.py --load $(CARGO_TARGET_DIR)/release/examples/load $(ARGS)
+
+bench-rules: bench-build
+	@SIGNALBOX_BIN=$(or $(SIGNALBOX_BIN),$(CARGO_TARGET_DIR)/release/signalbox) \
+		python3 tests/bench/rules.py --load $(CARGO_TARGET_DIR)/release/examples/load --rounds 1 $(ARGS)
