@@ -10,3 +10,5 @@ pub const HEIGHT_MAX: usize = 512;
 /// Most regular expressions in a query: compiled they may take a megabyte and milliseconds each. The largest real query that
 /// we test with has 90.
 pub const REGEXES_MAX: usize = 200;
+/// Most items that the notation of one series may stand for: a year of minutes.
+pub const SERIES_ITEMS_MAX: usize = 600_000;

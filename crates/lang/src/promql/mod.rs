@@ -7,6 +7,7 @@ pub mod ast;
 pub mod duration_expr;
 pub mod functions;
 pub mod limits;
+pub mod series;
 
 mod check;
 mod failure;

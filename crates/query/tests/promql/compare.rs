@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use signalbox_lang::promql::series::{Item, buckets};
 use signalbox_model::batch::is_stale_nan;
 use signalbox_model::{Histogram, Labels};
 use signalbox_query::promql::{MatrixSeries, Point, PromqlAnswer, Times, Value};
 
-use super::histogram::buckets;
-use super::notation::Item;
 use super::script::{Annotations, Eval};
 
 /// Relative error that is allowed.

@@ -4,7 +4,6 @@
 
 mod compare;
 mod histogram;
-mod notation;
 mod realworld;
 mod run;
 mod script;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_lang::promql::series::Item;
 use signalbox_lang::promql::{self, At, Expr, ExprKind, Function, VectorSelector};
 use signalbox_model::labels::METRIC_NAME;
-use signalbox_model::{Batch, Error, HistogramSample, Labels, MetricBatch, SeriesEntry, SeriesKey, Tenant};
+use signalbox_model::{Batch, Error, Histogram, HistogramSample, Labels, MetricBatch, SeriesEntry, SeriesKey, Tenant};
 use signalbox_query::promql::{MatrixSeries, Point, PromqlAnswer, PromqlRequest, Times, Value, VectorSample};
 use signalbox_query::{Engine, Settings};
 use signalbox_store::Store;
@@ -14,7 +15,6 @@ use signalbox_testkit::ManualClock;
 
 use super::compare;
 use super::histogram::Classic;
-use super::notation::Item;
 use super::script::{Eval, Load};
 
 const MINUTE_MS: i64 = 60_000;
@@ -88,7 +88,7 @@ impl World {
                         }
                     }
                     Item::Histogram { histogram, .. } => {
-                        batch.histograms.push(HistogramSample { series, ts_ms, start_ms, is_delta: false, histogram: histogram.clone() });
+                        batch.histograms.push(HistogramSample { series, ts_ms, start_ms, is_delta: false, histogram: Histogram::clone(histogram) });
                     }
                 }
             }

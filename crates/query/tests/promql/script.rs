@@ -2,10 +2,9 @@
 
 use regex::Regex;
 use signalbox_lang::duration;
+use signalbox_lang::promql::series::{self, Item};
 use signalbox_model::Labels;
 use signalbox_query::promql::Times;
-
-use super::notation::{self, Item};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -110,16 +109,16 @@ fn load(line: &str, below: &[&str]) -> Result<Load, String> {
     for line in below {
         let first = line.split_whitespace().next().unwrap_or("");
         if let Some(metric) = first.strip_suffix("@st") {
-            let starts = notation::starts(&line[first.len()..])?;
+            let starts = series::starts(&line[first.len()..])?;
             if metric.is_empty() {
                 starts_of_all = starts;
             } else {
-                starts_of_next = Some((notation::labels(metric)?, starts));
+                starts_of_next = Some((series::labels(metric)?, starts));
             }
             continue;
         }
-        let (labels, rest) = notation::split_labels(line)?;
-        let items = notation::items(rest)?;
+        let (labels, rest) = series::split_labels(line)?;
+        let items = series::items(rest)?;
         let starts = match starts_of_next.take() {
             Some((of, starts)) if of == labels && starts.len() == items.len() => starts,
             Some((of, starts)) => return Err(format!("{} start timestamps of {of} do not fit {} items of {labels}", starts.len(), items.len())),
@@ -196,8 +195,8 @@ fn expectation(eval: &mut Eval, line: &str) -> Result<(), String> {
     } else if let Some(value) = scalar(line) {
         eval.scalar = Some(value);
     } else {
-        let (labels, rest) = notation::split_labels(line)?;
-        let items = notation::items(rest)?;
+        let (labels, rest) = series::split_labels(line)?;
+        let items = series::items(rest)?;
         if items.is_empty() || (items.len() > 1 && matches!(eval.times, Times::Instant(_)) && eval.samples_at.is_none()) {
             return Err(format!("{} values of {labels} at an instant", items.len()));
         }

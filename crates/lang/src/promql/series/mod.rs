@@ -1,27 +1,37 @@
-//! The notation of series: `metric{label="value"} 1+2x3 _ stale {{schema:1 count:3 buckets:[1 2]}}x2`.
+//! The notation of series in tests of rules and of the language: `metric{label="value"} 1+2x3 _ stale {{schema:1 count:3 buckets:[1 2]}}x2`.
 
-use signalbox_lang::duration;
-use signalbox_lang::promql::parse_matchers;
+mod histogram;
+
 use signalbox_model::batch::STALE_NAN_BITS;
-use signalbox_model::{Histogram, Labels};
+use signalbox_model::{Histogram, Labels, MatchOp};
 
-use super::histogram;
+use crate::duration;
+use crate::promql::limits::SERIES_ITEMS_MAX;
+use crate::promql::parse_matchers;
+
+pub use histogram::{buckets, histogram_text};
 
 /// One position of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Item {
+pub enum Item {
     /// No sample.
     Gap,
+    /// A number, or the staleness marker.
     Float(f64),
-    /// `has_hint`: whether the reset hint was written and counts in a comparison.
+    /// A native histogram.
     Histogram {
-        histogram: Histogram,
+        /// The histogram.
+        histogram: Box<Histogram>,
+        /// Whether the reset hint was written and counts in a comparison.
         has_hint: bool,
     },
 }
 
 /// Labels and what follows them.
-pub(super) fn split_labels(line: &str) -> Result<(Labels, &str), String> {
+///
+/// # Errors
+/// What is wrong with the labels.
+pub fn split_labels(line: &str) -> Result<(Labels, &str), String> {
     let end = labels_end(line)?;
     let (metric, rest) = line.split_at(end);
     Ok((labels(metric.trim())?, rest.trim()))
@@ -47,16 +57,29 @@ fn labels_end(line: &str) -> Result<usize, String> {
     Err(format!("no end of the labels in {line:?}"))
 }
 
-pub(super) fn labels(metric: &str) -> Result<Labels, String> {
+/// Labels as a selector of equalities writes them.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn labels(metric: &str) -> Result<Labels, String> {
+    if metric.trim().is_empty() {
+        return Ok(Labels::empty());
+    }
     if metric.replace(' ', "") == "{}" {
         return Ok(Labels::empty());
     }
-    let matchers = parse_matchers(metric).map_err(|error| error.to_string())?;
+    let matchers = parse_matchers(metric).map_err(|error| error.message().to_owned())?;
+    if let Some(matcher) = matchers.iter().find(|matcher| matcher.op != MatchOp::Equal) {
+        return Err(format!("{matcher} is no label: want {}=\"...\"", matcher.name));
+    }
     Ok(Labels::from_pairs(matchers.iter().map(|matcher| (&matcher.name, &matcher.value))))
 }
 
 /// The items of a series, repetitions written out.
-pub(super) fn items(text: &str) -> Result<Vec<Item>, String> {
+///
+/// # Errors
+/// What cannot be read, or that there are more items than [`SERIES_ITEMS_MAX`].
+pub fn items(text: &str) -> Result<Vec<Item>, String> {
     let (mut items, mut rest) = (Vec::new(), text.trim_start());
     while !rest.is_empty() {
         let end = item_end(rest)?;
@@ -83,6 +106,7 @@ fn item_end(text: &str) -> Result<usize, String> {
 fn expand(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
     if let Some(rest) = item.strip_prefix('_') {
         let times = if rest.is_empty() { 1 } else { repeats(rest)? };
+        has_room(items, times)?;
         items.extend(std::iter::repeat_n(Item::Gap, times));
     } else if item.starts_with("{{") {
         expand_histogram(item, items)?;
@@ -94,6 +118,7 @@ fn expand(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
         }
         let (step, rest) = if rest.starts_with('x') { (0.0, rest) } else { number(rest)? };
         let (mut value, times) = (first, repeats(rest)?);
+        has_room(items, times.saturating_add(1))?;
         for _ in 0..=times {
             items.push(Item::Float(value));
             // A stale marker stays the stale marker: adding would keep it a NaN, not necessarily this one.
@@ -105,23 +130,37 @@ fn expand(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
     Ok(())
 }
 
+fn has_room(items: &[Item], more: usize) -> Result<(), String> {
+    if items.len().saturating_add(more) > SERIES_ITEMS_MAX { Err(format!("want at most {SERIES_ITEMS_MAX} items")) } else { Ok(()) }
+}
+
 fn expand_histogram(item: &str, items: &mut Vec<Item>) -> Result<(), String> {
     let ((mut current, has_hint), rest) = histogram::read(item)?;
     if rest.is_empty() {
-        items.push(Item::Histogram { histogram: current, has_hint });
+        items.push(Item::Histogram { histogram: Box::new(current), has_hint });
         return Ok(());
     }
-    let (step, rest) = match rest.split_at(1) {
+    let (step, rest) = match rest.split_at_checked(1).unwrap_or_default() {
         ("x", _) => (None, rest),
-        (sign, step) => {
-            let ((step, _), rest) = histogram::read(step)?;
-            (Some((step, if sign == "-" { -1.0 } else { 1.0 })), rest)
+        ("+", step) => (Some((step, 1.0)), ""),
+        ("-", step) => (Some((step, -1.0)), ""),
+        _ => return Err(format!("{rest:?} is no repetition")),
+    };
+    let (step, rest) = match step {
+        None => (None, rest),
+        Some((text, sign)) => {
+            let ((step, _), rest) = histogram::read(text)?;
+            (Some((step, sign)), rest)
         }
     };
-    for _ in 0..=repeats(rest)? {
-        items.push(Item::Histogram { histogram: current.clone(), has_hint });
-        if let Some((step, sign)) = &step {
-            current = histogram::add(&current, step, *sign);
+    let times = repeats(rest)?;
+    has_room(items, times.saturating_add(1))?;
+    for time in 0..=times {
+        items.push(Item::Histogram { histogram: Box::new(current.clone()), has_hint });
+        if let Some((step, sign)) = &step
+            && time < times
+        {
+            current = histogram::add(&current, step, *sign)?;
         }
     }
     Ok(())
@@ -157,11 +196,15 @@ fn number(text: &str) -> Result<(f64, &str), String> {
 }
 
 /// Offsets of start timestamps in milliseconds: `_ -1m -30s-1mx2 *x3`.
-pub(super) fn starts(text: &str) -> Result<Vec<Option<i64>>, String> {
+///
+/// # Errors
+/// What cannot be read, or that there are more than [`SERIES_ITEMS_MAX`].
+pub fn starts(text: &str) -> Result<Vec<Option<i64>>, String> {
     let mut starts: Vec<Option<i64>> = Vec::new();
     for item in text.split_whitespace() {
         let previous = starts.iter().rev().find_map(|start| *start).unwrap_or(0);
-        match item.split_at(1) {
+        let repeats = |text: &str| repeats(text).and_then(|times| starts_have_room(starts.len(), times));
+        match item.split_at_checked(1).unwrap_or_default() {
             ("_", "") => starts.push(None),
             ("_", rest) => starts.extend(std::iter::repeat_n(None, repeats(rest)?)),
             ("*", "") => starts.push(Some(previous)),
@@ -182,6 +225,10 @@ pub(super) fn starts(text: &str) -> Result<Vec<Option<i64>>, String> {
     Ok(starts)
 }
 
+fn starts_have_room(known: usize, more: usize) -> Result<usize, String> {
+    if known.saturating_add(more) >= SERIES_ITEMS_MAX { Err(format!("want at most {SERIES_ITEMS_MAX} items")) } else { Ok(more) }
+}
+
 fn offset(text: &str) -> Result<(i64, &str), String> {
     let unsigned = text.trim_start_matches(['+', '-']);
     let digits = unsigned.len() - unsigned.trim_start_matches(|character: char| character.is_ascii_digit()).len();
@@ -190,23 +237,5 @@ fn offset(text: &str) -> Result<(i64, &str), String> {
     Ok((if text.starts_with('-') { -length } else { length }, &unsigned[unit..]))
 }
 
-#[test]
-fn reads_the_notation_of_series() {
-    let floats = |text: &str| -> Vec<f64> {
-        let item = |item| if let Item::Float(value) = item { value } else { f64::NEG_INFINITY };
-        items(text).unwrap().into_iter().map(item).collect()
-    };
-    assert_eq!(floats("5 2+3x2 _ 0x1 -1-2x1 1e-2x0"), [5.0, 2.0, 5.0, 8.0, f64::NEG_INFINITY, 0.0, 0.0, -1.0, -3.0, 0.01]);
-    assert_eq!(floats("_x2 Inf"), [f64::NEG_INFINITY, f64::NEG_INFINITY, f64::INFINITY]);
-    assert_eq!(floats("stale stalex1").iter().map(|value| value.to_bits()).collect::<Vec<_>>(), [STALE_NAN_BITS; 3]);
-    assert!(floats("NaN")[0].is_nan());
-    assert_eq!(
-        starts("_ -1m -30s-1mx1 *x1 0 +1ms").unwrap(),
-        [None, Some(-60_000), Some(-30_000), Some(-90_000), Some(-90_000), Some(-90_000), Some(0), Some(1)]
-    );
-    let (labels, rest) = split_labels(r#"m{a="}\" x", b='`'} 1 2"#).unwrap();
-    assert_eq!((labels.metric_name(), labels.get("a"), labels.get("b"), rest), ("m", Some("}\" x"), Some("`"), "1 2"));
-    for wrong in ["x", "1x", "1+x2", "{{schema:1}", "{{colour:1}}", "stale2"] {
-        assert!(items(wrong).is_err(), "{wrong}");
-    }
-}
+#[cfg(test)]
+mod tests;
