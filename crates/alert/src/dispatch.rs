@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use signalbox_meta::{Meta, NewMessage, Notification, Outcome, OutsideAlert};
+use signalbox_meta::{MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
 use signalbox_notify::message::{group_key, sort_alerts};
 use signalbox_notify::{Alert, Message, Reason, Status};
@@ -213,8 +213,15 @@ impl Dispatcher {
             resolved,
             payload: serde_json::to_string(&message).map_err(|error| Error::internal("cannot write a message as JSON").with_source(error))?,
             created_at_ns: now_ms.saturating_mul(1_000_000),
+            about: about(&message),
         })
     }
+}
+
+/// What a message says, for the log.
+fn about(message: &Message) -> MessageAbout {
+    let told = |alert: &Alert| ToldAlert { fingerprint: alert.fingerprint(), labels: alert.labels.clone(), is_firing: alert.status == Status::Firing };
+    MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: message.alerts.iter().map(told).collect() }
 }
 
 /// What a receiver knows from the latest message. One that was given up told nothing, and after "all is well" a group begins anew.

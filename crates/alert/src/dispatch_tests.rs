@@ -90,7 +90,7 @@ impl World {
                     let sign = |status| if status == Status::Firing { '+' } else { '-' };
                     let alerts: Vec<String> = message.alerts.iter().map(|alert| format!("{}{}", alert.labels["alertname"], sign(alert.status))).collect();
                     told.push(format!("{} {receiver} {}", (self.now_ms - T0_MS) / 1000, alerts.join(" ")));
-                    self.meta.message_delivered(pending.id, self.now_ms * 1_000_000).await.unwrap();
+                    self.meta.message_delivered(pending.id, "200", self.now_ms * 1_000_000).await.unwrap();
                 }
             }
         }

@@ -147,7 +147,7 @@ impl Server {
         let (meta, mut messages) = (&self.world.parts.meta, Vec::new());
         while let Next::Due(pending) = meta.next_message(CHANNEL, i64::MAX).await.unwrap() {
             messages.push(serde_json::from_str(&pending.payload).unwrap());
-            meta.message_delivered(pending.id, self.world.parts.clock.now_ns()).await.unwrap();
+            meta.message_delivered(pending.id, "200", self.world.parts.clock.now_ns()).await.unwrap();
         }
         messages
     }

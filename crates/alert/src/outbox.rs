@@ -34,11 +34,11 @@ impl Outbox for MetaOutbox {
     }
 
     async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
-        self.0.message_delivered(id, attempt.at_ns).await
+        self.0.message_delivered(id, &attempt.answer, attempt.at_ns).await
     }
 
     async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
-        self.0.message_failed(id, &attempt.answer, next_attempt_at_ns).await
+        self.0.message_failed(id, &attempt.answer, attempt.at_ns, next_attempt_at_ns).await
     }
 
     async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use signalbox_meta::AlertBoard;
+use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::Result;
 use signalbox_query::Engine;
 
@@ -53,6 +53,8 @@ pub struct ApiState {
     pub(crate) alert_desk: Arc<dyn alertmanager::AlertDesk>,
     /// Who reads and tries rules.
     pub(crate) rule_desk: Arc<dyn alerting::RuleDesk>,
+    /// Where alerting writes down what happened; a server without rules has none.
+    pub(crate) meta: Option<Arc<Meta>>,
 }
 
 impl ApiState {
@@ -64,7 +66,7 @@ impl ApiState {
         let targets = Arc::new(prometheus::NoTargets);
         let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
         let rule_desk = Arc::new(alerting::NoRules);
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk }
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk, meta: None }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -95,6 +97,12 @@ impl ApiState {
     #[must_use]
     pub fn with_rule_desk(self, rule_desk: Arc<dyn alerting::RuleDesk>) -> Self {
         Self { rule_desk, ..self }
+    }
+
+    /// With where alerting writes down what happened.
+    #[must_use]
+    pub fn with_meta(self, meta: Arc<Meta>) -> Self {
+        Self { meta: Some(meta), ..self }
     }
 
     /// With settings.

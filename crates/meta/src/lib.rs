@@ -7,7 +7,9 @@
 mod alerts;
 mod board;
 mod gate;
+mod label_sets;
 mod migrate;
+mod notification_detail;
 mod notification_log;
 mod outbox;
 mod outside_alerts;
@@ -26,6 +28,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use gate::{Fate, Gate};
+pub use notification_detail::{Attempt, MessageAbout, NotificationFilter, NotificationRecord, ToldAlert};
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};
 pub use outside_alerts::OutsideAlert;

@@ -7,7 +7,7 @@ use signalbox_model::{Error, Result};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::{BEGIN, alerts, failed, notification_log, outbox, outside_alerts, silences};
+use crate::{BEGIN, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, silences};
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +19,15 @@ pub(crate) struct Migration {
 }
 
 /// The lists of all nouns.
-pub(crate) const ALL: &[&[Migration]] =
-    &[notification_log::MIGRATIONS, outbox::MIGRATIONS, alerts::MIGRATIONS, silences::MIGRATIONS, outside_alerts::MIGRATIONS];
+pub(crate) const ALL: &[&[Migration]] = &[
+    notification_log::MIGRATIONS,
+    outbox::MIGRATIONS,
+    alerts::MIGRATIONS,
+    silences::MIGRATIONS,
+    outside_alerts::MIGRATIONS,
+    label_sets::MIGRATIONS,
+    notification_detail::MIGRATIONS,
+];
 
 /// Brings the schema to the version of this program, one transaction a step.
 pub(crate) async fn migrate(connection: &mut SqliteConnection, lists: &[&[Migration]]) -> Result<()> {

@@ -53,7 +53,8 @@ impl Outcome {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    /// The outcome that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
@@ -163,7 +164,7 @@ pub(crate) async fn finish(connection: &mut SqliteConnection, id: i64, outcome: 
     query.execute(connection).await.map_err(failed("write")).map(|_| ())
 }
 
-fn notification(row: &SqliteRow) -> Result<Notification> {
+pub(crate) fn notification(row: &SqliteRow) -> Result<Notification> {
     let damaged = |column: &str| Error::corrupt(format!("cannot read the notification log: column {column} is damaged"));
     Ok(Notification {
         id: row.get("id"),

@@ -11,6 +11,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::migrate::Migration;
+use crate::notification_detail::{self, Attempt, MessageAbout};
 use crate::notification_log::{self, Outcome};
 use crate::{Meta, commit, failed};
 
@@ -56,6 +57,8 @@ pub struct NewMessage {
     pub payload: String,
     /// Now, in nanoseconds since the Unix epoch.
     pub created_at_ns: i64,
+    /// What it says, for whoever reads the log.
+    pub about: MessageAbout,
 }
 
 /// What enqueueing did. The id is that of the line in the notification log.
@@ -135,6 +138,7 @@ impl Meta {
                 return Err(Error::limit(format!("cannot enqueue a message for {channel}: found {waiting} waiting: want fewer")));
             }
             *waiting += 1;
+            notification_detail::append(&mut transaction, id, &message.about).await?;
             let insert = sqlx::query("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, 0, ?, 0, NULL)").bind(id).bind(&message.channel).bind(&message.group_key);
             let insert = insert.bind(&message.payload).bind(message.created_at_ns).bind(message.created_at_ns);
             insert.execute(&mut *transaction).await.map_err(failed("write"))?;
@@ -170,17 +174,18 @@ impl Meta {
         }))
     }
 
-    /// Records that the receiver took a message: it leaves the outbox, the log says so. Durable on return; calling it again
-    /// changes nothing.
+    /// Records that the receiver took a message, with what it said: it leaves the outbox, the log says so. Durable on return;
+    /// calling it again changes nothing.
     ///
     /// # Errors
     /// `Unavailable` if the database cannot be written, `Corrupt` if it is damaged.
-    pub async fn message_delivered(&self, id: i64, at_ns: i64) -> Result<()> {
+    pub async fn message_delivered(&self, id: i64, answer: &str, at_ns: i64) -> Result<()> {
         let mut held = self.lock().await;
         let mut transaction = held.begin().await?;
         let gone = sqlx::query("DELETE FROM outbox WHERE id = ? AND is_dead = 0").bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
         if gone.rows_affected() > 0 {
             notification_log::finish(&mut transaction, id, Outcome::Delivered, at_ns, None).await?;
+            notification_detail::attempted(&mut transaction, id, &Attempt { at_ns, is_ok: true, answer: answer.to_owned() }).await?;
         }
         commit(transaction).await
     }
@@ -189,13 +194,14 @@ impl Meta {
     ///
     /// # Errors
     /// As [`Meta::message_delivered`].
-    pub async fn message_failed(&self, id: i64, error: &str, next_attempt_at_ns: i64) -> Result<()> {
+    pub async fn message_failed(&self, id: i64, error: &str, at_ns: i64, next_attempt_at_ns: i64) -> Result<()> {
         let mut held = self.lock().await;
         let mut transaction = held.begin().await?;
         let update = sqlx::query("UPDATE outbox SET attempts = attempts + 1, error = ?, next_attempt_at_ns = ? WHERE id = ? AND is_dead = 0");
         let update = update.bind(error).bind(next_attempt_at_ns).bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
         if update.rows_affected() > 0 {
             notification_log::attempt_failed(&mut transaction, id, error).await?;
+            notification_detail::attempted(&mut transaction, id, &Attempt { at_ns, is_ok: false, answer: error.to_owned() }).await?;
         }
         commit(transaction).await
     }
@@ -211,6 +217,7 @@ impl Meta {
         let update = update.bind(error).bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
         if update.rows_affected() > 0 {
             notification_log::finish(&mut transaction, id, Outcome::Dead, at_ns, Some(error)).await?;
+            notification_detail::attempted(&mut transaction, id, &Attempt { at_ns, is_ok: false, answer: error.to_owned() }).await?;
         }
         commit(transaction).await
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use signalbox_meta::{Enqueued, Meta, NewMessage, Next, OUTBOX_MESSAGES_MAX, Outcome};
+use signalbox_meta::{Attempt, Enqueued, MessageAbout, Meta, NewMessage, Next, NotificationFilter, OUTBOX_MESSAGES_MAX, Outcome, ToldAlert};
 use signalbox_model::ErrorKind;
 
 fn message(key: &str, channel: &str, group: &str, at_ns: i64) -> NewMessage {
@@ -20,6 +20,7 @@ fn message(key: &str, channel: &str, group: &str, at_ns: i64) -> NewMessage {
         resolved: vec![2],
         payload: format!("payload of {key}"),
         created_at_ns: at_ns,
+        about: MessageAbout::default(),
     }
 }
 
@@ -47,13 +48,13 @@ async fn outbox_and_log_agree_from_enqueue_to_delivery() {
     assert_eq!((logged.id, logged.outcome, logged.attempts, logged.finished_at_ns), (line, Outcome::Pending, 0, None));
     assert_eq!((logged.firing.as_slice(), logged.resolved.as_slice(), logged.receiver.as_str()), ([1, 0xff].as_slice(), [2].as_slice(), "ops"));
 
-    meta.message_failed(line, "connection refused", 50).await.unwrap();
+    meta.message_failed(line, "connection refused", 20, 50).await.unwrap();
     assert_eq!(meta.next_message("ops/email", 49).await.unwrap(), Next::At(50));
     let Next::Due(pending) = meta.next_message("ops/email", 50).await.unwrap() else { panic!("it is due") };
     assert_eq!((pending.id, pending.attempts, pending.enqueued_at_ns, pending.payload.as_str()), (line, 1, 10, "payload of a"));
 
-    meta.message_delivered(line, 60).await.unwrap();
-    meta.message_delivered(line, 99).await.unwrap();
+    meta.message_delivered(line, "taken", 60).await.unwrap();
+    meta.message_delivered(line, "taken", 99).await.unwrap();
     assert_eq!(meta.next_message("ops/email", i64::MAX).await.unwrap(), Next::Empty);
     let logged = meta.latest_notification("ops/email", "{}").await.unwrap().unwrap();
     assert_eq!(
@@ -70,7 +71,7 @@ async fn a_key_is_enqueued_once_even_after_delivery_and_reopening() {
     let first = message("a", "ops/email", "{}", 10);
     let line = id(&meta, &first).await;
     assert_eq!(meta.enqueue(&[first.clone(), first.clone()]).await.unwrap(), [Enqueued::Known(line), Enqueued::Known(line)]);
-    meta.message_delivered(line, 20).await.unwrap();
+    meta.message_delivered(line, "taken", 20).await.unwrap();
     drop(meta);
     let meta = Meta::open(&path).await.unwrap();
     assert_eq!(meta.enqueue(&[first]).await.unwrap(), [Enqueued::Known(line)]);
@@ -85,11 +86,11 @@ async fn a_group_keeps_its_order_and_holds_up_nobody_else() {
     id(&meta, &message("resolved", "ops/email", "g1", 2)).await;
     id(&meta, &message("other group", "ops/email", "g2", 3)).await;
     id(&meta, &message("other channel", "ops/webhook", "g1", 4)).await;
-    meta.message_failed(stuck, "greylisted", 100).await.unwrap();
+    meta.message_failed(stuck, "greylisted", 50, 100).await.unwrap();
     assert_eq!(due(&meta, "ops/email", 50).await.as_deref(), Some("payload of other group"));
     assert_eq!(due(&meta, "ops/webhook", 50).await.as_deref(), Some("payload of other channel"));
     assert_eq!(meta.waiting_messages().await.unwrap(), [("ops/email".to_owned(), 3), ("ops/webhook".to_owned(), 1)]);
-    meta.message_delivered(stuck, 101).await.unwrap();
+    meta.message_delivered(stuck, "taken", 101).await.unwrap();
     assert_eq!(due(&meta, "ops/email", 101).await.as_deref(), Some("payload of resolved"));
 }
 
@@ -100,7 +101,7 @@ async fn a_message_that_is_given_up_is_kept_as_a_dead_letter() {
     let line = id(&meta, &message("a", "ops/webhook", "g", 1)).await;
     id(&meta, &message("b", "ops/webhook", "g", 2)).await;
     meta.message_dead(line, "unexpected status code 404", 5).await.unwrap();
-    meta.message_delivered(line, 6).await.unwrap();
+    meta.message_delivered(line, "taken", 6).await.unwrap();
     let letters = meta.dead_letters(10).await.unwrap();
     assert_eq!(letters.len(), 1);
     let found = (letters[0].id, letters[0].payload.as_str(), letters[0].attempts, letters[0].error.as_deref());
@@ -118,9 +119,9 @@ async fn forgetting_spares_what_waits_and_the_latest_of_each_group() {
     let (old, dead) = (id(&meta, &message("old", "c", "g", 1)).await, id(&meta, &message("dead", "c", "g", 2)).await);
     let waits = id(&meta, &message("waits", "c", "g", 3)).await;
     let latest = id(&meta, &message("latest", "c", "g", 4)).await;
-    meta.message_delivered(old, 5).await.unwrap();
+    meta.message_delivered(old, "taken", 5).await.unwrap();
     meta.message_dead(dead, "no", 5).await.unwrap();
-    meta.message_delivered(latest, 5).await.unwrap();
+    meta.message_delivered(latest, "taken", 5).await.unwrap();
     assert_eq!(meta.forget_notifications(100).await.unwrap(), 2);
     let left: Vec<i64> = meta.notifications(None, 10).await.unwrap().iter().map(|line| line.id).collect();
     assert_eq!(left, [latest, waits]);
@@ -210,7 +211,7 @@ async fn writes_until_it_is_killed() {
         let line = id(&meta, &message(&format!("m{n}"), "c", &format!("g{}", n % 7), n)).await;
         println!("\nenqueued {line}");
         if n % 3 == 0 {
-            meta.message_delivered(line, n).await.unwrap();
+            meta.message_delivered(line, "taken", n).await.unwrap();
             println!("\ndelivered {line}");
         }
     }
@@ -261,4 +262,43 @@ async fn a_copy_has_what_was_written_before_it() {
     let copy = Meta::open(&path).await.unwrap();
     assert_eq!((due(&copy, "ops/email", 20).await.as_deref(), due(&copy, "ops/webhook", 20).await), (Some("payload of a"), None));
     assert_eq!(meta.copy_to(&path).await.unwrap_err().kind(), ErrorKind::Unavailable, "nothing is written over");
+}
+
+#[tokio::test]
+async fn the_log_tells_why_whom_and_what_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+    let labels = |name: &str| [("alertname".to_owned(), name.to_owned())].into();
+    let told = |fingerprint, name: &str, is_firing| ToldAlert { fingerprint, labels: labels(name), is_firing };
+    let about = |alerts| MessageAbout { reason: "first notification".into(), group_labels: labels("Down"), alerts };
+    let first = NewMessage { about: about(vec![told(u64::MAX, "Down", true), told(2, "Up", false)]), ..message("a", "ops/email", "{}", 10) };
+    let second = NewMessage { about: about(vec![told(2, "Up", true)]), receiver: "dev".into(), ..message("b", "dev/email", "{b}", 20) };
+    let (first, second) = (id(&meta, &first).await, id(&meta, &second).await);
+    meta.message_failed(first, "connection refused", 15, 50).await.unwrap();
+    meta.message_delivered(first, "250 OK", 60).await.unwrap();
+    meta.message_delivered(first, "250 OK", 61).await.unwrap();
+    meta.message_dead(second, "404", 70).await.unwrap();
+
+    let filter = NotificationFilter { limit: 10, ..NotificationFilter::default() };
+    let ids = async |filter: NotificationFilter| meta.notification_records(&filter).await.unwrap().iter().map(|record| record.line.id).collect::<Vec<_>>();
+    assert_eq!(ids(filter.clone()).await, [second, first]);
+    assert_eq!(ids(NotificationFilter { limit: 1, ..filter.clone() }).await, [second]);
+    assert_eq!(ids(NotificationFilter { start_ns: Some(11), ..filter.clone() }).await, [second]);
+    assert_eq!(ids(NotificationFilter { end_ns: Some(10), ..filter.clone() }).await, [first]);
+    assert_eq!(ids(NotificationFilter { receiver: Some("dev".into()), ..filter.clone() }).await, [second]);
+    assert_eq!(ids(NotificationFilter { outcome: Some(Outcome::Delivered), ..filter.clone() }).await, [first]);
+    assert_eq!(ids(NotificationFilter { group_key: Some("{b}".into()), ..filter.clone() }).await, [second]);
+    assert_eq!(ids(NotificationFilter { fingerprint: Some(2), ..filter.clone() }).await, [second, first]);
+    let record = meta.notification_records(&NotificationFilter { fingerprint: Some(u64::MAX), ..filter }).await.unwrap().remove(0);
+    assert_eq!((record.about.reason.as_str(), record.about.group_labels), ("first notification", labels("Down")));
+    assert_eq!(record.about.alerts, [told(u64::MAX, "Down", true), told(2, "Up", false)]);
+    let attempt = |at_ns, is_ok, answer: &str| Attempt { at_ns, is_ok, answer: answer.into() };
+    assert_eq!(record.attempts, [attempt(15, false, "connection refused"), attempt(60, true, "250 OK")]);
+    assert_eq!(meta.labels_of(u64::MAX).await.unwrap(), Some(labels("Down")));
+    assert_eq!(meta.labels_of(1).await.unwrap(), None);
+
+    // What is known of a line goes with it.
+    id(&meta, &message("c", "ops/email", "{}", 90)).await;
+    assert_eq!(meta.forget_notifications(80).await.unwrap(), 1);
+    assert_eq!(meta.notification_records(&NotificationFilter { fingerprint: Some(u64::MAX), limit: 9, ..NotificationFilter::default() }).await.unwrap(), []);
 }

@@ -16,9 +16,26 @@ pub(super) fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "0001-01-01T00:00:00.000Z".to_owned(), |time| format!("{time:.3}"))
 }
 
+/// As [`time`], of nanoseconds.
+pub(super) fn time_ns(ns: i64) -> String {
+    time(ns.div_euclid(1_000_000))
+}
+
+/// A fingerprint as everybody writes it: 16 hexadecimal digits.
+pub(super) fn fingerprint(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) struct Refusal(Error);
+
+impl Refusal {
+    /// The request is wrong.
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self(Error::invalid(message))
+    }
+}
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {

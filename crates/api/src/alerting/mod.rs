@@ -1,14 +1,21 @@
-//! What only Signalbox tells of its alerts, below `/api/v1/alerting`: rules that are not in force, read and tried.
+//! What only Signalbox tells of its alerts, below `/api/v1/alerting`: who was told what, rules that are not in force
+//! read and tried.
 //!
 //! Answers are `{"status":"success","data":…}`, refusals `{"status":"error","errorType":…,"error":…}`. Times in answers are RFC 3339
 //! with milliseconds; parameters take what Prometheus' `time` takes.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
+use signalbox_meta::Meta;
+use signalbox_model::{Error, ErrorKind};
 
 use crate::ApiState;
 
 mod answer;
+mod notifications;
+mod params;
 mod rule_desk;
 mod rules;
 
@@ -18,5 +25,14 @@ pub use rule_desk::{
 
 /// The API, with full paths, to be mounted at the root.
 pub fn router(state: ApiState) -> Router {
-    Router::new().route("/api/v1/alerting/rules/check", post(rules::check)).route("/api/v1/alerting/rules/backtest", post(rules::backtest)).with_state(state)
+    Router::new()
+        .route("/api/v1/alerting/notifications", get(notifications::list))
+        .route("/api/v1/alerting/rules/check", post(rules::check))
+        .route("/api/v1/alerting/rules/backtest", post(rules::backtest))
+        .with_state(state)
+}
+
+/// Where alerting writes down what happened.
+fn meta(state: &ApiState) -> Result<&Arc<Meta>, answer::Refusal> {
+    state.meta.as_ref().ok_or_else(|| Error::new(ErrorKind::Unavailable, "this server keeps no alerts").into())
 }
