@@ -97,7 +97,7 @@ impl Doors {
         let elastic = Receiver::Elastic(settings.elastic.clone()).routes(entry.clone())?;
         // What a query service of Jaeger writes to its storage is OTLP.
         let stored = front.before(Side::Write, otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
-        let jaeger = front.before(Side::Read, questions.jaeger);
+        let jaeger = front.before_dialect("jaeger", questions.jaeger);
         let zipkin = Receiver::Zipkin(settings.zipkin.clone()).routes(entry.clone())?;
         let collector = jaeger::routes(entry.clone(), &settings.jaeger)?;
         let sampling = front.before(Side::Own, collector.sampling);
@@ -106,15 +106,15 @@ impl Doors {
             ("otlp-grpc", front.before(Side::Write, grpc)),
             ("otlp-http", front.before(Side::Write, otlp.clone())),
             ("influx", front.before(Side::Write, influx.clone())),
-            ("loki", as_loki.merge(front.before(Side::Read, questions.loki)).merge(front.before(Side::Own, loki::listener_routes()))),
-            ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before(Side::Read, questions.elastic))),
+            ("loki", as_loki.merge(front.before_dialect("loki", questions.loki)).merge(front.before(Side::Own, loki::listener_routes()))),
+            ("elastic", front.before(Side::Write, elastic.clone()).merge(front.before_dialect("elastic", questions.elastic))),
             ("splunk", front.before(Side::Write, splunk.clone())),
-            ("alertmanager", front.before(Side::Read, questions.alertmanager)),
+            ("alertmanager", front.before_dialect("alertmanager", questions.alertmanager)),
             ("jaeger-query", jaeger.clone()),
             ("jaeger-query-grpc", jaeger),
-            ("jaeger-storage", stored.merge(front.before(Side::Read, questions.jaeger_storage))),
-            ("tempo", front.before(Side::Read, questions.tempo)),
-            ("zipkin", front.before(Side::Write, zipkin.clone()).merge(front.before(Side::Read, questions.zipkin))),
+            ("jaeger-storage", stored.merge(front.before_dialect("jaeger", questions.jaeger_storage))),
+            ("tempo", front.before_dialect("tempo", questions.tempo)),
+            ("zipkin", front.before(Side::Write, zipkin.clone()).merge(front.before_dialect("zipkin", questions.zipkin))),
             ("jaeger-grpc", front.before(Side::Write, otlp::grpc::with_unknown_calls(collector.grpc))),
             ("jaeger-http", front.before(Side::Write, collector.http.clone()).merge(sampling.clone())),
             ("jaeger-sampling", sampling),

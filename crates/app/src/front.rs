@@ -57,16 +57,21 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Puts the front before all routes of a router.
+    /// Puts the front before all routes of a router; questions are counted by their paths.
     pub(crate) fn before(&self, side: Side, router: Router) -> Router {
-        router.layer(axum::middleware::from_fn_with_state((self.clone(), side), pass))
+        router.layer(axum::middleware::from_fn_with_state((self.clone(), side, None), pass))
+    }
+
+    /// The same for questions at an address where one dialect is spoken.
+    pub(crate) fn before_dialect(&self, dialect: &'static str, router: Router) -> Router {
+        router.layer(axum::middleware::from_fn_with_state((self.clone(), Side::Read, Some(dialect)), pass))
     }
 }
 
-async fn pass(State((front, side)): State<(Front, Side)>, mut request: Request, next: Next) -> Response {
+async fn pass(State((front, side, spoken)): State<(Front, Side, Option<&'static str>)>, mut request: Request, next: Next) -> Response {
     let began = front.clock.monotonic();
     let id = request_id(request.headers());
-    let dialect = (side == Side::Read).then(|| dialect(request.uri().path()));
+    let dialect = (side == Side::Read).then(|| spoken.unwrap_or_else(|| dialect(request.uri().path())));
     let span = if side == Side::Own { Span::none() } else { span(side, &request, &id) };
     let peer = request.extensions_mut().remove::<Peer>();
     let question = peer.filter(|_| side != Side::Write).map(|peer| peer.ask());
@@ -151,13 +156,17 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Whose API a path belongs to.
 fn dialect(path: &str) -> &'static str {
-    match path.split('/').nth(1) {
+    const NATIVE: [&str; 7] = ["sql", "export", "logs", "traces", "cardinality", "service_map", "alerting"];
+    let mut parts = path.split('/').skip(1);
+    match parts.next() {
         Some("loki") => "loki",
+        Some("elastic") => "elastic",
+        Some("alertmanager") => "alertmanager",
         Some("jaeger") => "jaeger",
         Some("tempo" | "tempopb.StreamingQuerier") => "tempo",
         Some("zipkin") => "zipkin",
         Some(service) if service.starts_with("jaeger.") => "jaeger",
-        _ if path == "/api/v1/sql" || path == "/api/v1/export" => "native",
+        Some("api") if parts.next() == Some("v1") && parts.next().is_some_and(|part| NATIVE.contains(&part)) => "native",
         _ => "prometheus",
     }
 }
