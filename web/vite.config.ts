@@ -4,7 +4,7 @@ import { mockPlugin } from "./mock/plugin.mjs";
 
 // `npm run dev` answers from the mock; with SIGNALBOX_URL set it talks to a running server instead.
 const target = process.env["SIGNALBOX_URL"];
-const proxied = ["/api", "/loki", "/jaeger", "/tempo", "/-"];
+const proxied = ["/api", "/alertmanager", "/prometheus", "/loki", "/jaeger", "/tempo", "/-"];
 
 export default defineConfig({
   plugins: [react(), ...(target === undefined ? [mockPlugin()] : [])],

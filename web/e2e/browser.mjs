@@ -23,9 +23,13 @@ export async function start() {
   };
 }
 
-/** A page that remembers what went wrong in it: errors, and refused or failed requests. */
-export async function open(session, path, options = {}) {
+/**
+ * A page that remembers what went wrong in it: errors, and refused or failed requests. Notices of new alerts would lie over
+ * what a test clicks: they are shown only with `toasts`.
+ */
+export async function open(session, path, { toasts = false, ...options } = {}) {
   const context = await session.browser.newContext({ viewport: { width: 1360, height: 860 }, colorScheme: "light", ...options });
+  if (!toasts) await context.route(/\/alertmanager\/api\/v2\/alerts\?silenced=false/, (route) => route.fulfill({ json: [] }));
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const faults = [];

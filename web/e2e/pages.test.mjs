@@ -2,46 +2,10 @@
 // Without BASE_URL the build stands before the mock; with it, before a running Signalbox that has received data of services
 // with traces and logs (for instance of `signalbox demo`). Nothing here depends on names of the data.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
-import { PATIENCE_MS, open, start } from "./browser.mjs";
+import { describe, it } from "node:test";
+import { parameters, path, until, visits } from "./visits.mjs";
 
-let session;
-let opened;
-before(async () => {
-  session = await start();
-});
-after(async () => {
-  await session?.close();
-});
-
-/** Opens a path; what went wrong in the page fails the test, unless it is `expected`. */
-async function visit(path, options) {
-  opened = await open(session, path, options);
-  return opened.page;
-}
-let expected = null;
-beforeEach(() => {
-  expected = null;
-});
-afterEach(async () => {
-  const faults = (opened?.faults ?? []).filter((fault) => expected === null || !expected.test(fault));
-  await opened?.close();
-  opened = undefined;
-  assert.deepEqual(faults, [], "the page reported faults");
-});
-
-/** Waits until `check` returns something true. */
-async function until(check, what) {
-  const end = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (Date.now() > end) assert.fail(`waited in vain for ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-const parameters = (page) => new URL(page.url()).searchParams;
-const path = (page) => new URL(page.url()).pathname;
+const { session, visit, expectFaults } = visits();
 /** A service that has both traces and logs, as the server tells. */
 async function service() {
   const [traced, logging] = await Promise.all(["/jaeger/api/services", "/loki/api/v1/label/service_name/values"].map(async (url) => (await (await fetch(session.base + url)).json()).data));
@@ -139,7 +103,7 @@ describe("metrics", () => {
   });
 
   it("says what is wrong with an expression, and where", async () => {
-    expected = /400/;
+    expectFaults(/400/);
     const page = await visit(`/ui/metrics?q=${encodeURIComponent("sum(rate(up[5m])")}`);
     const alert = page.getByRole("alert");
     await alert.waitFor();
@@ -204,7 +168,7 @@ describe("logs", () => {
     const name = await service();
     const page = await visit(`/ui/logs?q=${encodeURIComponent(`{service_name="${name}"}`)}`);
     await page.getByTestId("log-row").first().waitFor();
-    expected = /400/;
+    expectFaults(/400/);
     await type(page, "logs", '{service_name=');
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Search", exact: true }).click();
@@ -214,7 +178,7 @@ describe("logs", () => {
   it("shows where a search cannot be read, and completes fields and their values", async () => {
     const page = await visit("/ui/logs");
     await page.getByTestId("log-row").first().waitFor();
-    expected = /400/;
+    expectFaults(/400/);
     await type(page, "logs", "timeout AND");
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Search", exact: true }).click();
@@ -372,7 +336,7 @@ describe("traces", () => {
   });
 
   it("says so when a trace is unknown", async () => {
-    expected = /404/;
+    expectFaults(/404/);
     const page = await visit(`/ui/traces/${"0".repeat(31)}1`);
     await page.getByText("There is no such trace").waitFor();
   });
@@ -582,7 +546,7 @@ describe("frame", () => {
   });
 
   it("says so when the server does not answer, and recovers", async () => {
-    expected = /ERR_FAILED/;
+    expectFaults(/ERR_FAILED/);
     const page = await visit("/ui/nowhere");
     const apis = /\/(api|loki|jaeger)\//;
     await page.route(apis, (route) => route.abort());
@@ -652,7 +616,7 @@ describe("frame", () => {
 
   it("names everything that can be operated, on every page", async () => {
     const page = await visit("/");
-    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
+    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/alerts/silences?form=new", "/ui/alerts/notifications", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
       await page.goto(session.base + address);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");

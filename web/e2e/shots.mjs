@@ -17,7 +17,13 @@ const pages = {
   logs: ["/ui/logs", "[data-testid=log-row]"],
   "logs-errors": ["/ui/logs?severity=error&service=payment", "[data-testid=log-row]"],
   traces: [`/ui/traces?service=${service}`, "[data-testid=trace-row]"],
-  alerts: ["/ui/alerts", "main"],
+  alerts: ["/ui/alerts", "[data-testid=rule-row], h2"],
+  "alerts-open": ["/ui/alerts?open=shop%2FPaymentFailures%2F0|signals%2FErrorsInLogs%2F0", "[data-chart=timeline], h2"],
+  toasts: ["/", "[data-testid=toast]", { toasts: true }],
+  alert: [`/ui/alerts/explain?labels=${query('{"alertname":"PaymentFailures","job":"shop/payment","severity":"page","team":"shop"}')}`, "[aria-label=Routes]"],
+  notifications: ["/ui/alerts/notifications?from=now-1d&to=now", "[data-testid=notification-row], h2"],
+  silences: ["/ui/alerts/silences", "[data-testid=silence-row], h2"],
+  "silences-new": [`/ui/alerts/silences?form=new&labels=${query('{"alertname":"ErrorsInLogs","team":"shop"}')}`, "[data-testid=preview-row], h3"],
   targets: ["/ui/targets", "[data-testid=target-row], h2"],
   "targets-open": [`/ui/targets?state=down&open=${query("node http://node-3.shop.example:9100/metrics")}`, "[data-testid=target-row], h2"],
   "targets-rules": [`/ui/targets?pool=kubernetes-pods&state=dropped,down&open=${query("kubernetes-pods http://10.42.3.11:8080/metrics|steps kubernetes-pods http://10.42.3.11:8080/metrics|dropped kubernetes-pods 1")}`, "[data-testid=target-row], h2"],
@@ -26,9 +32,9 @@ const pages = {
   status: ["/ui/status", "[aria-label='In force']"],
 };
 for (const colorScheme of ["light", "dark"]) {
-  for (const [name, [path, selector]] of Object.entries(pages)) {
+  for (const [name, [path, selector, options = {}]] of Object.entries(pages)) {
     if (only !== undefined && !name.includes(only)) continue;
-    const { page, faults, close } = await open(session, path, { colorScheme, viewport: { width: Number(width ?? 1360), height: 860 } });
+    const { page, faults, close } = await open(session, path, { colorScheme, viewport: { width: Number(width ?? 1360), height: 860 }, ...options });
     await page.locator(selector).first().waitFor().catch((error) => faults.push(error.message.split("\n")[0]));
     await page.waitForLoadState("networkidle").catch(() => undefined);
     await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });

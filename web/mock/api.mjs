@@ -2,6 +2,9 @@
 import { METRICS, all, evaluate, fault, select } from "./promql.mjs";
 import { cardinality } from "./cardinality.mjs";
 import { LOG_ROUTES } from "./logs.mjs";
+import { ALERTING_ROUTES } from "./alerting.mjs";
+import { rules } from "./rules.mjs";
+import { SERVICE_ROUTES } from "./services.mjs";
 import { relabelSteps, targets } from "./scrape.mjs";
 import { SERVICES, SEVERITY_NUMBERS, logsOf, sampled, slotOf, slots, spansOf } from "./world.mjs";
 
@@ -11,11 +14,11 @@ export async function answer(request, response) {
   const body = request.method === "POST" ? await text(request) : "";
   const params = new URLSearchParams(url.search);
   if (!url.pathname.endsWith("/sql")) for (const [name, value] of new URLSearchParams(body)) params.append(name, value);
-  const found = ROUTES.find(([pattern]) => pattern.test(url.pathname));
+  const found = ROUTES.find(([pattern, , method]) => pattern.test(url.pathname) && (method === undefined || method === request.method));
   if (found === undefined) return false;
-  const [status, result] = found[1](params, found[0].exec(url.pathname), body);
-  response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(result));
+  const [status, result, type = "application/json"] = found[1](params, found[0].exec(url.pathname), body);
+  response.writeHead(status, { "content-type": type });
+  response.end(type === "application/json" ? JSON.stringify(result) : result);
   return true;
 }
 
@@ -26,6 +29,8 @@ const iso = (ms) => new Date(ms).toISOString();
 
 const ROUTES = [
   ...LOG_ROUTES,
+  ...ALERTING_ROUTES,
+  ...SERVICE_ROUTES,
   [/^\/api\/v1\/query$/, (params) => {
     const query = params.get("query") ?? "";
     const wrong = fault(query);
@@ -207,29 +212,6 @@ function sqlFilter(query) {
   const severities = [...query.matchAll(/severity_number BETWEEN (\d+) AND (\d+)/g)].map(([, low, high]) => [Number(low), Number(high)]);
   return (record) => (!trace || record.trace === trace) && (!service || record.service === service) && contains.every((value) => record.line.includes(value))
     && (severities.length === 0 || severities.some(([low, high]) => SEVERITY_NUMBERS[record.severity] >= low && SEVERITY_NUMBERS[record.severity] <= high));
-}
-
-function rules(now) {
-  const evaluated = { health: "ok", lastEvaluation: iso(now - 12_000), evaluationTime: 0.0021 };
-  const alert = (labels, state, since, value, summary) => ({ labels, annotations: { summary }, state, activeAt: iso(now - since), value: String(value) });
-  return [
-    {
-      name: "shop", file: "rules/shop.yaml", interval: 30, lastEvaluation: iso(now - 12_000), evaluationTime: 0.006,
-      rules: [
-        { type: "alerting", name: "PaymentFailures", query: "sum by (job) (rate(payment_failures_total[5m])) > 0.1", duration: 120, state: "firing", labels: { severity: "page" }, annotations: { summary: "Charges fail" }, alerts: [alert({ alertname: "PaymentFailures", job: "shop/payment", severity: "page" }, "firing", 1_260_000, 0.237, "0.24 charges a second fail")], ...evaluated },
-        { type: "alerting", name: "SlowRequests", query: "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m]))) > 0.2", duration: 300, state: "pending", labels: { severity: "ticket" }, annotations: { summary: "Requests are slow" }, alerts: [alert({ alertname: "SlowRequests", job: "shop/catalog", severity: "ticket" }, "pending", 90_000, 0.31, "catalog is slow")], ...evaluated },
-        { type: "alerting", name: "ServiceDown", query: "up == 0", duration: 60, state: "inactive", labels: { severity: "page" }, annotations: { summary: "{{ $labels.job }} does not answer" }, alerts: [], ...evaluated },
-        { type: "recording", name: "job:http_requests:rate5m", query: "sum by (job) (rate(http_server_request_duration_seconds_count[5m]))", labels: {}, ...evaluated },
-      ],
-    },
-    {
-      name: "capacity", file: "rules/capacity.yaml", interval: 60, lastEvaluation: iso(now - 40_000), evaluationTime: 0.001,
-      rules: [
-        { type: "alerting", name: "QueueGrows", query: "deriv(queue_size[30m]) > 0", duration: 600, state: "inactive", labels: {}, annotations: {}, alerts: [], ...evaluated },
-        { type: "alerting", name: "Ambiguous", query: "up * on (job) process_memory_usage_bytes", duration: 0, state: "inactive", labels: {}, annotations: {}, alerts: [], ...evaluated, health: "err", lastError: "found duplicate series for the match group {job=\"shop/cart\"} on the right side: many-to-many matching not allowed" },
-      ],
-    },
-  ];
 }
 
 async function text(request) {

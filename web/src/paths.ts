@@ -14,6 +14,12 @@ export const ROUTES = {
   traces: "/ui/traces",
   trace: "/ui/traces/:id",
   alerts: "/ui/alerts",
+  alert: "/ui/alerts/explain",
+  silences: "/ui/alerts/silences",
+  routing: "/ui/alerts/routing",
+  notifications: "/ui/alerts/notifications",
+  editor: "/ui/alerts/editor",
+  services: "/ui/services",
   targets: "/ui/targets",
   cardinality: "/ui/cardinality",
   status: "/ui/status",
@@ -24,6 +30,8 @@ export const TIME_PARAMS = { from: "from", to: "to", refresh: "refresh" } as con
 
 /** Parameters of one view, in the order in which they appear in the URL. Empty values are left out. */
 export type Params = readonly (readonly [name: string, value: string | undefined])[];
+
+type LabelSet = Readonly<Record<string, string>>;
 
 /** A URL of a path, parameters and a time range; the default range is left out. */
 export function join(path: string, params: Params, range: TimeRange | null): string {
@@ -55,7 +63,23 @@ export const paths = {
   /** One trace, with one of its spans chosen. */
   trace: (id: string, span: string | null, range: TimeRange | null): string =>
     join(ROUTES.trace.replace(":id", encodeURIComponent(id)), [["span", span ?? undefined]], range),
-  alerts: (range: TimeRange | null): string => join(ROUTES.alerts, [], range),
+  alerts: (range: TimeRange | null, find?: string): string => join(ROUTES.alerts, [["find", find]], range),
+  /** Why one alert is as it is, now or at an instant in milliseconds. */
+  alert: (labels: LabelSet, atMs: number | null, range: TimeRange | null): string =>
+    join(ROUTES.alert, [["labels", JSON.stringify(labels)], ["at", atMs === null ? undefined : String(atMs)]], range),
+  silences: (range: TimeRange | null): string => join(ROUTES.silences, [], range),
+  /** The silence with an id. */
+  silence: (id: string, range: TimeRange | null): string => join(ROUTES.silences, [["find", id]], range),
+  /** The form of a silence for what has these labels. */
+  newSilence: (labels: LabelSet, range: TimeRange | null): string => join(ROUTES.silences, [["form", "new"], ["labels", JSON.stringify(labels)]], range),
+  /** Where an alert with these labels goes. */
+  routing: (labels: LabelSet, range: TimeRange | null): string => join(ROUTES.routing, [["labels", JSON.stringify(labels)]], range),
+  notifications: (view: { receiver?: string; outcome?: string; group?: string; fingerprint?: string }, range: TimeRange | null): string =>
+    join(ROUTES.notifications, [["receiver", view.receiver], ["outcome", view.outcome], ["group", view.group], ["fingerprint", view.fingerprint]], range),
+  /** The editor of rules with one group of a file or a namespace. */
+  editor: (file: string, group: string, range: TimeRange | null): string => join(ROUTES.editor, [["file", file], ["group", group]], range),
+  services: (range: TimeRange | null): string => join(ROUTES.services, [], range),
+  service: (service: string, range: TimeRange | null): string => join(ROUTES.services, [["service", service]], range),
   /** What all series cost. */
   cardinality: (range: TimeRange | null): string => join(ROUTES.cardinality, [], range),
 };

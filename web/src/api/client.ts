@@ -45,23 +45,41 @@ export function postFormExact(path: string, query: Query, signal: AbortSignal): 
   return request(path, { method: "POST", body, signal, headers: { accept: "application/json" } }, exact);
 }
 
+/** What a GET answers, as text: YAML, for instance. */
+export async function getText(path: string, signal: AbortSignal): Promise<string> {
+  const { response, text } = await exchange(path, { signal });
+  if (!response.ok) throw refusal(response.status, parse(text), text);
+  return text;
+}
+
+/** Changes something; what the answer says beside that it went well is given as text. */
+export async function change(method: "POST" | "DELETE", path: string, body: { type: string; text: string } | null, signal: AbortSignal): Promise<string> {
+  const content = body === null ? {} : { body: body.text, headers: { "content-type": body.type } };
+  const { response, text } = await exchange(path, { method, signal, ...content });
+  if (!response.ok) throw refusal(response.status, parse(text), text);
+  return text;
+}
+
 function exact(_name: string, value: unknown, context?: { source?: string }): unknown {
   return typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) && context?.source !== undefined ? context.source : value;
 }
 
 async function request(url: string, init: RequestInit, revive?: (name: string, value: unknown) => unknown): Promise<unknown> {
-  let response: Response;
-  try {
-    response = await fetch(url, init);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("The server does not answer. Is Signalbox running, and is the network up?", 0, "network");
-  }
-  const text = await response.text();
+  const { response, text } = await exchange(url, init);
   const body = parse(text, revive);
   if (!response.ok) throw refusal(response.status, body, text);
   if (body === undefined) throw new ApiError(`The server answered ${url.split("?")[0] ?? url} with something that is not JSON.`, response.status, "format");
   return body;
+}
+
+async function exchange(url: string, init: RequestInit): Promise<{ response: Response; text: string }> {
+  try {
+    const response = await fetch(url, init);
+    return { response, text: await response.text() };
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Is Signalbox running, and is the network up?", 0, "network");
+  }
 }
 
 function parse(text: string, revive?: (name: string, value: unknown) => unknown): unknown {
@@ -72,8 +90,9 @@ function parse(text: string, revive?: (name: string, value: unknown) => unknown)
   }
 }
 
-/** The error of an answer, whichever dialect it speaks: Prometheus, Jaeger, Loki's plain text, our own. */
+/** The error of an answer, whichever dialect it speaks: Prometheus, Jaeger, Loki's plain text, Alertmanager's JSON text, our own. */
 export function refusal(status: number, body: unknown, text: string): ApiError {
+  if (typeof body === "string" && body !== "") return new ApiError(body, status, "");
   if (isObject(body)) {
     const { error, errorType, errors, message } = body;
     if (typeof error === "string") return new ApiError(error, status, typeof errorType === "string" ? errorType : "");

@@ -152,6 +152,7 @@ export interface Rule {
   /** `firing`, `pending` or `inactive`; the empty text of a recording rule. */
   state: string;
   forSeconds: number;
+  keepFiringSeconds: number;
   labels: Labels;
   annotations: Labels;
   alerts: ActiveAlert[];
@@ -165,7 +166,10 @@ export interface Rule {
 
 export interface RuleGroup {
   name: string;
+  /** The file, or the namespace of a group that was made by the API. */
   file: string;
+  /** Whether it was made by the API, and can be changed by it. */
+  isStored: boolean;
   intervalSeconds: number;
   lastEvaluation: string;
   evaluationSeconds: number;
@@ -178,6 +182,7 @@ export async function rules(signal: AbortSignal): Promise<RuleGroup[]> {
   return list(isObject(answer) ? answer["groups"] : []).filter(isObject).map((group) => ({
     name: text(group["name"]),
     file: text(group["file"]),
+    isStored: group["source"] === "api",
     intervalSeconds: Number(group["interval"] ?? 0),
     lastEvaluation: text(group["lastEvaluation"]),
     evaluationSeconds: Number(group["evaluationTime"] ?? 0),
@@ -193,6 +198,7 @@ function toRule(rule: Record<string, unknown>): Rule {
     query: text(rule["query"]),
     state: text(rule["state"]),
     forSeconds: Number(rule["duration"] ?? 0),
+    keepFiringSeconds: Number(rule["keepFiringFor"] ?? 0),
     labels: texts(rule["labels"]),
     annotations: texts(rule["annotations"]),
     alerts: list(rule["alerts"]).filter(isObject).map(toAlert),

@@ -2,6 +2,7 @@
 
 import type { TimeWindow } from "../time/range.ts";
 import { getJson, isObject, list, text } from "./client.ts";
+import { toMatrix, type Matrix } from "./prometheus.ts";
 
 /** A trace that was found, without its spans. */
 export interface FoundTrace {
@@ -42,4 +43,20 @@ function foundTrace(json: unknown): FoundTrace {
     durationMs: Number(trace["durationMs"] ?? 0),
     services,
   };
+}
+
+/** A TraceQL metrics query over a range; `start` and `end` in seconds, on the grid of `step`. */
+export async function traceMatrix(query: string, range: { start: number; end: number; step: number }, signal: AbortSignal): Promise<Matrix> {
+  const body = await getJson("/tempo/api/metrics/query_range", [["q", query], ["start", String(range.start)], ["end", String(range.end)], ["step", `${range.step}s`]], signal);
+  const series = (isObject(body) ? list(body["series"]) : []).filter(isObject).map((each) => ({
+    metric: Object.fromEntries(list(each["labels"]).filter(isObject).map((label) => [text(label["key"]), anyValue(label["value"])])),
+    values: list(each["samples"]).filter(isObject).map((sample) => [Number(sample["timestampMs"] ?? 0) / 1_000, sample["value"] ?? 0]),
+  }));
+  return { ...toMatrix(series, range), warnings: [] };
+}
+
+/** A value as OTLP writes it in JSON, as text. */
+function anyValue(value: unknown): string {
+  const [first] = isObject(value) ? Object.values(value) : [];
+  return typeof first === "string" ? first : JSON.stringify(first ?? "");
 }

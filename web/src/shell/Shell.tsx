@@ -5,7 +5,7 @@ import { Link, Route, Switch, useLocation, useRoute } from "wouter";
 import { useResource } from "../api/use_resource.ts";
 import { serverVersion } from "../api/prometheus.ts";
 import { useTime } from "../location.tsx";
-import { join, paths } from "../paths.ts";
+import { ROUTES, join, paths } from "../paths.ts";
 import { PAGES, type Page } from "../routes.tsx";
 import { IconButton } from "../ui/controls.tsx";
 import { Icon } from "../ui/Icon.tsx";
@@ -14,9 +14,14 @@ import { Boundary } from "./Boundary.tsx";
 import { Help } from "./Help.tsx";
 import { CHORD_MS, isTyping, press, type Shortcut } from "./shortcuts.ts";
 import { TimeControls } from "./TimeControls.tsx";
+import { Toasts } from "./Toasts.tsx";
+import { useFiring } from "./use_firing.ts";
 import { applyTheme, nextTheme, storedTheme, type Theme } from "../ui/theme.ts";
 import { shifted, scaled } from "../time/range.ts";
 import styles from "./shell.module.css";
+
+/** More firing alerts than this are no number that anybody reads. */
+const COUNT_MAX = 99;
 
 const NAVIGATION = PAGES.filter((page) => page.nav !== null);
 
@@ -38,6 +43,7 @@ export function Shell(): ReactNode {
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const version = useResource("version", serverVersion);
   const main = useRef<HTMLElement>(null);
+  const firing = useFiring(time.version, location === ROUTES.alerts);
 
   const changeTheme = useCallback(() => {
     setTheme((current) => {
@@ -73,7 +79,7 @@ export function Shell(): ReactNode {
           <span className={styles.brandName}>Signalbox</span>
         </Link>
         <ul className={styles.pages}>
-          {NAVIGATION.map((page) => <NavigationItem key={page.route} page={page} href={join(page.route, [], time.range)} />)}
+          {NAVIGATION.map((page) => <NavigationItem key={page.route} page={page} href={join(page.route, [], time.range)} firing={page.route === ROUTES.alerts ? firing.alerts.length : 0} />)}
         </ul>
         <div className={styles.foot}>
           {version.data !== undefined && version.data !== "" && <span className={styles.version}>v{version.data}</span>}
@@ -86,6 +92,7 @@ export function Shell(): ReactNode {
         <IconButton icon="help" label="Keyboard shortcuts" onClick={() => setHelp(true)} />
       </header>
       <main ref={main} id="main" tabIndex={-1} className={styles.main}>
+        <Tabs location={location} />
         <Boundary key={location}>
           <Suspense fallback={<Skeleton lines={8} />}>
             <Switch>
@@ -95,20 +102,37 @@ export function Shell(): ReactNode {
           </Suspense>
         </Boundary>
       </main>
+      <Toasts alerts={firing.fresh} range={time.range} onDismiss={firing.dismiss} />
       <Help open={help} onClose={() => setHelp(false)} shortcuts={SHORTCUTS} />
     </div>
   );
 }
 
-function NavigationItem({ page, href }: { page: Page; href: string }): ReactNode {
+/** The pages of a section, where the page that is shown belongs to one. */
+function Tabs({ location }: { location: string }): ReactNode {
+  const { range } = useTime();
+  const section = PAGES.find((page) => page.route === location)?.tab?.section;
+  if (section === undefined) return null;
+  const name = PAGES.find((page) => page.route === section)?.title ?? "";
+  return (
+    <nav aria-label={name} className={styles.tabs}>
+      {PAGES.filter((page) => page.tab?.section === section && page.tab.title !== "").map((page) => (
+        <Link key={page.route} href={join(page.route, [], range)} className={styles.tab} aria-current={page.route === location ? "page" : undefined}>{page.tab?.title}</Link>
+      ))}
+    </nav>
+  );
+}
+
+function NavigationItem({ page, href, firing }: { page: Page; href: string; firing: number }): ReactNode {
   const [exact] = useRoute(page.route);
   const [below] = useRoute(`${page.route}/*`);
   const current = exact || (below && page.route !== "/");
   return (
     <li>
-      <Link href={href} className={styles.page} aria-current={current ? "page" : undefined} title={`${page.title} (g ${page.nav?.key ?? ""})`}>
+      <Link href={href} className={styles.page} aria-current={current ? "page" : undefined} title={`${page.title} (g ${page.nav?.key ?? ""})`} aria-description={firing > 0 ? `${firing} firing` : undefined}>
         <Icon name={page.nav?.icon ?? "home"} />
         <span className={styles.pageName}>{page.title}</span>
+        {firing > 0 && <span className={styles.count} aria-hidden="true" data-testid="firing-count">{firing > COUNT_MAX ? `${COUNT_MAX}+` : firing}</span>}
       </Link>
     </li>
   );

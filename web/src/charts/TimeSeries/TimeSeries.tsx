@@ -8,13 +8,27 @@ import { formatTick } from "../../time/format.ts";
 import { onThemeChange } from "../../ui/theme.ts";
 import { resolveColor, seriesColor } from "../color.ts";
 import { formatUnit, type Unit } from "../unit.ts";
-import { extent, gapsOf, lonely, valueRange } from "./model.ts";
+import { drawBands, drawMarks } from "./marks.ts";
+import { extent, gapsOf, lonely, reaching, valueRange } from "./model.ts";
 import { attachTooltip } from "./tooltip.ts";
 import styles from "./time_series.module.css";
 
 export interface Line {
   label: string;
   values: Float64Array;
+}
+
+/** A value that is drawn across: a threshold. */
+export interface Mark {
+  value: number;
+  label: string;
+}
+
+/** A stretch of time behind the lines: when something fired. */
+export interface Band {
+  startMs: number;
+  endMs: number;
+  tone: "bad" | "warn";
 }
 
 interface Props {
@@ -32,6 +46,8 @@ interface Props {
   /** Charts with the same key move their cursors together. */
   syncKey?: string;
   onZoom?: (window: TimeWindow) => void;
+  marks?: readonly Mark[];
+  bands?: readonly Band[];
 }
 
 /** Steps of an axis of bytes: whole KiB, MiB and so on. */
@@ -43,7 +59,7 @@ export function TimeSeries(props: Props): ReactNode {
   const plot = useRef<uPlot | null>(null);
   const latest = useRef(props);
   latest.current = props;
-  const { label, times, lines, window, height, unit, hidden = NONE, focus = null } = props;
+  const { label, times, lines, window, height, unit, hidden = NONE, focus = null, marks, bands } = props;
 
   // A plot lives as long as its lines: other data means other series, and building one costs a millisecond.
   useLayoutEffect(() => {
@@ -75,9 +91,13 @@ export function TimeSeries(props: Props): ReactNode {
       });
     });
     built.redraw(false);
-  }, [hidden, focus, lines]);
+  }, [hidden, focus, lines, bands]);
 
-  return <div ref={host} role="img" aria-label={`${label}: ${lines.length} lines`} className={styles.chart} style={{ height }} data-chart="time-series" />;
+  // A mark may lie outside of what the lines reach: the axis has to reach it.
+  useEffect(() => plot.current?.redraw(true, true), [marks]);
+
+  const said = (marks ?? []).map((mark) => `, ${mark.label}`).join("");
+  return <div ref={host} role="img" aria-label={`${label}: ${lines.length} lines${said}`} className={styles.chart} style={{ height }} data-chart="time-series" />;
 }
 
 function build(element: HTMLElement, latest: { readonly current: Props }): uPlot {
@@ -100,7 +120,7 @@ function build(element: HTMLElement, latest: { readonly current: Props }): uPlot
     scales: {
       x: { time: true, min: window.startMs / 1_000, max: window.endMs / 1_000, auto: false },
       // uPlot's own minimum and maximum are spoiled by a line that begins with a gap.
-      y: { range: (self) => valueRange(...extent(lines.filter((_, index) => self.series[index + 1]?.show !== false).map((line) => line.values), ...(self.series[0]?.idxs ?? [0, times.length - 1]))) },
+      y: { range: (self) => valueRange(...reaching(extent(lines.filter((_, index) => self.series[index + 1]?.show !== false).map((line) => line.values), ...(self.series[0]?.idxs ?? [0, times.length - 1])), latest.current.marks ?? [])) },
     },
     axes: [
       {
@@ -127,6 +147,8 @@ function build(element: HTMLElement, latest: { readonly current: Props }): uPlot
     series: [{}, ...lines.map((line, index) => seriesOptions(line, index, latest))],
     hooks: {
       setSelect: [(self) => zoom(self, latest.current)],
+      drawClear: [(self) => drawBands(self, latest.current.bands ?? [])],
+      draw: [(self) => drawMarks(self, latest.current.marks ?? [])],
     },
   };
   const plot = new uPlot(options, [times, ...lines.map((line) => line.values)] as uPlot.AlignedData, element);

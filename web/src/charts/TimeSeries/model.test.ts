@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { extent, gapsOf, lonely, readings, statistics, valueRange } from "./model.ts";
+import { extent, gapsOf, lonely, reaching, readings, statistics, valueRange } from "./model.ts";
 
 const N = Number.NaN;
 const values = (...list: number[]): Float64Array => Float64Array.from(list);
@@ -34,6 +34,15 @@ describe("extent", () => {
     expect(extent([values(N, 5)], -3, 99)).toEqual([5, 5]);
     expect(extent([values(N, N)], 0, 1)).toEqual([null, null]);
     expect(extent([], 0, 1)).toEqual([null, null]);
+  });
+});
+
+describe("reaching", () => {
+  it("takes marks in, also where there are no lines", () => {
+    expect(reaching([2, 5], [{ value: 9 }, { value: 3 }])).toEqual([2, 9]);
+    expect(reaching([null, null], [{ value: 1 }])).toEqual([1, 1]);
+    expect(reaching([null, null], [])).toEqual([null, null]);
+    expect(reaching([2, 5], [{ value: Number.POSITIVE_INFINITY }])).toEqual([2, 5]);
   });
 });
 

@@ -54,6 +54,12 @@ export function extent(lines: readonly Float64Array[], from: number, to: number)
   return least > greatest ? [null, null] : [least, greatest];
 }
 
+/** An extent that reaches the marks too, so that none lies outside of the chart. */
+export function reaching([least, greatest]: readonly [number | null, number | null], marks: readonly { value: number }[]): [number | null, number | null] {
+  const values = [least, greatest, ...marks.map((mark) => mark.value)].filter((value): value is number => value !== null && Number.isFinite(value));
+  return values.length === 0 ? [null, null] : [Math.min(...values), Math.max(...values)];
+}
+
 /** The range of the vertical axis: padded, and from zero when zero is near. Infinite values do not count. */
 export function valueRange(minimum: number | null, maximum: number | null): [number, number] {
   const low = minimum !== null && Number.isFinite(minimum) ? minimum : 0;

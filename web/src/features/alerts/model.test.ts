@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Rule, RuleGroup } from "../../api/prometheus.ts";
-import { counts, entries, serviceOf, shown, stateOf, summaryOf, timeOf } from "./model.ts";
-import { ALERTS_URL } from "./url.ts";
+import type { DeskAlert } from "../../api/alertmanager.ts";
+import { counts, deskAlertOf, entries, foreign, quietBy, serviceOf, shown, stateOf, summaryOf, timeOf } from "./model.ts";
+import { ALERTS_URL, ALERT_URL, LOG_URL } from "./url.ts";
 
 const rule = (name: string, more: Partial<Rule> = {}): Rule => ({
-  kind: "alerting", name, lang: "promql", query: "up == 0", state: "inactive", forSeconds: 60, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
+  kind: "alerting", name, lang: "promql", query: "up == 0", state: "inactive", forSeconds: 60, keepFiringSeconds: 0, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
 });
-const group = (name: string, rules: Rule[]): RuleGroup => ({ name, file: "a.yaml", intervalSeconds: 30, lastEvaluation: "", evaluationSeconds: 0, rules });
+const group = (name: string, rules: Rule[]): RuleGroup => ({ name, file: "a.yaml", isStored: false, intervalSeconds: 30, lastEvaluation: "", evaluationSeconds: 0, rules });
 const NONE = { states: [], find: "", open: [] } as const;
 
 describe("rules", () => {
@@ -50,4 +51,26 @@ it("says what a rule is about, and never shows a template", () => {
   expect(summaryOf(rule("b", { ...template, alerts: [alert] }))).toBe("3 fail");
   expect(summaryOf(rule("c", template))).toBe("up == 0");
   expect(summaryOf(rule("d"))).toBe("up == 0");
+});
+
+describe("alerts as they are notified", () => {
+  const desk = (labels: Record<string, string>, more: Partial<DeskAlert> = {}): DeskAlert => ({ fingerprint: "", labels, annotations: {}, startsAtMs: 0, endsAtMs: 0, generatorUrl: "", receivers: [], state: "active", silencedBy: [], inhibitedBy: [], mutedBy: [], ...more });
+  it("are those of a rule, with external labels besides, or come from elsewhere", () => {
+    const own = { labels: { alertname: "A", job: "x" }, annotations: {}, state: "firing", activeAt: "", value: "" };
+    const [first, second] = [desk({ alertname: "A", job: "x", region: "eu" }), desk({ alertname: "B" })];
+    expect(foreign([first, second], entries([group("g", [rule("A", { alerts: [own] })])]))).toEqual([second]);
+    expect(deskAlertOf(own.labels, [second, first])).toBe(first);
+    expect(deskAlertOf({ alertname: "C" }, [first])).toBeNull();
+  });
+  it("say what keeps them quiet", () => {
+    expect(quietBy(desk({}, { silencedBy: ["1"], mutedBy: ["nights"] }))).toEqual(["silenced", "muted by nights"]);
+    expect(quietBy(null)).toEqual([]);
+  });
+});
+
+it("keeps the views of one alert and of the log in the URL", () => {
+  expect(ALERT_URL.parse(new URLSearchParams('labels={"a":"b"}&at=1700000000000'))).toEqual({ labels: { a: "b" }, atMs: 1_700_000_000_000 });
+  expect(ALERT_URL.parse(new URLSearchParams("at=soon")).atMs).toBeNull();
+  expect(LOG_URL.parse(new URLSearchParams("outcome=dead&receiver=x&open=1|2"))).toEqual({ receiver: "x", outcome: "dead", group: "", fingerprint: "", find: "", open: ["1", "2"] });
+  expect(LOG_URL.parse(new URLSearchParams("outcome=odd")).outcome).toBe("");
 });

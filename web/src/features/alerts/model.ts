@@ -1,6 +1,7 @@
 /** The pure half of the Alerts page. */
 
-import type { Rule, RuleGroup } from "../../api/prometheus.ts";
+import type { DeskAlert } from "../../api/alertmanager.ts";
+import type { Labels, Rule, RuleGroup } from "../../api/prometheus.ts";
 import type { AlertsView, State } from "./url.ts";
 
 /** A rule with what the page needs to know of its group. */
@@ -63,4 +64,30 @@ export function summaryOf(rule: Rule): string {
   const own = rule.annotations["summary"];
   if (own !== undefined && !own.includes("{{")) return own;
   return rule.alerts.find((alert) => alert.annotations["summary"] !== undefined)?.annotations["summary"] ?? rule.query;
+}
+
+/** Whether a set has all labels of another with the same values: alerts are notified with labels that the rule does not know of. */
+export function holdsAll(set: Labels, wanted: Labels): boolean {
+  return Object.entries(wanted).every(([name, value]) => set[name] === value);
+}
+
+/** The alert with these labels as it is notified; null when nobody is told of it. */
+export function deskAlertOf(labels: Labels, desk: readonly DeskAlert[]): DeskAlert | null {
+  return desk.find((alert) => holdsAll(alert.labels, labels)) ?? null;
+}
+
+/** Alerts that come from no rule of this server: other rulers sent them, or their rule is gone. */
+export function foreign(desk: readonly DeskAlert[], all: readonly Entry[]): DeskAlert[] {
+  const own = all.flatMap((entry) => entry.rule.alerts);
+  return desk.filter((alert) => !own.some(({ labels }) => holdsAll(alert.labels, labels)));
+}
+
+/** What keeps an alert quiet, in words; none for one that is loud. */
+export function quietBy(alert: DeskAlert | null): string[] {
+  if (alert === null) return [];
+  return [
+    ...(alert.silencedBy.length > 0 ? ["silenced"] : []),
+    ...(alert.inhibitedBy.length > 0 ? ["inhibited"] : []),
+    ...(alert.mutedBy.length > 0 ? [`muted by ${alert.mutedBy.join(", ")}`] : []),
+  ];
 }

@@ -1,0 +1,164 @@
+// Alerts, silences, the log of notifications, the notices: in a real browser, before the mock or a running server.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parameters, path, until, visits } from "./visits.mjs";
+
+const { session, visit, expectFaults } = visits();
+const json = async (url, init) => (await fetch(session.base + url, init)).json();
+
+/** An alert that fires and is kept quiet by nothing; a running server is sent one. */
+async function firing() {
+  if (!session.mocked) {
+    const alert = { labels: { alertname: "BrowserTest", team: "browser" }, annotations: { summary: "A test looks at it" } };
+    await fetch(`${session.base}/alertmanager/api/v2/alerts`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify([alert]) });
+  }
+  return until(async () => (await json("/alertmanager/api/v2/alerts?silenced=false&inhibited=false")).find((alert) => session.mocked || alert.labels.alertname === "BrowserTest"), "an alert that fires");
+}
+
+describe("alerts", () => {
+  it("draw their chart with the threshold, their history, and lead to what they are about", async () => {
+    const page = await visit("/ui/alerts?state=firing");
+    const rows = page.getByTestId("rule-row");
+    await until(async () => await rows.count() > 0 || await page.getByText(/^No rule/).count() > 0, "rules or their absence");
+    if (await rows.count() === 0) return;
+    await rows.first().getByRole("button").first().click();
+    const chart = page.locator("[data-chart=time-series]").first();
+    await chart.waitFor();
+    if (session.mocked) assert.match(await chart.getAttribute("aria-label"), /> 0\.1$/, "the threshold is said");
+    await page.locator("[data-chart=timeline] [role=img]").first().waitFor();
+    await page.getByTestId("active-alert").first().getByRole("link", { name: "Explain" }).click();
+    await page.waitForURL((url) => url.pathname === "/ui/alerts/explain" && url.searchParams.get("labels") !== null);
+    await page.getByRole("region", { name: "What happened" }).waitFor();
+    await page.getByRole("list", { name: "Routes" }).waitFor();
+    await page.getByRole("table", { name: "Changes" }).getByRole("link").first().click();
+    await until(() => /^\d{13}$/.test(parameters(page).get("at") ?? ""), "the instant in the URL");
+    await page.getByRole("link", { name: "now", exact: true }).click();
+    await until(() => parameters(page).get("at") === null, "the present");
+  });
+
+  it("over logs and traces lead to the very lines and traces", async () => {
+    if (!session.mocked) return;
+    const page = await visit("/ui/alerts?find=ErrorsInLogs&open=signals/ErrorsInLogs/0");
+    await page.getByTestId("active-alert").first().getByRole("link", { name: "The log lines" }).click();
+    await page.waitForURL((url) => url.pathname === "/ui/logs");
+    assert.equal(parameters(page).get("q"), '{service_name=~".+"} |= "failed" | service_name="checkout"');
+    await page.goto(`${session.base}/ui/alerts?find=SlowSpans&open=signals/SlowSpans/1`);
+    const link = page.getByTestId("active-alert").first().getByRole("link", { name: "The traces" });
+    assert.equal(new URL(await link.getAttribute("href"), session.base).searchParams.get("q"), '{ duration > 200ms && resource.service.name = "catalog" }');
+  });
+
+  it("that came from elsewhere are shown too", async () => {
+    await firing();
+    const page = await visit("/ui/alerts");
+    await page.getByTestId("foreign-alert").first().waitFor();
+    await page.getByTestId("foreign-alert").first().getByRole("link", { name: "Silence" }).click();
+    await page.waitForURL((url) => url.pathname === "/ui/alerts/silences" && url.searchParams.get("form") === "new");
+  });
+
+  it("say so when nothing is known of one", async () => {
+    expectFaults(/404/);
+    const page = await visit(`/ui/alerts/explain?labels=${encodeURIComponent('{"alertname":"NobodyKnowsIt"}')}`);
+    await page.getByText("The alert could not be explained").waitFor();
+    await page.goto(`${session.base}/ui/alerts/explain`);
+    await page.getByText("No alert was chosen").waitFor();
+  });
+});
+
+describe("silences", () => {
+  it("are made from an alert, previewed, changed and ended", async () => {
+    const alert = await firing();
+    const mark = `browser test ${Date.now()}`;
+    const page = await visit(`/ui/alerts/silences?form=new&labels=${encodeURIComponent(JSON.stringify(alert.labels))}`);
+    const form = page.getByRole("form", { name: "New silence" });
+    await form.waitFor();
+    await page.getByTestId("preview-row").first().waitFor();
+    assert.equal(await form.getByLabel("Value 1").inputValue(), Object.values(alert.labels)[0]);
+    await form.getByRole("button", { name: "Silence", exact: true }).click();
+    assert.match(await form.getByRole("alert").innerText(), /Say why/);
+    await form.getByLabel("Creator").fill("browser@example.com");
+    await form.getByLabel("Comment").fill(mark);
+    await form.getByRole("button", { name: "4h", exact: true }).click();
+    await form.getByRole("button", { name: "Silence", exact: true }).click();
+    await form.waitFor({ state: "detached" });
+    const row = page.getByTestId("silence-row").filter({ hasText: mark });
+    await row.waitFor();
+    assert.match(await row.innerText(), /active/);
+    assert.match(await row.innerText(), /ends in 4 h/);
+    await row.getByRole("button", { name: "Edit" }).click();
+    const edit = page.getByRole("form", { name: "Edit the silence" });
+    await edit.getByLabel("Comment").fill(`${mark} changed`);
+    await edit.getByRole("button", { name: "Save" }).click();
+    await edit.waitFor({ state: "detached" });
+    const changed = page.getByTestId("silence-row").filter({ hasText: `${mark} changed` });
+    await changed.getByRole("button", { name: "Expire", exact: true }).click();
+    await changed.getByRole("button", { name: "Expire now" }).click();
+    await until(async () => /expired/.test(await changed.innerText()), "the end of the silence");
+    await changed.getByRole("button", { name: "Silence again" }).click();
+    await page.getByRole("form", { name: "New silence" }).waitFor();
+    assert.equal(await page.getByLabel("Creator").inputValue(), "browser@example.com", "the name is remembered");
+  });
+
+  it("say what the server refused, and preview what is typed", async () => {
+    expectFaults(/400/);
+    const page = await visit("/ui/alerts/silences?form=new");
+    const form = page.getByRole("form", { name: "New silence" });
+    await form.getByLabel("Label 1").fill("alertname");
+    await form.getByLabel("Comparison 1").selectOption("=~");
+    await form.getByLabel("Value 1").fill("NoAlertIsCalledSo");
+    await page.getByText("No alert matches now").waitFor();
+    await form.getByLabel("Value 1").fill("a(");
+    await form.getByLabel("Creator").fill("x");
+    await form.getByLabel("Comment").fill("x");
+    await form.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText("The silence could not be saved").waitFor();
+  });
+
+  it("are filtered by state and by words, in the URL", async () => {
+    const page = await visit("/ui/alerts/silences?find=no-silence-says-so");
+    await until(async () => await page.getByText("No silence fits the filter").count() + await page.getByText("Nothing is silenced").count() > 0, "no silence");
+    await page.getByRole("group", { name: "States" }).getByRole("button", { name: /pending/ }).click();
+    await until(() => parameters(page).get("state") === "pending", "the state in the URL");
+    await page.getByRole("navigation", { name: "Alerts" }).getByRole("link", { name: "Rules and alerts" }).click();
+    await until(() => path(page) === "/ui/alerts", "the other tab");
+  });
+});
+
+describe("notifications", () => {
+  it("show who was told, with attempts and answers", async () => {
+    const page = await visit("/ui/alerts/notifications?from=now-1d&to=now");
+    const rows = page.getByTestId("notification-row");
+    await until(async () => await rows.count() > 0 || await page.getByText(/^Nobody was told/).count() > 0, "notifications or their absence");
+    if (await rows.count() === 0) return;
+    await rows.first().getByRole("button").click();
+    await page.getByRole("list", { name: "Attempts" }).first().waitFor();
+    await until(() => parameters(page).get("open"), "the open notification in the URL");
+    if (!session.mocked) return;
+    await page.getByRole("group", { name: "Outcomes" }).getByRole("button", { name: /dead/ }).click();
+    await until(() => parameters(page).get("outcome") === "dead", "the outcome in the URL");
+    await until(async () => (await rows.evaluateAll((all) => all.map((row) => row.dataset.outcome))).every((outcome) => outcome === "dead"), "only dead ones");
+    await rows.first().getByRole("button").click();
+    assert.match(await page.getByRole("list", { name: "Attempts" }).first().innerText(), /410 Gone/);
+    await page.getByLabel("Receiver").selectOption("on-call");
+    await until(() => parameters(page).get("receiver") === "on-call", "the receiver in the URL");
+  });
+});
+
+describe("notices of alerts", () => {
+  it("come on any page, are counted, and stay away once dismissed or looked at", async () => {
+    const alert = await firing();
+    const page = await visit("/ui/status", { toasts: true });
+    const toasts = page.getByTestId("toast");
+    await toasts.first().waitFor();
+    assert.match(await page.getByTestId("firing-count").innerText(), /\d/);
+    const before = await toasts.count();
+    await toasts.first().getByRole("button", { name: /^Dismiss/ }).click();
+    await page.reload();
+    await page.getByTestId("firing-count").waitFor();
+    if (before > 1) await until(async () => await toasts.count() < before, "one notice less");
+    await page.getByRole("link", { name: "Alerts", exact: true }).click();
+    await until(async () => await toasts.count() === 0, "no notice where the alerts are seen");
+    await page.goto(`${session.base}/ui/status`);
+    await page.getByTestId("firing-count").waitFor();
+    assert.equal(await toasts.count(), 0, `${alert.labels.alertname} was seen`);
+  });
+});

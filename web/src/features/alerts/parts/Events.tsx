@@ -1,0 +1,36 @@
+/** Changes of an alert, newest first; each leads to how things were then. */
+
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+import type { AlertEvent } from "../../../api/alerting.ts";
+import { useTime } from "../../../location.tsx";
+import { paths } from "../../../paths.ts";
+import { formatDateTime } from "../../../time/format.ts";
+import { Badge, type Tone } from "../../../ui/layout.tsx";
+import { formatExact } from "../../../ui/number.ts";
+import { Empty } from "../../../ui/states.tsx";
+import styles from "../alert.module.css";
+
+const TONES: Record<string, Tone> = { firing: "bad", pending: "warn", resolved: "good", cleared: "good", error: "bad" };
+
+export function Events({ events }: { events: readonly AlertEvent[] }): ReactNode {
+  const { range } = useTime();
+  if (events.length === 0) return <Empty icon="clock" title="Nothing changed" />;
+  return (
+    <div className={styles.scroll}>
+      <table className={styles.table} aria-label="Changes">
+        <thead><tr><th>When</th><th>Change</th><th className={styles.number}>Value</th><th>Note</th></tr></thead>
+        <tbody>
+          {events.map((event) => (
+            <tr key={`${event.atMs} ${event.change}`}>
+              <td><Link href={paths.alert(event.labels, event.atMs, range)} title="Explain it at this time">{formatDateTime(event.atMs)}</Link></td>
+              <td><Badge tone={TONES[event.change] ?? "plain"} dot>{event.change}</Badge></td>
+              <td className={styles.number}>{Number.isNaN(event.value) ? "–" : formatExact(event.value)}</td>
+              <td className={styles.note}>{[event.late ? "made up for after the server had been away" : "", event.error].filter((text) => text !== "").join("; ")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
