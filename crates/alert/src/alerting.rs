@@ -76,7 +76,7 @@ impl Alerting {
         let now_ms = world.parts.clock.now_ms();
         let silences = world.parts.meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
         let muting = Muting { silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(), ..muting };
-        let mut dispatcher = Dispatcher::new(plan, muting, world.external_url.clone());
+        let mut dispatcher = Dispatcher::new(plan, muting, world.asker.external_url.clone());
         dispatcher.hear(world.parts.meta.outside_alerts().await?, now_ms);
         let shared = Arc::new(Shared { world, dispatcher: Mutex::new(dispatcher), news: Notify::new(), evaluations: Semaphore::new(EVALUATIONS_MAX) });
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
@@ -325,7 +325,7 @@ async fn clean(shared: &Shared, now_ns: i64) {
         Err(error) => tracing::warn!("cannot forget old silences, trying again in an hour: {error}"),
     }
     // Who was told that they fire has been told that they are over by then.
-    let outside_before_ms = now_ms.saturating_sub(shared.world.retention_ms);
+    let outside_before_ms = now_ms.saturating_sub(shared.world.asker.retention_ms);
     if let Err(error) = meta.forget_outside_alerts(outside_before_ms).await {
         tracing::warn!("cannot forget old alerts from outside, trying again in an hour: {error}");
     }

@@ -1,19 +1,20 @@
 //! Rules ask the engine, each in its language, and get the elements of a vector.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use signalbox_lang::logql::MetricExpr;
+use signalbox_lang::promql::Expr;
 use signalbox_lang::traceql::tree::{Query, Static};
 use signalbox_model::{Error, ErrorKind, Labels, LabelsBuilder, Result, Tenant};
 use signalbox_query::Engine;
 use signalbox_query::logql::{self, MetricAnswer, MetricSeries, MetricValue};
-use signalbox_query::promql::{Point, PromqlAnswer, PromqlRequest, VectorSample};
+use signalbox_query::promql::{Point, PromqlAnswer, PromqlRequest, Times, Value, VectorSample};
 use signalbox_query::traceql::{MetricsAnswer, MetricsRequest, MetricsSeries};
 
 use crate::rule_file::{Expression, Rule};
-use crate::world::World;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -63,7 +64,40 @@ pub(crate) struct Moment {
     pub(crate) timeout: Duration,
 }
 
-impl World {
+/// Whom rules ask, and what of the server their templates may name.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    /// Answers the expressions.
+    pub(crate) engine: Arc<dyn Answers>,
+    /// Whose data.
+    pub(crate) tenant: Tenant,
+    /// Labels of the server.
+    pub(crate) external_labels: Labels,
+    /// Where people reach the server, without a slash at the end.
+    pub(crate) external_url: String,
+    /// How long an alert that is over stays known.
+    pub(crate) retention_ms: i64,
+}
+
+impl Asker {
+    /// Evaluates an expression, which is written so, at an instant; a scalar is a vector with one element without labels. What
+    /// is strange about it is for whoever looks at the log of this crate: a rule would say it at every evaluation.
+    ///
+    /// # Errors
+    /// Of the engine; `Timeout`.
+    pub(crate) async fn ask(&self, expr: Expr, text: &str, at_ms: i64, timeout: Duration) -> Result<Vec<VectorSample>> {
+        let request = PromqlRequest { expr, text: text.to_owned(), times: Times::Instant(at_ms), lookback: None, timeout: Some(timeout) };
+        let answer = self.engine.promql(&self.tenant, request).await?;
+        for annotation in answer.warnings.iter().chain(&answer.infos) {
+            tracing::debug!(query = text, "{annotation}");
+        }
+        match answer.value {
+            Value::Vector(vector) => Ok(vector),
+            Value::Scalar(ts_ms, value) => Ok(vec![VectorSample { labels: Labels::empty(), ts_ms, point: Point::Float(value) }]),
+            Value::Text(..) | Value::Matrix(_) => Err(Error::invalid("rule result is not a vector or scalar")),
+        }
+    }
+
     /// Evaluates the expression of a rule at an instant.
     ///
     /// # Errors
@@ -76,14 +110,14 @@ impl World {
             Expression::Traceql { query, range_ms } => {
                 in_time(moment, Box::pin(self.ask_spans(query, moment.at_ms, range_ms.unwrap_or(moment.interval_ms)))).await
             }
-            Expression::Sql(text) => Box::pin(self.parts.engine.sql_vector(&self.tenant, text, moment.at_ms, moment.timeout)).await,
+            Expression::Sql(text) => Box::pin(self.engine.sql_vector(&self.tenant, text, moment.at_ms, moment.timeout)).await,
         }
     }
 
     async fn ask_logs(&self, expr: &MetricExpr, at_ms: i64) -> Result<Vec<VectorSample>> {
         let at_ns = at_ms.saturating_mul(NANOS_PER_MILLI);
         let request = logql::MetricRequest { expr: expr.clone(), start_ns: at_ns, end_ns: at_ns, step_ns: 0 };
-        match self.parts.engine.logql(&self.tenant, request).await?.value {
+        match self.engine.logql(&self.tenant, request).await?.value {
             MetricValue::Scalar(value) => Ok(vec![sample(Labels::empty(), at_ms, value)]),
             MetricValue::Vector(series) | MetricValue::Matrix(series) => {
                 let element = |series: MetricSeries| Some(sample(Labels::from_pairs(series.labels), at_ms, series.points.last()?.1));
@@ -96,7 +130,7 @@ impl World {
     async fn ask_spans(&self, query: &Query, at_ms: i64, range_ms: i64) -> Result<Vec<VectorSample>> {
         let (end_ns, step_ns) = (at_ms.saturating_mul(NANOS_PER_MILLI), range_ms.saturating_mul(NANOS_PER_MILLI));
         let request = MetricsRequest { query: query.clone(), start_ns: end_ns.saturating_sub(step_ns), end_ns, step_ns, exemplars_max: 0 };
-        let answer = self.parts.engine.traceql_metrics(&self.tenant, request).await?;
+        let answer = self.engine.traceql_metrics(&self.tenant, request).await?;
         let element = |series: MetricsSeries| Some(sample(span_labels(&series.labels), at_ms, series.points.last()?.1));
         Ok(answer.series.into_iter().filter_map(element).collect())
     }

@@ -7,25 +7,19 @@ use std::time::Duration;
 
 use signalbox_meta::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 use signalbox_model::{Labels, Result};
-use signalbox_query::promql::VectorSample;
-use signalbox_query::usage;
 
-use crate::ask::Moment;
-use crate::expand::Expander;
+use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
 use crate::link::generator_url;
-use crate::record::{self, Sample};
-use crate::rule_file::{AlertingRule, Group, Rule, RuleKind};
+use crate::record;
+use crate::rule_file::{Group, Rule};
 use crate::schedule::Slots;
-use crate::state::{Alert, Alerts, Change, State, Terms, step};
+use crate::state::{Alert, Alerts, Change, State};
 use crate::status;
 use crate::world::World;
 
 /// After an outage longer than this, pending alerts start over: what was before is no evidence any more.
 const OUTAGE_MAX_MS: i64 = 3_600_000;
-
-/// An expression may take as long as the interval of its group, and at least so long.
-const TIMEOUT_MIN: Duration = Duration::from_secs(10);
 
 /// A group with what its evaluations have found.
 #[derive(Debug)]
@@ -150,61 +144,20 @@ impl Evaluator {
         world.parts.board.show(status::of(self));
     }
 
+    /// Evaluates one rule, writes its series, and keeps what may be told.
     async fn rule(&mut self, index: usize, world: &World, at_ms: i64) -> Result<()> {
         let rule = &self.group.rules[index];
-        let timeout = Duration::from_millis(self.slots.interval_ms().unsigned_abs()).max(TIMEOUT_MIN);
-        let query_ms = at_ms - self.query_offset_ms;
-        let moment = Moment { at_ms: query_ms, interval_ms: self.slots.interval_ms(), timeout };
-        let asker = format!("rule {}/{}", self.group.name, rule.name);
-        let vector = usage::asked_by(&asker, world.ask_rule(rule, moment)).await?;
-        let samples = match &rule.kind {
-            RuleKind::Recording => record::recorded(&rule.name, &rule.labels, vector, self.group.limit)?,
-            RuleKind::Alerting(alerting) => {
-                let alerting = AlertingRule::clone(alerting);
-                self.alerts(index, &alerting, vector, world, at_ms, timeout).await?
-            }
-        };
+        let occasion = Occasion { at_ms, query_offset_ms: self.query_offset_ms, interval_ms: self.slots.interval_ms() };
+        let evaluation = evaluate(&world.asker, &self.group, rule, &self.rules[index].alerts, &occasion).await;
+        self.untold.extend(news(rule, &self.rules[index].alerts, &evaluation, at_ms, world));
         let state = &mut self.rules[index];
-        world.write(record::batch(&samples, &state.written, query_ms)).await?;
-        state.written = samples.into_iter().map(|sample| sample.labels).collect();
+        state.alerts = evaluation.alerts;
+        if let Some(error) = evaluation.error {
+            return Err(error);
+        }
+        world.write(record::batch(&evaluation.samples, &state.written, occasion.query_ms())).await?;
+        state.written = evaluation.samples.into_iter().map(|sample| sample.labels).collect();
         Ok(())
-    }
-
-    /// Moves the alerts of a rule. Returns their series.
-    async fn alerts(
-        &mut self,
-        index: usize,
-        alerting: &AlertingRule,
-        vector: Vec<VectorSample>,
-        world: &World,
-        at_ms: i64,
-        timeout: Duration,
-    ) -> Result<Vec<Sample>> {
-        let rule = &self.group.rules[index];
-        let elements = Expander::new(world, at_ms, timeout).elements(rule, alerting, vector).await?;
-        let terms = Terms { hold_ms: alerting.hold_ms, keep_firing_ms: alerting.keep_firing_ms, retention_ms: world.retention_ms, limit: self.group.limit };
-        let state = &mut self.rules[index];
-        let (next, transitions) = step(&state.alerts, elements, at_ms, &terms)?;
-        let mut notices = Vec::new();
-        for transition in &transitions {
-            tracing::debug!(alert = %transition.labels, change = ?transition.change, "an alert moved");
-            let is_over = match transition.change {
-                // The episode that was told ended; its successor is told when it fires.
-                Change::Began | Change::Fired | Change::Forgotten | Change::Cleared => false,
-                Change::Resolved | Change::Demoted => true,
-            };
-            if let Some(alert) = state.alerts.get(&transition.labels).filter(|_| is_over) {
-                let ended = Alert { state: State::Inactive, resolved_at_ms: Some(at_ms), ..alert.clone() };
-                notices.extend(notice(rule, &transition.labels, &ended, world));
-            }
-        }
-        for (labels, alert) in next.iter().filter(|(_, alert)| alert.state == State::Firing) {
-            notices.extend(notice(rule, labels, alert, world));
-        }
-        state.alerts = next;
-        let samples = record::alert_series(&state.alerts);
-        self.untold.extend(notices);
-        Ok(samples)
     }
 
     /// Makes the state durable. Then, and only then, what is new may be told.
@@ -245,14 +198,36 @@ impl Evaluator {
     }
 }
 
+/// What receivers may hear of an evaluation: what ended by it, and what fires after it.
+fn news(rule: &Rule, before: &Alerts, evaluation: &Evaluation, at_ms: i64, world: &World) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    tracing::trace!(rule = rule.name, at_ms, found = evaluation.found.len(), "a rule was evaluated");
+    for transition in &evaluation.transitions {
+        tracing::debug!(alert = %transition.labels, change = ?transition.change, "an alert moved");
+        let is_over = match transition.change {
+            // The episode that was told ended; its successor is told when it fires.
+            Change::Began | Change::Fired | Change::Forgotten | Change::Cleared => false,
+            Change::Resolved | Change::Demoted => true,
+        };
+        if let Some(alert) = before.get(&transition.labels).filter(|_| is_over) {
+            let ended = Alert { state: State::Inactive, resolved_at_ms: Some(at_ms), ..alert.clone() };
+            notices.extend(notice(rule, &transition.labels, &ended, world));
+        }
+    }
+    for (labels, alert) in evaluation.alerts.iter().filter(|(_, alert)| alert.state == State::Firing) {
+        notices.extend(notice(rule, labels, alert, world));
+    }
+    notices
+}
+
 /// An alert as receivers see it; `None` if it never fired.
 fn notice(rule: &Rule, labels: &Labels, alert: &Alert, world: &World) -> Option<Notice> {
     Some(Notice {
-        labels: with_external(labels, &world.external_labels),
+        labels: with_external(labels, &world.asker.external_labels),
         annotations: alert.annotations.clone(),
         starts_at_ms: alert.fired_at_ms?,
         ends_at_ms: alert.resolved_at_ms,
-        generator_url: generator_url(rule, labels, &world.external_url),
+        generator_url: generator_url(rule, labels, &world.asker.external_url),
     })
 }
 

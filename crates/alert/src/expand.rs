@@ -8,11 +8,11 @@ use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Error, Labels, LabelsBuilder, Result};
 use signalbox_query::promql::{Point, VectorSample};
 
+use crate::ask::Asker;
 use crate::limits::ALERTS_PER_RULE_MAX;
 use crate::rule_file::{AlertingRule, Rule};
 use crate::state::Element;
 use crate::template::{Context, Expansion, QueryAnswers, Sample, SampleValue, Template};
-use crate::world::World;
 
 /// The label that names an alert.
 pub(crate) const ALERT_NAME: &str = "alertname";
@@ -21,15 +21,15 @@ type Answer = Result<Vec<Sample>, String>;
 
 /// Expands the templates of one rule for one evaluation. What one element asked, the next does not ask again.
 pub(crate) struct Expander<'a> {
-    pub(crate) world: &'a World,
+    pub(crate) asker: &'a Asker,
     pub(crate) at_ms: i64,
     pub(crate) timeout: Duration,
     known: BTreeMap<String, Answer>,
 }
 
 impl<'a> Expander<'a> {
-    pub(crate) fn new(world: &'a World, at_ms: i64, timeout: Duration) -> Self {
-        Self { world, at_ms, timeout, known: BTreeMap::new() }
+    pub(crate) fn new(asker: &'a Asker, at_ms: i64, timeout: Duration) -> Self {
+        Self { asker, at_ms, timeout, known: BTreeMap::new() }
     }
 
     /// The elements of a vector.
@@ -66,8 +66,8 @@ impl<'a> Expander<'a> {
     }
 
     async fn expand(&mut self, template: &Template, labels: &Labels, value: &SampleValue) -> String {
-        let world = self.world;
-        let context = Context { labels, value, now_ms: self.at_ms, external_labels: &world.external_labels, external_url: &world.external_url };
+        let asker = self.asker;
+        let context = Context { labels, value, now_ms: self.at_ms, external_labels: &asker.external_labels, external_url: &asker.external_url };
         let mut answers = QueryAnswers::default();
         loop {
             match template.expand(&context, &answers) {
@@ -89,7 +89,7 @@ impl<'a> Expander<'a> {
             return known.clone();
         }
         let asked = match promql::parse(query) {
-            Ok(expr) => self.world.ask(expr, query, self.at_ms, self.timeout).await,
+            Ok(expr) => self.asker.ask(expr, query, self.at_ms, self.timeout).await,
             Err(error) => Err(error),
         };
         let to_sample = |sample: VectorSample| Sample { labels: sample.labels, value: value_of(&sample.point) };

@@ -73,7 +73,7 @@ impl Server {
             ..Settings::default()
         };
         let world = World::new(parts(dir.path(), &clock).await, &settings);
-        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.external_url.clone());
+        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.asker.external_url.clone());
         let mut server = Self { dir, clock, settings, world, evaluators: Vec::new(), dispatcher };
         server.load().await;
         server
@@ -94,7 +94,7 @@ impl Server {
         let Self { dir, clock, settings, world, .. } = self;
         drop(world);
         let world = World::new(parts(dir.path(), &clock).await, &settings);
-        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.external_url.clone());
+        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.asker.external_url.clone());
         let mut server = Self { dir, clock, settings, world, evaluators: Vec::new(), dispatcher };
         server.load().await;
         server
@@ -131,7 +131,7 @@ impl Server {
     }
 
     async fn ask(&self, query: &str) -> Vec<VectorSample> {
-        self.world.ask(promql::parse(query).unwrap(), query, self.now_ms(), Duration::from_secs(10)).await.unwrap()
+        self.world.asker.ask(promql::parse(query).unwrap(), query, self.now_ms(), Duration::from_secs(10)).await.unwrap()
     }
 
     async fn values(&self, query: &str) -> Vec<f64> {

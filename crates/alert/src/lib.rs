@@ -25,6 +25,7 @@ mod alerting;
 mod ask;
 mod dispatch;
 mod evaluate;
+mod evaluation;
 mod expand;
 mod link;
 mod orphans;

@@ -26,7 +26,7 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
         let mut remaining = 0;
         for orphan in group.alerts.iter().filter(|alert| !has_rule(&alert.rule)) {
             let (labels, mut alert) = restore(orphan);
-            let is_over_for_long = alert.resolved_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) > world.retention_ms);
+            let is_over_for_long = alert.resolved_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) > world.asker.retention_ms);
             if alert.state == State::Pending || is_over_for_long {
                 changes.gone.push((orphan.rule.clone(), orphan.labels.clone()));
                 continue;
@@ -37,11 +37,11 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
                 changes.upserts.push(store(&orphan.rule, &labels, &alert));
             }
             notices.extend(alert.fired_at_ms.map(|starts_at_ms| Notice {
-                labels: with_external(&labels, &world.external_labels),
+                labels: with_external(&labels, &world.asker.external_labels),
                 annotations: alert.annotations.clone(),
                 starts_at_ms,
                 ends_at_ms: alert.resolved_at_ms,
-                generator_url: format!("{}/ui/alerts", world.external_url),
+                generator_url: format!("{}/ui/alerts", world.asker.external_url),
             }));
         }
         if evaluator.is_none() && remaining == 0 {
