@@ -143,6 +143,55 @@ describe("notifications", () => {
   });
 });
 
+describe("routing", () => {
+  it("shows the tree, the way of an alert in it, and what a test is answered", async () => {
+    const page = await visit("/ui/alerts/routing");
+    await page.getByTestId("route-node").first().waitFor();
+    await page.getByLabel("Labels", { exact: true }).fill('alertname="X", severity="page", team="shop"');
+    await page.getByRole("button", { name: "Show the way" }).click();
+    await page.getByTestId("way").first().waitFor();
+    assert.deepEqual(JSON.parse(parameters(page).get("labels")), { alertname: "X", severity: "page", team: "shop" });
+    await page.locator("[data-testid=route-node][data-touch=end]").first().waitFor();
+    await page.reload();
+    assert.equal(await page.getByLabel("Labels", { exact: true }).inputValue(), 'alertname="X", severity="page", team="shop"');
+    await page.getByLabel(/^Labels/).fill("odd");
+    assert.ok(await page.getByRole("button", { name: "Show the way" }).isDisabled(), "what is no set of labels is not asked");
+    if (!session.mocked) return;
+    assert.equal(await page.getByTestId("way").count(), 2);
+    await page.getByTestId("receiver-row").filter({ hasText: "on-call" }).getByRole("button", { name: "Send a test" }).click();
+    const answers = page.getByRole("list", { name: "Answers to the test of on-call" });
+    await answers.waitFor();
+    assert.match(await answers.innerText(), /200 OK[\s\S]*503 Service Unavailable[\s\S]*again after 30 s/);
+  });
+});
+
+describe("services", () => {
+  it("are drawn and listed, and one shows its charts and operations", async () => {
+    const page = await visit("/ui/services?from=now-15m&to=now");
+    const nodes = page.getByTestId("map-node");
+    await until(async () => await nodes.count() > 0 || await page.getByText("No services in this range").count() > 0, "services or their absence");
+    if (await nodes.count() === 0) return;
+    assert.ok(await page.getByTestId("map-edge").count() > 0, "lines between them");
+    const row = page.getByTestId("service-row").first();
+    await page.getByRole("button", { name: "95 %", exact: true }).click();
+    await until(() => parameters(page).get("sort") === "p95", "the order in the URL");
+    const name = await row.getByRole("link").first().innerText();
+    await row.getByRole("link").first().click();
+    await until(() => parameters(page).get("service") === name, "the service in the URL");
+    await page.getByTestId("operation-row").first().waitFor();
+    await page.locator("[data-chart=time-series]").first().waitFor();
+    await page.getByTestId("operation-row").first().getByRole("link").first().click();
+    await page.waitForURL((url) => url.pathname === "/ui/traces" && url.searchParams.get("service") === name && url.searchParams.get("operation") !== null);
+    await page.goBack();
+    await page.getByRole("button", { name: "All services" }).click();
+    await until(() => parameters(page).get("service") === null, "all services");
+    const box = page.locator("[data-testid=map-node][role=button]").first();
+    await box.focus();
+    await page.keyboard.press("Enter");
+    await until(() => parameters(page).get("service"), "the service that was chosen by keys");
+  });
+});
+
 describe("notices of alerts", () => {
   it("come on any page, are counted, and stay away once dismissed or looked at", async () => {
     const alert = await firing();

@@ -582,7 +582,7 @@ describe("frame", () => {
   it("is driven by keys", async () => {
     const page = await visit("/");
     await page.getByTestId("tile-logs").waitFor();
-    for (const [key, want] of [["m", "/ui/metrics"], ["l", "/ui/logs"], ["t", "/ui/traces"], ["a", "/ui/alerts"], ["s", "/ui/targets"], ["c", "/ui/cardinality"], ["i", "/ui/status"], ["h", "/"]]) {
+    for (const [key, want] of [["v", "/ui/services"], ["m", "/ui/metrics"], ["l", "/ui/logs"], ["t", "/ui/traces"], ["a", "/ui/alerts"], ["s", "/ui/targets"], ["c", "/ui/cardinality"], ["i", "/ui/status"], ["h", "/"]]) {
       await page.keyboard.press("g");
       await page.keyboard.press(key);
       await page.waitForURL((url) => url.pathname === want);
@@ -616,7 +616,7 @@ describe("frame", () => {
 
   it("names everything that can be operated, on every page", async () => {
     const page = await visit("/");
-    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/alerts/silences?form=new", "/ui/alerts/notifications", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
+    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/alerts/silences?form=new", "/ui/alerts/notifications", "/ui/alerts/routing", "/ui/services", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
       await page.goto(session.base + address);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");

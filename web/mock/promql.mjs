@@ -11,6 +11,8 @@ export const METRICS = {
   process_memory_usage_bytes: { type: "gauge", help: "Memory in use.", size: 2.4e8, labels: {} },
   queue_size: { type: "gauge", help: "Orders that wait.", size: 20, only: ["shipping"], labels: {} },
   up: { type: "gauge", help: "Whether the target answered.", size: 1, flat: true, labels: {} },
+  traces_spanmetrics_calls_total: { type: "counter", help: "Spans by service, operation, kind and status.", size: 0.02, spans: true, labels: { status_code: ["STATUS_CODE_UNSET", "STATUS_CODE_ERROR"] } },
+  traces_spanmetrics_latency: { type: "gauge", help: "Durations of spans in seconds.", size: 0.1, spans: true, labels: {} },
   signalbox_ingest_rows_total: { type: "counter", help: "Rows admitted by signal.", job: "signalbox", labels: { signal: ["metrics", "logs", "traces"] } },
   signalbox_store_wal_sync_seconds: { type: "histogram", help: "Time of one sync of the WAL.", job: "signalbox", labels: {} },
 };
@@ -21,7 +23,8 @@ const series = [];
 for (const [name, about] of Object.entries(METRICS)) {
   const jobs = about.job ? [about.job] : (about.only ?? SERVICES).map((service) => `shop/${service}`);
   for (const job of jobs) {
-    let sets = [{ job, instance: `${job.replace("shop/", "")}-0:8080` }];
+    const service = job.replace("shop/", "");
+    let sets = [about.spans ? { service, span_kind: "SPAN_KIND_SERVER" } : { job, instance: `${service}-0:8080` }];
     for (const [label, values] of Object.entries(about.labels)) sets = sets.flatMap((set) => values.map((value) => ({ ...set, [label]: value })));
     for (const set of sets) {
       if (about.type !== "histogram") series.push({ __name__: name, ...set });

@@ -16,6 +16,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { route: ROUTES.home, title: "Home", nav: { icon: "home", key: "h" }, component: lazy(async () => ({ default: (await import("./features/home/HomePage.tsx")).HomePage })) },
+  { route: ROUTES.services, title: "Services", nav: { icon: "service", key: "v" }, component: lazy(async () => ({ default: (await import("./features/services/ServicesPage.tsx")).ServicesPage })) },
   { route: ROUTES.metrics, title: "Metrics", nav: { icon: "metrics", key: "m" }, component: lazy(async () => ({ default: (await import("./features/metrics/MetricsPage.tsx")).MetricsPage })) },
   { route: ROUTES.logs, title: "Logs", nav: { icon: "logs", key: "l" }, component: lazy(async () => ({ default: (await import("./features/logs/LogsPage.tsx")).LogsPage })) },
   { route: ROUTES.traces, title: "Traces", nav: { icon: "traces", key: "t" }, component: lazy(async () => ({ default: (await import("./features/traces/TracesPage.tsx")).TracesPage })) },
@@ -23,6 +24,7 @@ export const PAGES: readonly Page[] = [
   { route: ROUTES.alerts, title: "Alerts", nav: { icon: "alerts", key: "a" }, tab: { section: ROUTES.alerts, title: "Rules and alerts" }, component: lazy(async () => ({ default: (await import("./features/alerts/AlertsPage.tsx")).AlertsPage })) },
   { route: ROUTES.alert, title: "Alert", nav: null, tab: { section: ROUTES.alerts, title: "" }, component: lazy(async () => ({ default: (await import("./features/alerts/AlertPage.tsx")).AlertPage })) },
   { route: ROUTES.silences, title: "Silences", nav: null, tab: { section: ROUTES.alerts, title: "Silences" }, component: lazy(async () => ({ default: (await import("./features/silences/SilencesPage.tsx")).SilencesPage })) },
+  { route: ROUTES.routing, title: "Routing", nav: null, tab: { section: ROUTES.alerts, title: "Routing" }, component: lazy(async () => ({ default: (await import("./features/routing/RoutingPage.tsx")).RoutingPage })) },
   { route: ROUTES.notifications, title: "Notifications", nav: null, tab: { section: ROUTES.alerts, title: "Notifications" }, component: lazy(async () => ({ default: (await import("./features/alerts/NotificationsPage.tsx")).NotificationsPage })) },
   { route: ROUTES.targets, title: "Targets", nav: { icon: "targets", key: "s" }, component: lazy(async () => ({ default: (await import("./features/targets/TargetsPage.tsx")).TargetsPage })) },
   { route: ROUTES.cardinality, title: "Cardinality", nav: { icon: "cardinality", key: "c" }, component: lazy(async () => ({ default: (await import("./features/cardinality/CardinalityPage.tsx")).CardinalityPage })) },
