@@ -165,6 +165,61 @@ describe("routing", () => {
   });
 });
 
+describe("rule editor", () => {
+  const write = async (page, text) => {
+    await page.locator("[data-editor=yaml] .cm-content").click();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.press("Delete");
+    await page.keyboard.insertText(text);
+  };
+  const group = (name, expression) => `name: ${name}\ninterval: 1m\nrules:\n  - alert: EditorTest\n    expr: ${expression}\n    annotations:\n      summary: Nothing to do\n`;
+
+  it("checks while one writes, shows where it is wrong, saves, tries and deletes", async () => {
+    const name = `browser-${Date.now()}`;
+    const page = await visit("/ui/alerts/editor");
+    const remarks = page.getByTestId("remarks");
+    await until(async () => /nothing wrong/.test(await remarks.innerText()), "the template to be right");
+    await write(page, group(name, "rate(up[5m] > 0"));
+    await until(async () => /5:\d+/.test(await remarks.innerText()), "the fault with its line");
+    await page.locator("[data-editor=yaml] .cm-lintRange-error").first().waitFor();
+    assert.ok(await page.getByRole("button", { name: "Save" }).isDisabled());
+    await write(page, group(name, "up >= 0"));
+    await until(async () => /1 rule, nothing wrong/.test(await remarks.innerText()), "the text to be right");
+    assert.ok(await page.getByRole("button", { name: "Save" }).isDisabled(), "without a namespace it cannot be kept");
+    await page.getByLabel("Namespace").fill("browser-test");
+    await page.reload();
+    assert.equal(await page.getByLabel("Namespace").inputValue(), "browser-test", "what was typed is still there");
+    await until(async () => /1 rule, nothing wrong/.test(await remarks.innerText()), "the draft to be checked");
+    await page.getByRole("button", { name: "Save" }).click();
+    await until(() => parameters(page).get("group") === name && parameters(page).get("file") === "browser-test", "the saved group in the URL");
+    await page.getByRole("list", { name: "Groups" }).getByRole("button", { name: new RegExp(name) }).waitFor();
+    await page.getByRole("button", { name: "Backtest", exact: true }).click();
+    await page.getByTestId("tried-rule").first().waitFor();
+    assert.match(await page.getByTestId("tried-rule").first().innerText(), /EditorTest[\s\S]*(fired|never fired)[\s\S]*notification/);
+    assert.equal(parameters(page).get("backtest"), "1");
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await until(() => parameters(page).get("group") === null, "the empty editor");
+    await until(async () => await page.getByRole("button", { name: new RegExp(name) }).count() === 0, "the group to be gone");
+  });
+
+  it("shows groups of files, and does not change them", async () => {
+    const page = await visit("/ui/alerts/editor");
+    const found = (await json("/api/v1/rules")).data.groups.find((each) => each.source !== "api");
+    if (found === undefined) return;
+    await page.goto(`${session.base}/ui/alerts/editor?file=${encodeURIComponent(found.file)}&group=${encodeURIComponent(found.name)}`);
+    const content = page.locator("[data-editor=yaml] .cm-content");
+    await until(async () => (await content.innerText()).includes("rules:"), "the text of the group");
+    const before = await content.innerText();
+    await content.click();
+    await page.keyboard.type("x");
+    assert.equal(await content.innerText(), before);
+    assert.equal(await page.getByRole("button", { name: "Save" }).count(), 0);
+    await page.getByRole("button", { name: "Copy into a new group" }).click();
+    await until(async () => parameters(page).get("group") === null && (await content.innerText()) === before, "the copy");
+  });
+});
+
 describe("services", () => {
   it("are drawn and listed, and one shows its charts and operations", async () => {
     const page = await visit("/ui/services?from=now-15m&to=now");

@@ -616,7 +616,7 @@ describe("frame", () => {
 
   it("names everything that can be operated, on every page", async () => {
     const page = await visit("/");
-    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/alerts/silences?form=new", "/ui/alerts/notifications", "/ui/alerts/routing", "/ui/services", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
+    for (const address of ["/", "/ui/metrics", "/ui/logs", "/ui/traces", "/ui/alerts", "/ui/alerts/silences?form=new", "/ui/alerts/notifications", "/ui/alerts/routing", "/ui/alerts/editor", "/ui/services", "/ui/targets", "/ui/cardinality", "/ui/status"]) {
       await page.goto(session.base + address);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");

@@ -153,9 +153,9 @@ function check(text) {
     const unknown = /^\s*(?:- )?(exprr|labls|fro): /.exec(line);
     if (unknown !== null) errors.push({ line: index + 1, column: line.indexOf(unknown[1]) + 1, message: `field ${unknown[1]} not found in a rule` });
   });
-  const names = [...text.matchAll(/- (?:alert|record): (.*)/g)].map(([, name]) => name.trim());
+  const names = [...text.matchAll(/- (alert|record): (.*)\n\s+expr: (.*)/g)].map(([, kind, name, query]) => ({ name: name.trim(), type: kind === "alert" ? "alerting" : "recording", lang: "promql", query: query.trim().replace(/^'(.*)'$/, "$1") }));
   const warnings = text.includes("annotations") || names.length === 0 ? [] : [{ line: 1, column: 1, message: "no rule has annotations: nobody will know what to do" }];
-  return { groups: errors.length > 0 ? [] : [{ name: /name: (.*)/.exec(text)?.[1].trim() ?? "", rules: names.length }], errors, warnings };
+  return { groups: errors.length > 0 ? [] : [{ name: /name: (.*)/.exec(text)?.[1].trim() ?? "", rules: names }], errors, warnings };
 }
 
 function backtest({ text, start, end }) {

@@ -26,6 +26,7 @@ export const PAGES: readonly Page[] = [
   { route: ROUTES.silences, title: "Silences", nav: null, tab: { section: ROUTES.alerts, title: "Silences" }, component: lazy(async () => ({ default: (await import("./features/silences/SilencesPage.tsx")).SilencesPage })) },
   { route: ROUTES.routing, title: "Routing", nav: null, tab: { section: ROUTES.alerts, title: "Routing" }, component: lazy(async () => ({ default: (await import("./features/routing/RoutingPage.tsx")).RoutingPage })) },
   { route: ROUTES.notifications, title: "Notifications", nav: null, tab: { section: ROUTES.alerts, title: "Notifications" }, component: lazy(async () => ({ default: (await import("./features/alerts/NotificationsPage.tsx")).NotificationsPage })) },
+  { route: ROUTES.editor, title: "Rule editor", nav: null, tab: { section: ROUTES.alerts, title: "Rule editor" }, component: lazy(async () => ({ default: (await import("./features/rule_editor/RuleEditorPage.tsx")).RuleEditorPage })) },
   { route: ROUTES.targets, title: "Targets", nav: { icon: "targets", key: "s" }, component: lazy(async () => ({ default: (await import("./features/targets/TargetsPage.tsx")).TargetsPage })) },
   { route: ROUTES.cardinality, title: "Cardinality", nav: { icon: "cardinality", key: "c" }, component: lazy(async () => ({ default: (await import("./features/cardinality/CardinalityPage.tsx")).CardinalityPage })) },
   { route: ROUTES.status, title: "Status", nav: { icon: "status", key: "i" }, component: lazy(async () => ({ default: (await import("./features/status/StatusPage.tsx")).StatusPage })) },

@@ -5,12 +5,12 @@
 
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
 import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
 import { EditorView, keymap, placeholder as placeholderText } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef, type ReactNode } from "react";
+import { HIGHLIGHT } from "./highlight.ts";
 import { STAGES, contextAt, type LogqlLookup } from "./logql.ts";
 import { promql, type PromqlLookup } from "./promql.ts";
 import { OPERATORS, escapeQuoted, printField, printValue, searchContextAt, type LogsLookup } from "./search.ts";
@@ -28,16 +28,6 @@ export interface EditorProps {
   /** Enter was pressed. */
   onRun: () => void;
 }
-
-const HIGHLIGHT = HighlightStyle.define([
-  { tag: [tags.keyword, tags.modifier, tags.operatorKeyword], color: "var(--signal-traces)" },
-  { tag: [tags.function(tags.variableName), tags.standard(tags.variableName)], color: "var(--signal-metrics)" },
-  { tag: [tags.string, tags.special(tags.string)], color: "var(--signal-logs)" },
-  { tag: [tags.number, tags.literal], color: "var(--series-4)" },
-  { tag: tags.labelName, color: "var(--accent)" },
-  { tag: tags.comment, color: "var(--text-3)", fontStyle: "italic" },
-  { tag: tags.invalid, color: "var(--bad)" },
-]);
 
 export function CodeEditor(props: EditorProps): ReactNode {
   const host = useRef<HTMLDivElement>(null);
