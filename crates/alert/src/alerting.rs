@@ -211,7 +211,7 @@ fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told
     let path = &settings.alertmanager_config_file;
     let file = AlertmanagerFile::load(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let named = signalbox_notify::alertmanager::receivers(&file.global, &file.receivers, folder, &file.templates);
+    let named = signalbox_notify::alertmanager::receivers(&file.global, &file.receivers, folder, &file.templates, &notify.policy());
     let named = named.map_err(|error| Error::invalid(format!("{}: {}", path.display(), error.message())))?;
     let (mut receivers, mut channels) = (BTreeMap::new(), Vec::new());
     for receiver in named {

@@ -62,12 +62,12 @@ impl Hosted {
             (self.service.login(&renderer)?, self.service.requests(delivery.message, &renderer)?)
         };
         if let Some(login) = login {
-            let answer = self.client.send(self.service.name(), login).await?;
+            let answer = self.client.send(self.service.name(), login, delivery.now_ns).await?;
             self.service.admit(&answer, &mut requests)?;
         }
         let mut receipt = Receipt { answer: "not sent: there is nothing to say".to_owned() };
         for request in requests {
-            let answer = self.client.send(self.service.name(), request).await?;
+            let answer = self.client.send(self.service.name(), request, delivery.now_ns).await?;
             self.service.judge(&answer)?;
             receipt = answer.receipt();
         }

@@ -29,6 +29,7 @@ mod rocketchat;
 mod slack;
 mod telegram;
 pub mod template;
+mod tls;
 mod victorops;
 mod webex;
 pub mod webhook;
@@ -42,6 +43,8 @@ pub mod test;
 
 pub use channel::{Channel, Delivery, Receipt};
 pub use deliver::Deliverer;
+pub use http::address::{Internal, Network, Policy};
 pub use message::{Alert, Message, Pairs, Reason, Status};
 pub use outbox::{Attempt, Next, Outbox, Pending};
 pub use settings::{Receiver, Secret, Settings};
+pub use tls::{TlsSettings, TlsVersion};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use signalbox_model::{Error, Result};
 
-use crate::{Channel, email, webhook};
+use crate::{Channel, Internal, Network, Policy, email, webhook};
 
 /// Most receivers of a configuration: each channel is a task with a connection.
 const RECEIVERS_MAX: usize = 1_000;
@@ -18,6 +18,13 @@ const RECEIVERS_MAX: usize = 1_000;
 pub struct Settings {
     /// Who can be told. A name may occur once; each receiver needs at least one channel.
     pub receivers: Vec<Receiver>,
+    /// Whether requests of channels may go to internal addresses (loopback, private, carrier-grade NAT): `refused`; `named`
+    /// if the configuration itself names an internal host, by its address or by a name that is none of the internet
+    /// (`localhost`, `bot`, `bot.monitoring.svc`, `nas.lan`); `allowed`. Mail servers are reached wherever they are.
+    pub internal_addresses: Internal,
+    /// Networks that requests may go to whatever they are, as `10.0.0.0/8`. Link-local and metadata addresses are reached in
+    /// no other way.
+    pub internal_networks: Vec<Network>,
 }
 
 /// One receiver: a name and the channels through which it is told.
@@ -35,6 +42,11 @@ pub struct Receiver {
 }
 
 impl Settings {
+    /// Where requests may go.
+    pub fn policy(&self) -> Policy {
+        Policy { internal: self.internal_addresses, networks: self.internal_networks.clone() }
+    }
+
     /// Names of the channels of a receiver, to enqueue a message for each; empty if there is no such receiver.
     pub fn channels_of(&self, receiver: &str) -> Vec<String> {
         let found = self.receivers.iter().find(|candidate| candidate.name == receiver);
@@ -66,7 +78,7 @@ impl Settings {
                 channels.push((channel_name(&receiver.name, "email"), Channel::Email(Arc::new(email))));
             }
             if let Some(settings) = &receiver.webhook {
-                let webhook = webhook::Webhook::new(settings).map_err(|error| unusable(receiver, "webhook", &error))?;
+                let webhook = webhook::Webhook::new(settings, &self.policy()).map_err(|error| unusable(receiver, "webhook", &error))?;
                 channels.push((channel_name(&receiver.name, "webhook"), Channel::Webhook(Arc::new(webhook))));
             }
         }
@@ -147,23 +159,5 @@ impl SecretSource {
                 Ok(Secret::new(text.trim()))
             }
         }
-    }
-}
-
-/// How the certificate of a server is checked.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TlsSettings {
-    /// Certificates (PEM) to trust instead of those of the system: for a server with a certificate of one's own authority.
-    pub ca_file: Option<std::path::PathBuf>,
-    /// Accept any certificate. Whoever is in the way can read and change everything, passwords too: for tests only.
-    pub insecure_skip_verify: bool,
-}
-
-impl TlsSettings {
-    /// The certificates to trust, in PEM, if they are configured.
-    pub(crate) fn ca(&self) -> Result<Option<Vec<u8>>, String> {
-        let read = |path: &std::path::PathBuf| std::fs::read(path).map_err(|error| format!("tls.ca_file: cannot read {}: {error}", path.display()));
-        self.ca_file.as_ref().map(read).transpose()
     }
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::http::TlsConfig;
 use crate::email::{Email, Encryption, Own, Settings};
 use crate::settings::Secret;
 use crate::template::Templates;
+use crate::tls::TlsSettings;
 
 /// The keys of `global` for mails.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct GlobalSmtp {
     smtp_auth_secret_file: Option<PathBuf>,
     smtp_require_tls: Option<bool>,
     smtp_force_implicit_tls: Option<bool>,
-    smtp_tls_config: Option<TlsConfig>,
+    smtp_tls_config: Option<TlsSettings>,
 }
 
 impl GlobalSmtp {
@@ -76,7 +76,7 @@ pub(super) struct EmailConfig {
     text: Option<String>,
     require_tls: Option<bool>,
     force_implicit_tls: Option<bool>,
-    tls_config: Option<TlsConfig>,
+    tls_config: Option<TlsSettings>,
     send_resolved: Option<bool>,
     threading: Option<serde_norway::Value>,
 }
@@ -124,7 +124,7 @@ impl EmailConfig {
             send_resolved: self.send_resolved.unwrap_or(false),
             headers,
             encryption,
-            tls: self.tls_config.or_else(|| global.smtp_tls_config.clone()).unwrap_or_default().settings(folder)?,
+            tls: self.tls_config.or_else(|| global.smtp_tls_config.clone()).unwrap_or_default().beside(folder),
             auth_username: self.auth_username.or_else(|| global.smtp_auth_username.clone()),
             auth_password,
             auth_password_file,

@@ -1,47 +1,14 @@
-//! `http_config` and `tls_config`: how Alertmanager's channels reach a server.
+//! `http_config`: how Alertmanager's channels reach a server.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_norway::Value;
 
-use crate::http::{Authorization, Options};
-use crate::settings::{Secret, SecretSource, TlsSettings};
-
-/// How the certificate of a server is checked.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct TlsConfig {
-    ca: Option<Value>,
-    ca_file: Option<PathBuf>,
-    cert: Option<Value>,
-    cert_file: Option<Value>,
-    key: Option<Value>,
-    key_file: Option<Value>,
-    server_name: Option<Value>,
-    min_version: Option<Value>,
-    max_version: Option<Value>,
-    insecure_skip_verify: bool,
-}
-
-impl TlsConfig {
-    pub(super) fn settings(self, folder: &Path) -> Result<TlsSettings, String> {
-        for (key, is_given) in [
-            ("ca", self.ca.is_some()),
-            ("cert", self.cert.is_some() || self.cert_file.is_some()),
-            ("key", self.key.is_some() || self.key_file.is_some()),
-            ("server_name", self.server_name.is_some()),
-            ("min_version", self.min_version.is_some()),
-            ("max_version", self.max_version.is_some()),
-        ] {
-            if is_given {
-                return Err(format!("tls_config: {key} is not supported"));
-            }
-        }
-        Ok(TlsSettings { ca_file: self.ca_file.map(|file| folder.join(file)), insecure_skip_verify: self.insecure_skip_verify })
-    }
-}
+use crate::http::address::Policy;
+use crate::http::{Authorization, Options, Proxy, oauth2};
+use crate::settings::{Secret, SecretSource};
+use crate::tls::TlsSettings;
 
 /// How a server is asked.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,12 +18,12 @@ pub(super) struct HttpConfig {
     authorization: Option<AuthorizationConfig>,
     bearer_token: Option<Secret>,
     bearer_token_file: Option<PathBuf>,
-    oauth2: Option<Value>,
+    oauth2: Option<OAuth2Config>,
     proxy_url: Option<Secret>,
     no_proxy: Option<String>,
     proxy_from_environment: Option<bool>,
-    proxy_connect_header: Option<Value>,
-    tls_config: Option<TlsConfig>,
+    proxy_connect_header: Option<BTreeMap<String, Vec<Secret>>>,
+    tls_config: Option<TlsSettings>,
     // Redirects are never followed: they could carry the credentials elsewhere.
     #[allow(dead_code, reason = "taken, without effect")]
     follow_redirects: Option<bool>,
@@ -81,6 +48,46 @@ struct AuthorizationConfig {
     kind: Option<String>,
     credentials: Option<Secret>,
     credentials_file: Option<PathBuf>,
+}
+
+/// Where tokens come from.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OAuth2Config {
+    client_id: String,
+    client_secret: Option<Secret>,
+    client_secret_file: Option<PathBuf>,
+    scopes: Vec<String>,
+    token_url: Option<Secret>,
+    endpoint_params: BTreeMap<String, Secret>,
+    grant_type: Option<String>,
+    tls_config: Option<TlsSettings>,
+    proxy_url: Option<Secret>,
+    no_proxy: Option<String>,
+    proxy_from_environment: Option<bool>,
+    proxy_connect_header: Option<BTreeMap<String, Vec<Secret>>>,
+}
+
+impl OAuth2Config {
+    fn settings(self, folder: &Path) -> Result<oauth2::Settings, String> {
+        if self.client_id.is_empty() {
+            return Err("oauth2 client_id must be configured".to_owned());
+        }
+        let token_url = self.token_url.filter(|url| !url.reveal().is_empty()).ok_or("oauth2 token_url must be configured")?;
+        if let Some(grant_type) = self.grant_type.filter(|grant_type| !matches!(grant_type.as_str(), "" | "client_credentials")) {
+            return Err(format!("oauth2: grant_type {grant_type:?} is not supported: want client_credentials"));
+        }
+        let secret = source("oauth2 client_secret", self.client_secret, self.client_secret_file, folder)?;
+        Ok(oauth2::Settings {
+            client_id: self.client_id,
+            client_secret: secret.unwrap_or_else(|| SecretSource::Text(Secret::new(""))),
+            token_url,
+            scopes: self.scopes,
+            endpoint_params: self.endpoint_params.into_iter().collect(),
+            tls: self.tls_config.unwrap_or_default().beside(folder),
+            proxy: proxy(self.proxy_url, self.no_proxy, self.proxy_from_environment, self.proxy_connect_header)?,
+        })
+    }
 }
 
 /// Values of one header.
@@ -117,55 +124,84 @@ impl HttpConfig {
     }
 
     /// How the client of a channel reaches its server.
-    pub(super) fn options(self, folder: &Path) -> Result<Options, String> {
-        for (key, is_given) in [
-            ("oauth2", self.oauth2.is_some()),
-            ("proxy_from_environment", self.proxy_from_environment == Some(true)),
-            ("proxy_connect_header", self.proxy_connect_header.is_some()),
-        ] {
-            if is_given {
-                return Err(format!("http_config: {key} is not supported"));
-            }
-        }
-        if self.no_proxy.is_some() && self.proxy_url.is_none() {
-            return Err("if no_proxy is configured, proxy_url must also be configured".to_owned());
-        }
+    pub(super) fn options(self, folder: &Path, policy: &Policy) -> Result<Options, String> {
         let mut headers = Vec::new();
-        for (name, header) in self.http_headers.clone().unwrap_or_default() {
-            if !header.files.is_empty() {
-                return Err(format!("http_config: http_headers.{name}.files is not supported"));
-            }
-            headers.extend(header.values.into_iter().chain(header.secrets).map(|value| (name.clone(), value)));
+        for (name, header) in self.http_headers.unwrap_or_default() {
+            let texts = header.values.into_iter().chain(header.secrets).map(SecretSource::Text);
+            let sources = texts.chain(header.files.into_iter().map(|file| SecretSource::File(folder.join(file))));
+            headers.extend(sources.map(|source| (name.clone(), source)));
         }
-        let authorization = authorization(self.basic_auth, self.authorization, (self.bearer_token, self.bearer_token_file), folder)?;
-        let tls = self.tls_config.unwrap_or_default().settings(folder)?;
-        Ok(Options { headers, authorization, tls, proxy_url: self.proxy_url, no_proxy: self.no_proxy, ..Options::default() })
+        let given =
+            Given { basic: self.basic_auth, authorization: self.authorization, bearer: (self.bearer_token, self.bearer_token_file), oauth2: self.oauth2 };
+        Ok(Options {
+            headers,
+            authorization: given.resolve(folder)?,
+            tls: self.tls_config.unwrap_or_default().beside(folder),
+            proxy: proxy(self.proxy_url, self.no_proxy, self.proxy_from_environment, self.proxy_connect_header)?,
+            policy: policy.clone(),
+            ..Options::default()
+        })
     }
 }
 
-fn authorization(
-    basic: Option<BasicConfig>,
-    given: Option<AuthorizationConfig>,
-    (bearer, bearer_file): (Option<Secret>, Option<PathBuf>),
-    folder: &Path,
-) -> Result<Authorization, String> {
-    let bearer = source("bearer_token", bearer, bearer_file, folder)?;
-    if [basic.is_some(), given.is_some(), bearer.is_some()].into_iter().filter(|is_given| *is_given).count() > 1 {
-        return Err("at most one of basic_auth, oauth2, bearer_token & authorization must be configured".to_owned());
-    }
-    if let Some(basic) = basic {
-        let username = source("basic_auth username", basic.username, basic.username_file, folder)?;
-        let password = source("basic_auth password", basic.password, basic.password_file, folder)?;
-        return Ok(Authorization::Basic { username: username.unwrap_or_else(|| SecretSource::Text(Secret::new(""))), password });
-    }
-    let bearer_scheme = || "Bearer".to_owned();
-    if let Some(given) = given {
-        let scheme = given.kind.map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).unwrap_or_else(bearer_scheme);
-        if scheme.eq_ignore_ascii_case("basic") {
-            return Err("authorization type cannot be set to \"basic\", use \"basic_auth\" instead".to_owned());
+fn proxy(
+    url: Option<Secret>,
+    no_proxy: Option<String>,
+    from_environment: Option<bool>,
+    connect_headers: Option<BTreeMap<String, Vec<Secret>>>,
+) -> Result<Proxy, String> {
+    let url = url.filter(|url| !url.reveal().is_empty());
+    let no_proxy = no_proxy.filter(|hosts| !hosts.is_empty());
+    let connect_headers: Vec<(String, SecretSource)> = connect_headers
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), SecretSource::Text(value))))
+        .collect();
+    match (url, from_environment.unwrap_or(false)) {
+        (Some(_), true) => Err("if proxy_from_environment is configured, proxy_url must not be configured".to_owned()),
+        (None, true) if no_proxy.is_some() => Err("if proxy_from_environment is configured, no_proxy must not be configured".to_owned()),
+        (None, false) if no_proxy.is_some() => Err("if no_proxy is configured, proxy_url must also be configured".to_owned()),
+        (None, false) if !connect_headers.is_empty() => {
+            Err("if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured".to_owned())
         }
-        let token = source("authorization credentials", given.credentials, given.credentials_file, folder)?;
-        return Ok(token.map_or(Authorization::None, |token| Authorization::Token { scheme, token }));
+        (Some(url), false) => Ok(Proxy::Url { url, no_proxy, connect_headers }),
+        (None, true) => Ok(Proxy::Environment { connect_headers }),
+        (None, false) => Ok(Proxy::None),
     }
-    Ok(bearer.map_or(Authorization::None, |token| Authorization::Token { scheme: bearer_scheme(), token }))
+}
+
+/// The ways to say who asks, of which at most one may be used.
+struct Given {
+    basic: Option<BasicConfig>,
+    authorization: Option<AuthorizationConfig>,
+    bearer: (Option<Secret>, Option<PathBuf>),
+    oauth2: Option<OAuth2Config>,
+}
+
+impl Given {
+    fn resolve(self, folder: &Path) -> Result<Authorization, String> {
+        let bearer = source("bearer_token", self.bearer.0, self.bearer.1, folder)?;
+        let given = [self.basic.is_some(), self.authorization.is_some(), bearer.is_some(), self.oauth2.is_some()];
+        if given.into_iter().filter(|is_given| *is_given).count() > 1 {
+            return Err("at most one of basic_auth, oauth2, bearer_token & authorization must be configured".to_owned());
+        }
+        if let Some(oauth2) = self.oauth2 {
+            return Ok(Authorization::OAuth2(Box::new(oauth2.settings(folder)?)));
+        }
+        if let Some(basic) = self.basic {
+            let username = source("basic_auth username", basic.username, basic.username_file, folder)?;
+            let password = source("basic_auth password", basic.password, basic.password_file, folder)?;
+            return Ok(Authorization::Basic { username: username.unwrap_or_else(|| SecretSource::Text(Secret::new(""))), password });
+        }
+        let bearer_scheme = || "Bearer".to_owned();
+        if let Some(given) = self.authorization {
+            let scheme = given.kind.map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).unwrap_or_else(bearer_scheme);
+            if scheme.eq_ignore_ascii_case("basic") {
+                return Err("authorization type cannot be set to \"basic\", use \"basic_auth\" instead".to_owned());
+            }
+            let token = source("authorization credentials", given.credentials, given.credentials_file, folder)?;
+            return Ok(token.map_or(Authorization::None, |token| Authorization::Token { scheme, token }));
+        }
+        Ok(bearer.map_or(Authorization::None, |token| Authorization::Token { scheme: bearer_scheme(), token }))
+    }
 }

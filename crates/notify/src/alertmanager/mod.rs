@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_norway::{Mapping, Value};
 use signalbox_model::{Error, Result};
 
-use crate::Channel;
 use crate::template::Templates;
+use crate::{Channel, Policy};
 
 mod email;
 mod http;
@@ -80,14 +80,15 @@ const GLOBAL_OTHERS: [&str; 31] = [
     "incidentio_url",
 ];
 
-/// The receivers of a file that lies in a folder, with the patterns of the files of its templates.
+/// The receivers of a file that lies in a folder, with the patterns of the files of its templates. They reach what the policy
+/// lets them.
 ///
 /// # Errors
 /// `Invalid` with the receiver, the key, and what is wrong with it or not supported.
-pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf]) -> Result<Vec<NamedReceiver>> {
+pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf], policy: &Policy) -> Result<Vec<NamedReceiver>> {
     let global = read_global(global, folder)?;
     let templates = Templates::load(templates).map_err(Error::invalid)?;
-    let reader = Reader { global: &global, folder, templates: &templates };
+    let reader = Reader { global: &global, folder, templates: &templates, policy };
     receivers.iter().map(|receiver| read(receiver, &reader)).collect()
 }
 
@@ -122,7 +123,7 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
                     .and_then(|config| config.channel(&global.smtp, folder, reader.templates))
                     .map(|email| Channel::Email(Arc::new(email))),
                 "webhook_configs" => from::<WebhookConfig>(config)
-                    .and_then(|config| config.channel(global.http_config.as_ref(), folder, reader.templates))
+                    .and_then(|config| config.channel(global.http_config.as_ref(), folder, reader.templates, reader.policy))
                     .map(|webhook| Channel::Webhook(Arc::new(webhook))),
                 _ => match services::known().find(|(known, _)| *known == key) {
                     Some((_, is_resolved_sent)) => reader.hosted(key, is_resolved_sent, config).map(|hosted| Channel::Hosted(Arc::new(hosted))),

@@ -10,6 +10,7 @@ use super::http::HttpConfig;
 use super::{Global, from, seconds};
 use crate::hosted::{Hosted, Service};
 use crate::http::Client;
+use crate::http::address::Policy;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
 use crate::{dingtalk, feishu, googlechat, gotify, incidentio, matrix, ntfy};
@@ -127,6 +128,7 @@ pub(super) struct Reader<'a> {
     pub(super) global: &'a Global,
     pub(super) folder: &'a Path,
     pub(super) templates: &'a Templates,
+    pub(super) policy: &'a Policy,
 }
 
 impl Reader<'_> {
@@ -159,7 +161,7 @@ impl Reader<'_> {
             "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
             _ => self.beyond_alertmanager(key, &keys)?,
         };
-        let mut options = http.options(self.folder)?;
+        let mut options = http.options(self.folder, self.policy)?;
         if let Some(timeout) = timeout.filter(|timeout| timeout != "0s" && timeout != "0") {
             options.timeout = std::time::Duration::from_secs(seconds(&timeout)?);
         }

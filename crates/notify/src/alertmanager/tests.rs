@@ -12,7 +12,7 @@ fn read(text: &str) -> Result<Vec<String>, String> {
     let document: Value = serde_norway::from_str(text).unwrap();
     let list = document.get("receivers").and_then(Value::as_sequence).cloned().unwrap_or_default();
     let global = document.get("global").cloned().unwrap_or(Value::Null);
-    let read = receivers(&global, &list, Path::new("/etc/alertmanager"), &[]).map_err(|error| error.message().to_owned())?;
+    let read = receivers(&global, &list, Path::new("/etc/alertmanager"), &[], &crate::Policy::default()).map_err(|error| error.message().to_owned())?;
     Ok(read.into_iter().flat_map(|receiver| receiver.channels).map(|(name, channel)| format!("{name} {}", channel.sends_resolved())).collect())
 }
 
@@ -35,7 +35,7 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
     assert_eq!(webhook(""), "receiver \"a\": webhook_configs[0]: one of url or url_file must be configured");
     assert_eq!(webhook("url: 'http://x', payload: {}"), "receiver \"a\": webhook_configs[0]: payload is not supported");
     let oauth = webhook("url: 'http://x', http_config: {oauth2: {client_id: x}}");
-    assert_eq!(oauth, "receiver \"a\": webhook_configs[0]: http_config: oauth2 is not supported");
+    assert_eq!(oauth, "receiver \"a\": webhook_configs[0]: oauth2 token_url must be configured");
     assert!(webhook("url: 'http://x', colour: red").contains("colour"));
     assert!(webhook("url: 'ftp://x'").contains("ftp"));
     let email = |keys: &str| read(&format!("receivers: [{{name: a, email_configs: [{{{keys}}}]}}]")).unwrap_err();

@@ -8,6 +8,7 @@ use serde_norway::Value;
 
 use super::http::HttpConfig;
 use super::seconds;
+use crate::http::address::Policy;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
 use crate::webhook::Webhook;
@@ -26,7 +27,7 @@ pub(super) struct WebhookConfig {
 }
 
 impl WebhookConfig {
-    pub(super) fn channel(self, global: Option<&HttpConfig>, folder: &Path, templates: &Templates) -> Result<Webhook, String> {
+    pub(super) fn channel(self, global: Option<&HttpConfig>, folder: &Path, templates: &Templates, policy: &Policy) -> Result<Webhook, String> {
         if self.payload.is_some() {
             return Err("payload is not supported".to_owned());
         }
@@ -43,7 +44,7 @@ impl WebhookConfig {
             }
             (None, file) => SecretSource::File(folder.join(file.unwrap_or_default())),
         };
-        let mut options = self.http_config.or_else(|| global.cloned()).unwrap_or_default().options(folder)?;
+        let mut options = self.http_config.or_else(|| global.cloned()).unwrap_or_default().options(folder, policy)?;
         if let Some(timeout) = self.timeout.as_deref().filter(|timeout| *timeout != "0s") {
             options.timeout = Duration::from_secs(seconds(timeout)?);
         }

@@ -11,13 +11,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Identity, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
 use crate::retry::{self, Failure};
-use crate::settings::{Secret, SecretSource, TlsSettings};
+use crate::settings::{Secret, SecretSource};
+use crate::tls::{TlsSettings, TlsVersion};
 use crate::{Delivery, Receipt};
 use compose::Composer;
 pub(crate) use compose::Own;
@@ -130,7 +131,7 @@ impl Email {
             AuthMechanism::Login => Mechanism::Login,
         };
         Ok(Self {
-            tls: tls(settings, &host)?,
+            tls: tls(settings.encryption, &settings.tls, &host)?,
             host,
             port,
             hello: ClientId::Domain(settings.hello.clone()),
@@ -202,14 +203,26 @@ fn host_and_port(smarthost: &str) -> Result<(String, u16), String> {
     if host.is_empty() || port == 0 { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
-fn tls(settings: &Settings, host: &str) -> Result<Tls, String> {
-    let mut builder = TlsParameters::builder(host.to_owned()).dangerous_accept_invalid_certs(settings.tls.insecure_skip_verify);
-    if let Some(pem) = settings.tls.ca()? {
-        let certificate = Certificate::from_pem(&pem).map_err(|error| format!("tls.ca_file: {error}"))?;
+fn tls(encryption: Encryption, settings: &TlsSettings, host: &str) -> Result<Tls, String> {
+    let material = settings.material()?;
+    let name = settings.server_name.as_deref().unwrap_or(host);
+    let mut builder = TlsParameters::builder(name.to_owned()).dangerous_accept_invalid_certs(settings.insecure_skip_verify);
+    if let Some(pem) = &material.ca {
+        let certificate = Certificate::from_pem(pem).map_err(|error| format!("tls.ca_file: {error}"))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
+    if let Some((cert, key)) = material.cert_and_key() {
+        // The error may show what was read: a key.
+        builder = builder.identify_with(Identity::from_pem(cert, key).map_err(|_| "tls.cert and tls.key: want a certificate and its key, both PEM")?);
+    }
+    if settings.min_version == Some(TlsVersion::Tls13) {
+        builder = builder.set_min_tls_version(lettre::transport::smtp::client::TlsVersion::Tlsv13);
+    }
+    if settings.max_version.is_some_and(|max| max < TlsVersion::Tls13) {
+        return Err("tls.max_version is not supported for mails: want TLS13".into());
+    }
     let parameters = || builder.build().map_err(|error| format!("tls: {error}"));
-    Ok(match settings.encryption {
+    Ok(match encryption {
         Encryption::None => Tls::None,
         Encryption::Starttls => Tls::Required(parameters()?),
         Encryption::Opportunistic => Tls::Opportunistic(parameters()?),

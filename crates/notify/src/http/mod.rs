@@ -1,49 +1,78 @@
 //! The client through which all channels but mails reach a server, and what comes of a request.
 //!
 //! A redirect is never followed: it could carry the credentials elsewhere. Errors never show a URL, a header or a body that we
-//! sent: any of them may hold a secret.
+//! sent: any of them may hold a secret. Files of secrets, certificates and keys are read at each use, so that they may be
+//! rotated.
 
+pub(crate) mod address;
+mod connect;
+pub(crate) mod oauth2;
+
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
 use crate::Receipt;
 use crate::retry::{self, Failure};
-use crate::settings::{Secret, SecretSource, TlsSettings};
+use crate::settings::{Secret, SecretSource};
+use crate::tls::TlsSettings;
+use address::Policy;
+use connect::Connector;
+use oauth2::OAuth2;
 
 /// Bytes of an answer's body that are read.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// Bytes of it that an error shows.
 const SHOWN_BYTES_MAX: usize = 1_024;
-
 /// Bytes of it that are kept of a yes.
 const RECEIPT_BYTES_MAX: usize = 200;
+/// Longest wait that a date in `Retry-After` is read as.
+const RETRY_AFTER_SECONDS_MAX: i64 = 86_400;
 
 /// How a server is reached.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) timeout: Duration,
-    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) headers: Vec<(String, SecretSource)>,
     pub(crate) authorization: Authorization,
     pub(crate) tls: TlsSettings,
-    /// An HTTP proxy; it may hold a password.
-    pub(crate) proxy_url: Option<Secret>,
-    /// Hosts that are reached without it, separated by commas.
-    pub(crate) no_proxy: Option<String>,
+    pub(crate) proxy: Proxy,
+    /// Which addresses may be reached.
+    pub(crate) policy: Policy,
+}
+
+/// What stands between us and the server.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Proxy {
+    /// Nothing.
+    #[default]
+    None,
+    /// What the environment says (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`).
+    Environment { connect_headers: Vec<(String, SecretSource)> },
+    /// An HTTP proxy; its URL may hold a password. Hosts of the list, separated by commas, are reached without it.
+    Url { url: Secret, no_proxy: Option<String>, connect_headers: Vec<(String, SecretSource)> },
 }
 
 /// What the header of this name says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Authorization {
     None,
     Basic { username: SecretSource, password: Option<SecretSource> },
     Token { scheme: String, token: SecretSource },
+    OAuth2(Box<oauth2::Settings>),
 }
 
 impl Default for Options {
     fn default() -> Self {
-        let (headers, authorization, tls) = (Vec::new(), Authorization::None, TlsSettings::default());
-        Self { timeout: Duration::from_secs(10), headers, authorization, tls, proxy_url: None, no_proxy: None }
+        Self {
+            timeout: Duration::from_secs(10),
+            headers: Vec::new(),
+            authorization: Authorization::None,
+            tls: TlsSettings::default(),
+            proxy: Proxy::None,
+            policy: Policy::default(),
+        }
     }
 }
 
@@ -52,7 +81,7 @@ impl Default for Options {
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) url: Secret,
-    pub(crate) headers: Vec<(&'static str, Secret)>,
+    pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) content_type: &'static str,
     pub(crate) body: String,
 }
@@ -69,8 +98,8 @@ impl Request {
     }
 
     /// The same with a header more.
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, Secret::new(value)));
+    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), Secret::new(value)));
         self
     }
 }
@@ -108,50 +137,105 @@ impl Answer {
 }
 
 /// Sends requests.
-#[derive(Debug)]
 pub(crate) struct Client {
-    client: reqwest::Client,
-    headers: HeaderMap,
+    connector: Connector,
+    headers: Vec<(HeaderName, SecretSource)>,
     authorization: Authorization,
+    oauth2: Option<OAuth2>,
     timeout: Duration,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("connector", &self.connector).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Client {
     pub(crate) fn new(options: Options) -> Result<Self, String> {
-        Ok(Self { client: client(&options)?, headers: headers(&options.headers)?, authorization: options.authorization, timeout: options.timeout })
+        let headers = options.headers.into_iter().map(|(name, value)| header_name(&name, value)).collect::<Result<Vec<_>, _>>()?;
+        let oauth2 = match &options.authorization {
+            Authorization::OAuth2(settings) => Some(OAuth2::new(settings, &options.policy, options.timeout)?),
+            _ => None,
+        };
+        let connector = Connector::new(options.tls, options.proxy, options.policy, options.timeout)?;
+        Ok(Self { connector, headers, authorization: options.authorization, oauth2, timeout: options.timeout })
     }
 
-    /// Sends a request to what people call the server; `Ok` is an answer of any status.
-    pub(crate) async fn send(&self, server: &str, request: Request) -> Result<Answer, Failure> {
-        // Files of secrets may be about to be replaced: a failure to read one passes.
-        let url = parse_url(request.url.reveal()).map_err(Failure::transient)?;
-        let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| Failure::permanent(error.to_string()))?;
-        let mut builder = self.client.request(method, url).header(CONTENT_TYPE, request.content_type).headers(self.headers.clone()).body(request.body);
-        if let Some(authorization) = self.authorization.header().map_err(Failure::transient)? {
-            builder = builder.header(AUTHORIZATION, authorization);
-        }
-        for (name, value) in request.headers {
-            builder =
-                builder.header(name, sensitive(value.reveal()).ok_or_else(|| Failure::permanent(format!("the value of {name} is not allowed in a header")))?);
-        }
-        match tokio::time::timeout(self.timeout, exchange(server, builder)).await {
+    /// Sends a request to what people call the server, at an instant; `Ok` is an answer of any status.
+    pub(crate) async fn send(&self, server: &str, request: Request, now_ns: i64) -> Result<Answer, Failure> {
+        let attempt = async {
+            let Some(oauth2) = &self.oauth2 else {
+                return self.exchange(server, request, self.authorization.header().map_err(Failure::transient)?, now_ns).await;
+            };
+            let token = oauth2.token(now_ns).await?;
+            let answer = self.exchange(server, request.clone(), Some(token), now_ns).await?;
+            if answer.status != 401 {
+                return Ok(answer);
+            }
+            // It may have been withdrawn before its time: a new one tells.
+            oauth2.forget().await;
+            let token = oauth2.token(now_ns).await?;
+            self.exchange(server, request, Some(token), now_ns).await
+        };
+        match tokio::time::timeout(self.timeout, attempt).await {
             Ok(result) => result,
             Err(_) => Err(Failure::transient(format!("cannot post to {server}: no answer within {} s", self.timeout.as_secs()))),
         }
     }
+
+    async fn exchange(&self, server: &str, request: Request, authorization: Option<HeaderValue>, now_ns: i64) -> Result<Answer, Failure> {
+        // Files of secrets may be about to be replaced: a failure to read one passes.
+        let url = parse_url(request.url.reveal()).map_err(Failure::transient)?;
+        let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| Failure::permanent(error.to_string()))?;
+        let refused = |why: String| Failure::transient(format!("cannot post to {server}: {why}"));
+        let mut headers = self.configured_headers().map_err(Failure::transient)?;
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(request.content_type));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        for (name, value) in &request.headers {
+            let wrong = || Failure::permanent(format!("the value of {name} is not allowed in a header"));
+            headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, sensitive(value.reveal()).ok_or_else(wrong)?);
+        }
+        let builder = self.connector.request(method, url).map_err(refused)?.headers(headers).body(request.body);
+        let mut response = builder.send().await.map_err(|error| Failure::transient(format!("cannot post to {server}: {}", chain(&error.without_url()))))?;
+        let mut body = Vec::new();
+        // The status is the answer; the body only explains it, so a body that breaks off is no failure.
+        while body.len() < ANSWER_BYTES_MAX
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
+        }
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now_ns));
+        Ok(Answer { status: response.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned(), retry_after })
+    }
+
+    fn configured_headers(&self) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        for (name, source) in &self.headers {
+            let value = sensitive(source.read()?.reveal()).ok_or_else(|| format!("headers: the value of {name:?} is not allowed in a header"))?;
+            // A header may have many values, but a program has one name and a body one type.
+            if *name == USER_AGENT || *name == CONTENT_TYPE {
+                headers.insert(name, value);
+            } else {
+                headers.append(name, value);
+            }
+        }
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("Signalbox/", env!("CARGO_PKG_VERSION"))));
+        Ok(headers)
+    }
 }
 
-async fn exchange(server: &str, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-    let mut response = request.send().await.map_err(|error| Failure::transient(format!("cannot post to {server}: {}", chain(&error.without_url()))))?;
-    let mut body = Vec::new();
-    // The status is the answer; the body only explains it, so a body that breaks off is no failure.
-    while body.len() < ANSWER_BYTES_MAX
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
+/// Seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str, now_ns: i64) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
     }
-    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse().ok());
-    Ok(Answer { status: response.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned(), retry_after: seconds.map(Duration::from_secs) })
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    let seconds = at.as_second().saturating_sub(now_ns.div_euclid(1_000_000_000)).clamp(0, RETRY_AFTER_SECONDS_MAX);
+    Some(Duration::from_secs(seconds.unsigned_abs()))
 }
 
 /// The error with its causes: "error sending request" alone says nothing.
@@ -172,67 +256,40 @@ pub(crate) fn parse_url(text: &str) -> Result<reqwest::Url, String> {
     if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(format!("url: found scheme {:?}: want http or https", url.scheme())) }
 }
 
-fn client(options: &Options) -> Result<reqwest::Client, String> {
-    // Whoever installs one first wins; both are the same.
-    if rustls::crypto::CryptoProvider::get_default().is_none() && rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("the cryptography was installed by another part of the process");
-    }
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(options.timeout)
-        .pool_max_idle_per_host(1)
-        .tls_danger_accept_invalid_certs(options.tls.insecure_skip_verify);
-    if let Some(pem) = options.tls.ca()? {
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| format!("tls.ca_file: {error}"))?;
-        if certificates.is_empty() {
-            return Err("tls.ca_file: found no certificate: want PEM".into());
-        }
-        builder = builder.tls_certs_only(certificates);
-    }
-    if let Some(url) = &options.proxy_url {
-        let proxy = reqwest::Proxy::all(url.reveal()).map_err(|_| "proxy_url: want the URL of a proxy".to_owned())?;
-        builder = builder.proxy(proxy.no_proxy(options.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string)));
-    }
-    builder.build().map_err(|error| format!("tls: {}", chain(&error)))
-}
-
 fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-fn headers(configured: &[(String, Secret)]) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Signalbox/", env!("CARGO_PKG_VERSION"))));
-    for (name, value) in configured {
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: found {name:?}: want the name of a header"))?;
-        if header == AUTHORIZATION {
-            return Err("headers: found Authorization: want basic_auth or bearer_token".into());
-        }
-        let value = sensitive(value.reveal()).ok_or_else(|| format!("headers: the value of {name:?} is not allowed in a header"))?;
-        if header == USER_AGENT {
-            headers.insert(header, value);
-        } else {
-            // A header may have many values.
-            headers.append(header, value);
-        }
+fn header_name(name: &str, source: SecretSource) -> Result<(HeaderName, SecretSource), String> {
+    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("headers: found {name:?}: want the name of a header"))?;
+    if header == AUTHORIZATION {
+        return Err("headers: found Authorization: want basic_auth or bearer_token".into());
     }
-    Ok(headers)
+    if let SecretSource::Text(text) = &source
+        && sensitive(text.reveal()).is_none()
+    {
+        return Err(format!("headers: the value of {name:?} is not allowed in a header"));
+    }
+    Ok((header, source))
 }
 
 impl Authorization {
+    /// What the header says; nothing if it is not known before another server was asked.
     pub(crate) fn header(&self) -> Result<Option<HeaderValue>, String> {
         let text = match self {
-            Self::None => return Ok(None),
+            Self::None | Self::OAuth2(_) => return Ok(None),
             Self::Token { scheme, token } => format!("{scheme} {}", token.read()?.reveal()),
             Self::Basic { username, password } => {
                 let password = password.as_ref().map(SecretSource::read).transpose()?;
-                let pair = format!("{}:{}", username.read()?.reveal(), password.as_ref().map_or("", Secret::reveal));
-                format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pair))
+                basic(username.read()?.reveal(), password.as_ref().map_or("", Secret::reveal))
             }
         };
         sensitive(&text).map(Some).ok_or_else(|| "the token is not allowed in a header".to_owned())
     }
+}
+
+fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{username}:{password}")))
 }

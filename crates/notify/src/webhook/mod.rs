@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{self, Authorization, Client, Options, Request};
 use crate::retry::Failure;
-use crate::settings::{Secret, SecretSource, TlsSettings};
+use crate::settings::{Secret, SecretSource};
 use crate::template::{Renderer, Templates};
-use crate::{Delivery, Receipt};
+use crate::tls::TlsSettings;
+use crate::{Delivery, Policy, Receipt};
 
 /// The version of Alertmanager's form.
 const VERSION: &str = "4";
@@ -89,7 +90,7 @@ impl Webhook {
     ///
     /// # Errors
     /// Which key cannot be used, and why.
-    pub fn new(settings: &Settings) -> Result<Self, String> {
+    pub fn new(settings: &Settings, policy: &Policy) -> Result<Self, String> {
         let url = SecretSource::from_keys("url", settings.url.as_ref(), settings.url_file.as_ref())?.ok_or("found neither url nor url_file")?;
         http::parse_url(url.read()?.reveal())?;
         if settings.timeout_seconds == 0 {
@@ -99,9 +100,10 @@ impl Webhook {
         authorization.header()?;
         let options = Options {
             timeout: Duration::from_secs(settings.timeout_seconds),
-            headers: settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            headers: settings.headers.iter().map(|(name, value)| (name.clone(), SecretSource::Text(value.clone()))).collect(),
             authorization,
             tls: settings.tls.clone(),
+            policy: policy.clone(),
             ..Options::default()
         };
         Self::reached(url, Templates::load(&[])?, settings.max_alerts, settings.send_resolved, options)
@@ -130,7 +132,7 @@ impl Webhook {
             content_type: "application/json",
             body,
         };
-        let answer = self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key()))).await?;
+        let answer = self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key())), delivery.now_ns).await?;
         answer.check()?;
         Ok(answer.receipt())
     }

@@ -226,7 +226,14 @@ async fn templates_of_alertmanager_yml_replace_texts_and_subject() {
         peer.port
     );
     let receiver = serde_norway::from_str(&config).unwrap();
-    let read = signalbox_notify::alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[]).unwrap();
+    let read = signalbox_notify::alertmanager::receivers(
+        &serde_norway::Value::Null,
+        &[receiver],
+        std::path::Path::new("/"),
+        &[],
+        &signalbox_notify::Policy::default(),
+    )
+    .unwrap();
     let channel = read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap().1;
     let mut group = message();
     for alert in &mut group.alerts {

@@ -35,6 +35,12 @@ impl HttpPeer {
         Self::start_with(answers, move |stream| Box::new(rustls::StreamOwned::new(rustls::ServerConnection::new(tls.clone()).unwrap(), stream)))
     }
 
+    /// One that wants to see a certificate of the client.
+    pub(crate) fn start_mutual(answers: &[&'static str]) -> Self {
+        let tls = crate::mutual_tls();
+        Self::start_with(answers, move |stream| Box::new(rustls::StreamOwned::new(rustls::ServerConnection::new(tls.clone()).unwrap(), stream)))
+    }
+
     fn start_with(answers: &[&'static str], wrap: impl Fn(TcpStream) -> Box<dyn ReadWrite> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

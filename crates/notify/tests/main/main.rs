@@ -1,6 +1,7 @@
 //! Channels against scripted servers, byte by byte; delivery against an outbox in memory.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod client;
 mod delivery;
 mod email;
 mod http_peer;
@@ -64,4 +65,16 @@ pub(crate) fn server_tls() -> Arc<rustls::ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap())
+}
+
+/// The same for one that asks who the client is.
+pub(crate) fn mutual_tls() -> Arc<rustls::ServerConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(testdata("tls/client-ca.pem")).unwrap()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+    let (certificate, key) =
+        (CertificateDer::from_pem_file(testdata("tls/server.pem")).unwrap(), PrivateKeyDer::from_pem_file(testdata("tls/server.key")).unwrap());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_client_cert_verifier(verifier).with_single_cert(vec![certificate], key).unwrap())
 }

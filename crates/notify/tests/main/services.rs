@@ -16,7 +16,7 @@ const HASH: &str = "cad65463d11e13d83ed22ad561d73269e67fe33734367787065cd4e397bf
 fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
     let config = config.replace("URL", &format!("http://127.0.0.1:{}", peer.port));
     let receiver = serde_norway::from_str(&format!("{{name: ops, {key}: [{config}]}}")).unwrap();
-    let read = alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[]).unwrap();
+    let read = alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[], &signalbox_notify::Policy::default()).unwrap();
     read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap().1
 }
 

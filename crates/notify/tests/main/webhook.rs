@@ -18,7 +18,7 @@ fn to(url: &str) -> Settings {
 }
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
-    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(settings).unwrap()));
+    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(settings, &signalbox_notify::Policy::default()).unwrap()));
     channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
 }
 
@@ -129,7 +129,7 @@ async fn a_password_file_may_be_rotated() {
         timeout_seconds: 60,
         ..to(&peer.url())
     };
-    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(&settings).unwrap()));
+    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(&settings, &signalbox_notify::Policy::default()).unwrap()));
     let group = message();
     let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS, now_ns: START_NS };
     channel.deliver(delivery).await.unwrap();
