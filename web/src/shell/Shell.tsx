@@ -115,12 +115,18 @@ function Tabs({ location }: { location: string }): ReactNode {
   if (section === undefined) return null;
   const name = PAGES.find((page) => page.route === section)?.title ?? "";
   return (
-    <nav aria-label={name} className={styles.tabs}>
+    <nav ref={revealCurrent} key={location} aria-label={name} className={styles.tabs}>
       {PAGES.filter((page) => page.tab?.section === section && page.tab.title !== "").map((page) => (
         <Link key={page.route} href={join(page.route, [], range)} className={styles.tab} aria-current={page.route === location ? "page" : undefined}>{page.tab?.title}</Link>
       ))}
     </nav>
   );
+}
+
+/** On a narrow screen the tab of the page may lie outside. */
+function revealCurrent(tabs: HTMLElement | null): void {
+  const current = tabs?.querySelector<HTMLElement>("[aria-current=page]");
+  if (tabs !== null && current !== null && current !== undefined) tabs.scrollLeft = Math.max(0, current.offsetLeft + current.offsetWidth - tabs.offsetLeft - tabs.clientWidth + 16);
 }
 
 function NavigationItem({ page, href, firing }: { page: Page; href: string; firing: number }): ReactNode {

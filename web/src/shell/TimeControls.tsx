@@ -15,12 +15,12 @@ export function TimeControls(): ReactNode {
   const pauses = PAUSES.includes(time.refresh) ? PAUSES : [...PAUSES, time.refresh];
   return (
     <div className={styles.controls} role="group" aria-label="Time">
-      <IconButton icon="chevronLeft" label="Half a range earlier" onClick={() => time.setWindow(shifted(time.window, -0.5))} />
+      <IconButton className={styles.step} icon="chevronLeft" label="Half a range earlier" onClick={() => time.setWindow(shifted(time.window, -0.5))} />
       <Popover label="Time range" icon="clock" text={<span className={styles.range}>{describeRange(time.range, time.window)}</span>}>
         {(close) => <Picker time={time} close={close} />}
       </Popover>
-      <IconButton icon="chevronRight" label="Half a range later" onClick={() => time.setWindow(shifted(time.window, 0.5))} />
-      <IconButton icon="zoomOut" label="Twice the range" onClick={() => time.setWindow(scaled(time.window, 2))} />
+      <IconButton className={styles.step} icon="chevronRight" label="Half a range later" onClick={() => time.setWindow(shifted(time.window, 0.5))} />
+      <IconButton className={styles.step} icon="zoomOut" label="Twice the range" onClick={() => time.setWindow(scaled(time.window, 2))} />
       <IconButton icon="refresh" label="Reload" onClick={time.reload} />
       <Select aria-label="Reload automatically" value={time.refresh} onChange={(event) => time.setRefresh(event.target.value)}>
         {pauses.map((pause) => <option key={pause} value={pause}>{pause === "" ? "Off" : pause}</option>)}
