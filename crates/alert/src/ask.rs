@@ -14,6 +14,7 @@ use signalbox_query::logql::{self, MetricAnswer, MetricSeries, MetricValue};
 use signalbox_query::promql::{Point, PromqlAnswer, PromqlRequest, Times, Value, VectorSample};
 use signalbox_query::traceql::{MetricsAnswer, MetricsRequest, MetricsSeries};
 
+use crate::presence::Presence;
 use crate::rule_file::{Expression, Rule};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
@@ -103,14 +104,51 @@ impl Asker {
     /// # Errors
     /// Of the engine; `Timeout`.
     pub(crate) async fn ask_rule(&self, rule: &Rule, moment: Moment) -> Result<Vec<VectorSample>> {
-        match &rule.expr {
-            Expression::Promql(expr) => self.ask(expr.as_ref().clone(), &rule.text, moment.at_ms, moment.timeout).await,
+        self.ask_expression(&rule.expr, &rule.text, moment).await
+    }
+
+    /// Evaluates an expression, which is written so, at an instant.
+    ///
+    /// # Errors
+    /// Of the engine; `Timeout`.
+    pub(crate) async fn ask_expression(&self, expression: &Expression, text: &str, moment: Moment) -> Result<Vec<VectorSample>> {
+        match expression {
+            Expression::Promql(expr) => self.ask(expr.as_ref().clone(), text, moment.at_ms, moment.timeout).await,
             // Boxed: the evaluation of every rule would carry the largest of these futures.
             Expression::Logql(expr) => in_time(moment, Box::pin(self.ask_logs(expr, moment.at_ms))).await,
             Expression::Traceql { query, range_ms } => {
                 in_time(moment, Box::pin(self.ask_spans(query, moment.at_ms, range_ms.unwrap_or(moment.interval_ms)))).await
             }
             Expression::Sql(text) => Box::pin(self.engine.sql_vector(&self.tenant, text, moment.at_ms, moment.timeout)).await,
+        }
+    }
+
+    /// What there is data for at an instant. Of an expression of which nothing but its answer is known, `is_empty` says whether
+    /// that was empty.
+    ///
+    /// # Errors
+    /// Of the engine; `Timeout`.
+    pub(crate) async fn ask_data(&self, rule: &Rule, presence: &Presence, is_empty: bool, moment: Moment) -> Result<Data> {
+        match presence {
+            Presence::Always => Ok(Data::All),
+            Presence::Rows => Ok(if is_empty { Data::Nothing } else { Data::All }),
+            Presence::Elements(expr) => {
+                let found = self.ask(expr.as_ref().clone(), &expr.to_string(), moment.at_ms, moment.timeout).await?;
+                Ok(if found.is_empty() { Data::Nothing } else { Data::Of(found) })
+            }
+            Presence::Lines(counts) => {
+                for count in counts {
+                    if counts_any(&in_time(moment, Box::pin(self.ask_logs(count, moment.at_ms))).await?) {
+                        return Ok(Data::All);
+                    }
+                }
+                Ok(Data::Nothing)
+            }
+            Presence::Spans(query) => {
+                let range_ms = rule.expr.range_ms().unwrap_or(moment.interval_ms);
+                let count = in_time(moment, Box::pin(self.ask_spans(query, moment.at_ms, range_ms))).await?;
+                Ok(if counts_any(&count) { Data::All } else { Data::Nothing })
+            }
         }
     }
 
@@ -134,6 +172,21 @@ impl Asker {
         let element = |series: MetricsSeries| Some(sample(span_labels(&series.labels), at_ms, series.points.last()?.1));
         Ok(answer.series.into_iter().filter_map(element).collect())
     }
+}
+
+/// What there is data for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Data {
+    /// Whatever the rule could find, as far as is known.
+    All,
+    /// Nothing.
+    Nothing,
+    /// What has these labels.
+    Of(Vec<VectorSample>),
+}
+
+fn counts_any(vector: &[VectorSample]) -> bool {
+    vector.iter().any(|sample| matches!(sample.point, Point::Float(count) if count > 0.0))
 }
 
 /// Labels of a series of spans, values as text. What spans lack is no label.

@@ -11,8 +11,8 @@ use signalbox_model::{Labels, Result};
 use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
 use crate::link::generator_url;
-use crate::record;
-use crate::rule_file::{Group, Rule};
+use crate::record::{self, Sample};
+use crate::rule_file::{Group, Rule, RuleKind};
 use crate::schedule::Slots;
 use crate::state::{Alert, Alerts, Change, State};
 use crate::status;
@@ -152,11 +152,22 @@ impl Evaluator {
         self.untold.extend(news(rule, &self.rules[index].alerts, &evaluation, at_ms, world));
         let state = &mut self.rules[index];
         state.alerts = evaluation.alerts;
+        let is_recording = matches!(rule.kind, RuleKind::Recording);
         if let Some(error) = evaluation.error {
+            // What a rule recorded before its error has not ended; alerts are as they are also after one.
+            if !is_recording {
+                self.write(index, evaluation.samples, &occasion, world).await?;
+            }
             return Err(error);
         }
-        world.write(record::batch(&evaluation.samples, &state.written, occasion.query_ms())).await?;
-        state.written = evaluation.samples.into_iter().map(|sample| sample.labels).collect();
+        self.write(index, evaluation.samples, &occasion, world).await
+    }
+
+    /// Writes the series of a rule.
+    async fn write(&mut self, index: usize, samples: Vec<Sample>, occasion: &Occasion, world: &World) -> Result<()> {
+        let state = &mut self.rules[index];
+        world.write(record::batch(&samples, &state.written, occasion.query_ms())).await?;
+        state.written = samples.into_iter().map(|sample| sample.labels).collect();
         Ok(())
     }
 

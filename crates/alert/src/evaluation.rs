@@ -11,9 +11,9 @@ use signalbox_query::promql::VectorSample;
 use signalbox_query::usage;
 
 use crate::ask::{Asker, Moment};
-use crate::expand::Expander;
+use crate::judge::Judge;
 use crate::record::{self, Sample};
-use crate::rule_file::{AlertingRule, Group, Rule, RuleKind};
+use crate::rule_file::{Group, Rule, RuleKind};
 use crate::state::{Alerts, Terms, Transition, step};
 
 /// An expression may take as long as the interval of its group, and at least so long.
@@ -36,7 +36,7 @@ impl Occasion {
         self.at_ms.saturating_sub(self.query_offset_ms)
     }
 
-    fn moment(&self) -> Moment {
+    pub(crate) fn moment(&self) -> Moment {
         let timeout = Duration::from_millis(self.interval_ms.unsigned_abs()).max(TIMEOUT_MIN);
         Moment { at_ms: self.query_ms(), interval_ms: self.interval_ms, timeout }
     }
@@ -53,7 +53,7 @@ pub(crate) struct Evaluation {
     pub(crate) transitions: Vec<Transition>,
     /// The series to write, of the instant [`Occasion::query_ms`].
     pub(crate) samples: Vec<Sample>,
-    /// Why it failed. Then nothing was found, and there is nothing to write.
+    /// Why it failed. Then nothing was found; the alerts are as the rule says, and of a recording rule there is nothing to write.
     pub(crate) error: Option<Error>,
 }
 
@@ -65,29 +65,39 @@ pub(crate) async fn evaluate(asker: &Asker, group: &Group, rule: &Rule, before: 
 }
 
 async fn attempt(asker: &Asker, group: &Group, rule: &Rule, before: &Alerts, occasion: &Occasion) -> Result<Evaluation> {
-    let vector = asker.ask_rule(rule, occasion.moment()).await?;
+    let answer = asker.ask_rule(rule, occasion.moment()).await;
     match &rule.kind {
         RuleKind::Recording => {
-            let samples = record::recorded(&rule.name, &rule.labels, vector, group.limit)?;
+            let samples = record::recorded(&rule.name, &rule.labels, answer?, group.limit)?;
             Ok(Evaluation { samples, ..Evaluation::default() })
         }
-        RuleKind::Alerting(alerting) => alerts(asker, group, rule, alerting, vector, before, occasion).await,
+        RuleKind::Alerting(alerting) => {
+            let judge = Judge::new(asker, rule, alerting, before, occasion);
+            // Boxed: a recording rule would carry it.
+            Box::pin(alerts(judge, answer, group)).await
+        }
     }
 }
 
 /// Moves the alerts of a rule.
-async fn alerts(
-    asker: &Asker,
-    group: &Group,
-    rule: &Rule,
-    alerting: &AlertingRule,
-    vector: Vec<VectorSample>,
-    before: &Alerts,
-    occasion: &Occasion,
-) -> Result<Evaluation> {
-    let elements = Expander::new(asker, occasion.at_ms, occasion.moment().timeout).elements(rule, alerting, vector).await?;
-    let terms = Terms { hold_ms: alerting.hold_ms, keep_firing_ms: alerting.keep_firing_ms, retention_ms: asker.retention_ms, limit: group.limit };
-    let found = elements.iter().map(|element| (element.labels.clone(), element.value)).collect();
-    let (alerts, transitions) = step(before, elements, occasion.at_ms, &terms)?;
-    Ok(Evaluation { found, samples: record::alert_series(&alerts), alerts, transitions, error: None })
+async fn alerts(mut judge: Judge<'_>, answer: Result<Vec<VectorSample>>, group: &Group) -> Result<Evaluation> {
+    let (alerting, before, at_ms) = (judge.alerting, judge.before, judge.occasion.at_ms);
+    let terms = Terms { hold_ms: alerting.hold_ms, keep_firing_ms: alerting.keep_firing_ms, retention_ms: judge.asker.retention_ms, limit: group.limit };
+    let judged = match answer {
+        Ok(vector) => judge.findings(vector).await,
+        Err(error) => Err(error),
+    };
+    let moved = judged.and_then(|findings| {
+        let found = findings.elements.iter().map(|element| (element.labels.clone(), element.value)).collect();
+        step(before, findings, at_ms, &terms).map(|(alerts, transitions)| (found, alerts, transitions))
+    });
+    let (found, alerts, transitions, error) = match moved {
+        Ok((found, alerts, transitions)) => (found, alerts, transitions, None),
+        Err(error) => {
+            let findings = judge.of_error(&error).await?;
+            let (alerts, transitions) = step(before, findings, at_ms, &terms)?;
+            (BTreeMap::new(), alerts, transitions, Some(error))
+        }
+    };
+    Ok(Evaluation { found, samples: record::alert_series(&alerts), alerts, transitions, error })
 }

@@ -1,6 +1,6 @@
 //! From the vector of an alerting rule to the elements of its alerts: labels and annotations, their templates expanded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use signalbox_lang::promql;
@@ -11,7 +11,7 @@ use signalbox_query::promql::{Point, VectorSample};
 use crate::ask::Asker;
 use crate::limits::ALERTS_PER_RULE_MAX;
 use crate::rule_file::{AlertingRule, Rule};
-use crate::state::Element;
+use crate::state::{Alert, Element};
 use crate::template::{Context, Expansion, QueryAnswers, Sample, SampleValue, Template};
 
 /// The label that names an alert.
@@ -56,6 +56,36 @@ impl<'a> Expander<'a> {
             elements.push(Element { labels: labels.build(), annotations: annotations.build(), value: number });
         }
         Ok(elements)
+    }
+
+    /// Those of some alerts of the rule that elements of another expression are about: an element would have the labels of the
+    /// alert, given the value that it was last found with.
+    pub(crate) async fn alerts_of(
+        &mut self,
+        rule: &Rule,
+        alerting: &AlertingRule,
+        vector: &[VectorSample],
+        alerts: &BTreeMap<&Labels, &Alert>,
+    ) -> BTreeSet<Labels> {
+        // Most elements are about no alert of these: what the rule does not set must be equal, which needs no template.
+        let is_own = |name: &str| name == METRIC_NAME || name == ALERT_NAME || rule.labels.get(name).is_some();
+        let mut candidates: BTreeMap<Labels, Vec<(&Labels, &Alert)>> = BTreeMap::new();
+        for (labels, alert) in alerts {
+            candidates.entry(labels.keep(|name| !is_own(name))).or_default().push((labels, alert));
+        }
+        let mut matched = BTreeSet::new();
+        for sample in vector {
+            for (wanted, alert) in candidates.get(&sample.labels.keep(|name| !is_own(name))).map(Vec::as_slice).unwrap_or_default() {
+                let mut labels = sample.labels.to_builder();
+                labels.remove(METRIC_NAME);
+                self.expand_all(&alerting.label_templates, &sample.labels, &SampleValue::Float(alert.value), &mut labels).await;
+                labels.set(ALERT_NAME, &rule.name);
+                if labels.build() == **wanted {
+                    matched.insert(Labels::clone(wanted));
+                }
+            }
+        }
+        matched
     }
 
     async fn expand_all(&mut self, templates: &[(String, Template)], labels: &Labels, value: &SampleValue, into: &mut LabelsBuilder) {

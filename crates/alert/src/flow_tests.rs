@@ -26,6 +26,7 @@ use crate::settings::Settings;
 use crate::world::{Parts, World};
 
 mod languages;
+mod policies;
 
 /// 2023-11-14T22:13:20Z
 const T0_MS: i64 = 1_700_000_000_000;

@@ -63,6 +63,30 @@ pub struct Element {
     pub value: f64,
 }
 
+/// What becomes of an alert that is pending or firing and was not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfound {
+    /// It stays as it is: nobody knows.
+    Stays,
+    /// It goes on as if it was found, with its last value.
+    GoesOn,
+}
+
+/// What an evaluation knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// What it found.
+    pub elements: Vec<Element>,
+    /// Alerts that it did not find and that are not over for that.
+    pub unfound: BTreeMap<Labels, Unfound>,
+}
+
+impl From<Vec<Element>> for Findings {
+    fn from(elements: Vec<Element>) -> Self {
+        Self { elements, unfound: BTreeMap::new() }
+    }
+}
+
 /// What the rule and its group say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
@@ -107,7 +131,8 @@ pub struct Transition {
 /// # Errors
 /// `Invalid` in the words of Prometheus if two elements have the same labels or there are more than the limit. Then nothing
 /// has changed: an alert must not resolve because its rule is broken.
-pub fn step(previous: &Alerts, elements: Vec<Element>, now_ms: i64, terms: &Terms) -> Result<(Alerts, Vec<Transition>)> {
+pub fn step(previous: &Alerts, findings: impl Into<Findings>, now_ms: i64, terms: &Terms) -> Result<(Alerts, Vec<Transition>)> {
+    let Findings { elements, unfound } = findings.into();
     let mut found: BTreeMap<Labels, Element> = BTreeMap::new();
     for element in elements {
         match found.entry(element.labels.clone()) {
@@ -121,7 +146,7 @@ pub fn step(previous: &Alerts, elements: Vec<Element>, now_ms: i64, terms: &Term
         let alert = match found.remove(labels) {
             Some(element) if alert.state == State::Inactive => begin(element, now_ms, terms, &mut moved),
             Some(element) => go_on(alert, element, now_ms, terms, &mut moved),
-            None => match lose(alert, now_ms, terms, &mut moved) {
+            None => match miss(alert, unfound.get(labels).copied(), now_ms, terms, &mut moved) {
                 Some(alert) => alert,
                 None => continue,
             },
@@ -188,6 +213,18 @@ fn hold(alert: &mut Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Ch
 }
 
 /// An alert that was not found; `None` if nothing remains of it.
+fn miss(alert: &Alert, unfound: Option<Unfound>, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) -> Option<Alert> {
+    match unfound.filter(|_| alert.state != State::Inactive) {
+        None => lose(alert, now_ms, terms, moved),
+        Some(Unfound::Stays) => Some(alert.clone()),
+        Some(Unfound::GoesOn) => {
+            let last = Element { labels: Labels::empty(), annotations: alert.annotations.clone(), value: alert.value };
+            Some(go_on(alert, last, now_ms, terms, moved))
+        }
+    }
+}
+
+/// An alert that is not there any more; `None` if nothing remains of it.
 fn lose(alert: &Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) -> Option<Alert> {
     let mut alert = alert.clone();
     match alert.state {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use signalbox_meta::{ActiveAlert, AlertingStatus, GroupStatus, Health, RuleKind as ShownKind, RuleStatus};
 
 use crate::evaluate::{Evaluator, RuleState};
-use crate::rule_file::{Rule, RuleKind};
+use crate::rule_file::{NoData, OnError, Policies, Rule, RuleKind};
 use crate::state::State;
 
 pub(crate) fn of(evaluator: &Evaluator) -> GroupStatus {
@@ -28,6 +28,7 @@ fn rule_status(rule: &Rule, state: &RuleState) -> RuleStatus {
             hold: milliseconds(alerting.hold_ms),
             keep_firing: milliseconds(alerting.keep_firing_ms),
             annotations: alerting.annotations.clone(),
+            extras: extras(&alerting.policies),
             alerts: active(state),
         }),
     };
@@ -48,6 +49,21 @@ fn rule_status(rule: &Rule, state: &RuleState) -> RuleStatus {
         evaluation: state.evaluated.took,
         kind,
     }
+}
+
+/// Policies that are not the default.
+fn extras(policies: &Policies) -> Vec<(&'static str, String)> {
+    let mut extras = Vec::new();
+    if policies.no_data != NoData::default() {
+        extras.push(("no_data", policies.no_data.as_str().to_owned()));
+    }
+    if policies.on_error != OnError::default() {
+        extras.push(("on_error", policies.on_error.as_str().to_owned()));
+    }
+    if let Some(recovery) = &policies.recovery {
+        extras.push(("recovery_expr", recovery.query.clone()));
+    }
+    extras
 }
 
 fn active(state: &RuleState) -> Vec<ActiveAlert> {

@@ -28,7 +28,7 @@ fn rule(name: &str, query: &str, rule_labels: &[(&str, &str)], kind: RuleKind) -
 
 fn alerting(hold_seconds: u64, annotations: &[(&str, &str)], alerts: Vec<ActiveAlert>) -> RuleKind {
     let (hold, keep_firing) = (Duration::from_secs(hold_seconds), Duration::from_millis(hold_seconds * 500));
-    RuleKind::Alerting(AlertingStatus { hold, keep_firing, annotations: labels(annotations), alerts })
+    RuleKind::Alerting(AlertingStatus { hold, keep_firing, annotations: labels(annotations), extras: Vec::new(), alerts })
 }
 
 fn alert(instance: &str, is_firing: bool, value: f64) -> ActiveAlert {

@@ -103,6 +103,8 @@ pub struct AlertingStatus {
     pub keep_firing: Duration,
     /// Annotations as written.
     pub annotations: Labels,
+    /// What the rule says beyond Prometheus' schema, by its keys in rule files.
+    pub extras: Vec<(&'static str, String)>,
     /// Alerts that are pending or firing.
     pub alerts: Vec<ActiveAlert>,
 }

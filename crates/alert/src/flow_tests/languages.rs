@@ -40,7 +40,7 @@ impl Server {
     }
 
     /// Lets seconds pass; every second one has a line and a span, good or bad.
-    async fn pass_with_traffic(&mut self, seconds: u32, is_bad: bool) {
+    pub(super) async fn pass_with_traffic(&mut self, seconds: u32, is_bad: bool) {
         for second in 0..seconds {
             self.clock.advance(Duration::from_secs(1));
             if second % 2 == 0 {

@@ -33,6 +33,8 @@ pub(super) struct RawGroup {
     pub(super) labels: Pairs,
     rules: Option<Vec<RawRule>>,
     pub(super) lang: Option<String>,
+    pub(super) no_data: Option<String>,
+    pub(super) on_error: Option<String>,
 }
 
 impl RawGroup {
@@ -56,6 +58,9 @@ pub(super) struct RawRule {
     pub(super) annotations: Pairs,
     pub(super) lang: Option<String>,
     pub(super) range: Option<String>,
+    pub(super) no_data: Option<String>,
+    pub(super) on_error: Option<String>,
+    pub(super) recovery_expr: Option<String>,
     /// YAML's merge key: what is not set here is taken from there.
     #[serde(rename = "<<")]
     merge: Option<Box<RawRule>>,
@@ -84,6 +89,9 @@ impl RawRule {
             annotations: pairs(&self.annotations, base.annotations),
             lang: self.lang.clone().or(base.lang),
             range: self.range.clone().or(base.range),
+            no_data: self.no_data.clone().or(base.no_data),
+            on_error: self.on_error.clone().or(base.on_error),
+            recovery_expr: self.recovery_expr.clone().or(base.recovery_expr),
             merge: None,
         }
     }

@@ -3,13 +3,14 @@
 //!
 //! More than Prometheus: several YAML documents in one file are all read (it drops all but the first without a word), a rule
 //! that is in a group twice is an error (it is a warning of `promtool`), and a path without `*` must exist. `lang`, of a rule or
-//! of all rules of a group, names the language of the expression.
+//! of all rules of a group, names the language of the expression; [`policy`] has what else a rule may say.
 
 mod document;
 mod expression;
 mod lenient;
 mod lint;
 mod locate;
+mod policy;
 mod problem;
 
 use std::collections::BTreeSet;
@@ -21,11 +22,13 @@ use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Error, Labels, Result};
 
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::presence::Presence;
 use crate::template::Template;
 use document::{RawGroup, RawRule};
 pub use expression::{Expression, Language};
 pub use lint::{DuplicateRule, duplicates};
 use locate::{Step, locate};
+pub use policy::{NoData, OnError, Policies, Recovery};
 pub use problem::{Problem, RulePlace};
 
 /// Rules that are evaluated one after another, on one interval.
@@ -84,6 +87,10 @@ pub struct AlertingRule {
     pub label_templates: Vec<(String, Template)>,
     /// Templates of the annotations, by name.
     pub annotation_templates: Vec<(String, Template)>,
+    /// What the rule says about no data, errors and the way back.
+    pub policies: Policies,
+    /// How to find out whether there is data.
+    pub presence: Presence,
 }
 
 /// Reads all files that match the patterns, in order of pattern and name, each once.
@@ -251,6 +258,7 @@ impl Checker<'_> {
             self.problem(path, &format!("groupname: {} is repeated in the same file", quote(&name)));
         }
         self.language(&below("lang"), raw.lang.as_deref());
+        self.group_policies(raw, path);
         for (label, _) in raw.labels.iter() {
             if label.is_empty() || label == METRIC_NAME {
                 self.problem(&below("labels"), &format!("invalid label name: {label}"));
@@ -285,7 +293,9 @@ impl Checker<'_> {
         let hold_ms = self.duration(&[place.path.as_slice(), &[Step::Key("for")]].concat(), raw.hold.as_deref()).unwrap_or(0);
         let keep_firing_ms = self.duration(&[place.path.as_slice(), &[Step::Key("keep_firing_for")]].concat(), raw.keep_firing_for.as_deref()).unwrap_or(0);
         if !record.is_empty() {
-            for (is_set, field) in [(!raw.annotations.is_empty(), "annotations"), (hold_ms != 0, "for"), (keep_firing_ms != 0, "keep_firing_for")] {
+            let fields = [(!raw.annotations.is_empty(), "annotations"), (hold_ms != 0, "for"), (keep_firing_ms != 0, "keep_firing_for")];
+            let own = [(raw.no_data.is_some(), "no_data"), (raw.on_error.is_some(), "on_error"), (raw.recovery_expr.is_some(), "recovery_expr")];
+            for (is_set, field) in fields.into_iter().chain(own) {
                 if is_set {
                     self.rule_problem(place, Some(field), &format!("invalid field '{field}' in recording rule"));
                 }
@@ -305,9 +315,11 @@ impl Checker<'_> {
         let kind = if alert.is_empty() {
             RuleKind::Recording
         } else {
+            let policies = self.policies(raw, place, group, expr.as_ref().map(Expression::language));
+            let presence = expr.as_ref().map_or(Presence::Rows, Presence::of);
             let label_templates = self.templates(place, alert, "label", &labels);
             let annotation_templates = self.templates(place, alert, "annotation", &annotations);
-            RuleKind::Alerting(AlertingRule { hold_ms, keep_firing_ms, annotations, label_templates, annotation_templates })
+            RuleKind::Alerting(AlertingRule { hold_ms, keep_firing_ms, annotations, label_templates, annotation_templates, policies, presence })
         };
         let expr = expr?;
         let name = if alert.is_empty() { record } else { alert };

@@ -241,6 +241,48 @@ fn refuses_what_another_language_cannot_answer() {
 }
 
 #[test]
+fn policies_are_those_of_the_rule_or_of_its_group() {
+    let text = "groups:\n- name: g\n  no_data: no_data\n  on_error: alert\n  rules:\n  - {alert: A, expr: up == 0}\n  - &b {alert: B, expr: up == 0, no_data: keep_last, \
+                on_error: ok, recovery_expr: ' up ==  1'}\n  - {<<: *b, alert: C, on_error: keep_last}\n  - {record: r, expr: up}\n";
+    let groups = parse("r.yaml", text).unwrap();
+    let show = |rule: &Rule| match &rule.kind {
+        RuleKind::Recording => "records".to_owned(),
+        RuleKind::Alerting(AlertingRule { policies, .. }) => {
+            let recovery = policies.recovery.as_ref().map_or("-", |recovery| &recovery.query);
+            format!("{} {} {recovery}", policies.no_data.as_str(), policies.on_error.as_str())
+        }
+    };
+    let shown: Vec<String> = groups[0].rules.iter().map(show).collect();
+    assert_eq!(shown, ["no_data alert -", "keep_last ok up == 1", "keep_last keep_last up == 1", "records"]);
+    let found = problems(
+        "groups:\n- name: g\n  no_data: never\n  on_error: no_data\n  rules:\n  - alert: A\n    expr: up\n    no_data: OK\n    on_error: fire\n    recovery_expr: up ==\n  \
+         - record: r\n    expr: up\n    no_data: ok\n    on_error: ok\n    recovery_expr: up\n",
+    );
+    for want in [
+        "r.yaml: 3:12: unknown no_data \"never\": want one of ok, alert, keep_last, no_data",
+        "r.yaml: 4:13: unknown on_error \"no_data\": want one of keep_last, alert, ok",
+        "r.yaml: 8:14: group \"g\", rule 1, \"A\": unknown no_data \"OK\": want one of ok, alert, keep_last, no_data",
+        "r.yaml: 9:15: group \"g\", rule 1, \"A\": unknown on_error \"fire\": want one of keep_last, alert, ok",
+        "r.yaml: 10:20: group \"g\", rule 1, \"A\": could not parse expression: ",
+        "rule 2, \"r\": invalid field 'no_data' in recording rule",
+        "rule 2, \"r\": invalid field 'on_error' in recording rule",
+        "rule 2, \"r\": invalid field 'recovery_expr' in recording rule",
+    ] {
+        assert!(found.contains(want), "no {want:?} in\n{found}");
+    }
+}
+
+#[test]
+fn what_the_documentation_of_rule_files_shows_loads() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/rules/README.md")).unwrap();
+    let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        parse("README.md", block).unwrap();
+    }
+}
+
+#[test]
 fn follows_aliases_and_merge_keys() {
     let text = "groups:\n- name: g\n  rules:\n  - &down\n    alert: &name Down\n    expr: &expr up == 0\n    for: 5m\n    labels: {a: b}\n  - <<: *down\n    alert: Other\n  - record: *name\n    expr: *expr\n";
     let groups = parse("r.yaml", text).unwrap();
@@ -313,7 +355,7 @@ fn no_mutant_of_a_rule_file_makes_it_panic() {
     let seeds = [
         "groups:\n- name: g\n  interval: 30s\n  labels: {team: a}\n  rules:\n  - &a\n    alert: Down\n    expr: &e up == 0\n    for: 5m\n    labels: {x: 1.1}\n    annotations:\n      summary: \"{{ $labels.x | title }}\"\n  - <<: *a\n    alert: Other\n  - record: job:up\n    expr: *e\n",
         "{\"groups\":[{\"name\":\"g\",\"rules\":[{\"record\":\"a\",\"expr\":\"rate(up[5m])\"}]}]}\n---\ngroups:\n",
-        "groups:\n- name: g\n  lang: logql\n  rules:\n  - record: a\n    expr: sum(rate({a=\"b\"}[5m]))\n  - alert: B\n    lang: traceql\n    range: 5m\n    expr: '{} | rate()'\n  - alert: C\n    lang: sql\n    expr: SELECT 1 AS value\n",
+        "groups:\n- name: g\n  lang: logql\n  rules:\n  - record: a\n    expr: sum(rate({a=\"b\"}[5m]))\n  - alert: B\n    lang: traceql\n    range: 5m\n    expr: '{} | rate()'\n  - alert: C\n    lang: sql\n    expr: SELECT 1 AS value\n    no_data: alert\n    on_error: ok\n    recovery_expr: SELECT 2 AS value\n",
     ];
     mutate::texts(&seeds, &["  - ", ": ", "\n", "{{", "}}", "*a", "&a ", "<<: ", "---\n", "\"", "'", "|", "#", "\u{e9}"], 1_500, |text| {
         problems(text);

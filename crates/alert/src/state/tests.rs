@@ -34,7 +34,7 @@ fn show(alerts: &Alerts) -> String {
 fn check(terms: &Terms, table: &[(i64, &str, &str, &str)]) {
     let mut alerts = Alerts::new();
     for (minute, found, want, moves) in table {
-        let elements = found.split_whitespace().map(element).collect();
+        let elements: Vec<Element> = found.split_whitespace().map(element).collect();
         let (next, transitions) = step(&alerts, elements, minute * MINUTE, terms).unwrap();
         alerts = next;
         let moved: Vec<String> = transitions.iter().map(|transition| format!("{}:{:?}", transition.labels.get("x").unwrap(), transition.change)).collect();
@@ -102,6 +102,25 @@ fn an_alert_keeps_firing_for_as_long_as_the_rule_says() {
             (9, "", "a:R4/9", "a:Resolved"),
         ],
     );
+}
+
+#[test]
+fn what_is_not_found_may_stay_or_go_on() {
+    let terms = Terms { hold_ms: 2 * MINUTE, keep_firing_ms: MINUTE, ..TERMS };
+    let mut alerts = Alerts::new();
+    let mut at = |minute: i64, found: &str, unfound: &[(&str, Unfound)]| {
+        let unfound = unfound.iter().map(|(name, unfound)| (labels(name), *unfound)).collect();
+        let findings = Findings { elements: found.split_whitespace().map(element).collect(), unfound };
+        alerts = step(&alerts, findings, minute * MINUTE, &terms).unwrap().0;
+        show(&alerts)
+    };
+    assert_eq!(at(0, "a b", &[]), "a:P0 b:P0");
+    assert_eq!(at(3, "", &[("a", Unfound::Stays), ("b", Unfound::GoesOn), ("c", Unfound::GoesOn)]), "a:P0 b:F0/3", "who stays does not begin to fire");
+    assert_eq!(at(4, "a", &[]), "a:F0/4 b:K0/3/4");
+    assert_eq!(at(9, "", &[("a", Unfound::Stays), ("b", Unfound::Stays)]), "a:F0/4 b:K0/3/4", "time does not pass for who stays");
+    assert_eq!(at(10, "", &[("b", Unfound::GoesOn)]), "a:K0/4/10 b:F0/3");
+    assert_eq!(at(11, "", &[]), "a:R4/11 b:K0/3/11");
+    assert_eq!(at(12, "", &[("a", Unfound::GoesOn)]), "a:R4/11 b:R3/12", "what is over stays over");
 }
 
 #[test]

@@ -189,6 +189,12 @@ fn write_alerting(out: &mut String, rule: &RuleStatus, alerting: &AlertingStatus
     render::write_labels(out, &rule.labels);
     out.push_str(",\"annotations\":");
     render::write_labels(out, &alerting.annotations);
+    for (key, value) in &alerting.extras {
+        out.push_str(",\"");
+        out.push_str(key);
+        out.push_str("\":");
+        write_json_string(out, value);
+    }
     out.push_str(",\"alerts\":");
     if without_alerts {
         out.push_str("null");
