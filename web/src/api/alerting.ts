@@ -14,7 +14,10 @@ export interface AlertEvent {
   rule: string;
   fingerprint: string;
   labels: Labels;
-  /** `pending`, `firing`, `resolved`, `cleared` and so on. */
+  /**
+   * `pending`, `firing`, `kept` (its expression finds nothing, and it goes on), `found` (again), `resolved`, `cleared`; `silenced`,
+   * `inhibited`, `muted`, `unmuted`; of the rule, without a fingerprint, `error` and `recovered`.
+   */
   change: string;
   /** The state after it. */
   state: string;
@@ -23,6 +26,11 @@ export interface AlertEvent {
   /** Whether it was made up for after the server had been away. */
   late: boolean;
   error: string;
+  /** Of a change that says what keeps the alert quiet: whom it keeps from being told, and what does. */
+  receiver: string;
+  silencedBy: string[];
+  inhibitedBy: string[];
+  mutedBy: string[];
 }
 
 export interface Attempt {
@@ -127,6 +135,10 @@ export function toEvent(event: Record<string, unknown>): AlertEvent {
     value: optionalValue(event["value"]),
     late: event["late"] === true,
     error: text(event["error"]),
+    receiver: text(event["receiver"]),
+    silencedBy: list(event["silenced_by"]).map(text),
+    inhibitedBy: list(event["inhibited_by"]).map(text),
+    mutedBy: list(event["muted_by"]).map(text),
   };
 }
 

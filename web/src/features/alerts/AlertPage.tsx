@@ -45,8 +45,9 @@ function toneOf(state: string): Tone {
 function Explained({ data, atMs }: { data: Explanation; atMs: number | null }): ReactNode {
   const { range, window } = useTime();
   const shown = useMemo(() => (atMs === null ? window : explainedWindow(window, data.atMs)), [atMs, window, data]);
-  const bands = useMemo(() => bandsOf(stretches([...data.events].reverse(), data.atMs)), [data]);
-  const began = data.events.find((event) => event.change === "pending" || event.change === "firing")?.atMs ?? null;
+  const bands = useMemo(() => bandsOf(stretches(data.events, data.atMs)), [data]);
+  const newest = useMemo(() => [...data.events].sort((left, right) => right.atMs - left.atMs), [data]);
+  const began = newest.find((event) => event.change === "pending" || event.change === "firing")?.atMs ?? null;
   return (
     <>
       <header className={styles.head}>
@@ -74,7 +75,7 @@ function Explained({ data, atMs }: { data: Explanation; atMs: number | null }): 
         <RuleChart name={data.rule.name} lang={data.rule.lang} query={data.rule.query} window={shown} only={data.labels} bands={bands} />
       </Panel>
       <div className={styles.columns}>
-        <Panel title="What happened" note={count(data.events.length, "change")}><Events events={data.events} /></Panel>
+        <Panel title="What happened" note={count(newest.length, "change")}><Events events={newest} labels={data.labels} /></Panel>
         <Panel title="Evaluations" note={`the latest ${data.evaluations.length}`}><Evaluations evaluations={data.evaluations} query={data.rule.query} /></Panel>
       </div>
       <Routes data={data} />

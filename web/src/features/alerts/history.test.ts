@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { toEvent, toExplanation, toNotification, type AlertEvent } from "../../api/alerting.ts";
 import { labelsKey, stretches, tracks } from "./history.ts";
 
-const event = (atMs: number, change: string, state: string, more: Partial<AlertEvent> = {}): AlertEvent => ({ atMs, file: "f", group: "g", rule: "r", fingerprint: "1", labels: { a: "1" }, change, state, value: Number.NaN, late: false, error: "", ...more });
+const event = (atMs: number, change: string, state: string, more: Partial<AlertEvent> = {}): AlertEvent => ({ atMs, file: "f", group: "g", rule: "r", fingerprint: "1", labels: { a: "1" }, change, state, value: Number.NaN, late: false, error: "", receiver: "", silencedBy: [], inhibitedBy: [], mutedBy: [], ...more });
 const bars = (events: AlertEvent[]) => stretches(events, 1_000).map(({ state, startMs, endMs, isOpen }) => [state, startMs, endMs, isOpen]);
 
 describe("stretches", () => {
@@ -17,6 +17,9 @@ describe("stretches", () => {
   it("join where the state stayed the same", () => {
     expect(bars([event(100, "firing", "firing"), event(200, "kept", "firing"), event(300, "resolved", "inactive")])).toEqual([["firing", 100, 300, false]]);
   });
+  it("do not end where somebody is no longer told, or the rule fails", () => {
+    expect(bars([event(300, "resolved", "inactive"), event(100, "firing", "firing"), event(200, "silenced", "firing"), event(400, "unmuted", "firing"), event(500, "error", "error")])).toEqual([["firing", 100, 300, false]]);
+  });
   it("say the value, and that it was made up for", () => {
     expect(stretches([event(100, "firing", "firing", { value: 0.25, late: true })], 200)[0]?.note).toBe("value 0.25, made up for later");
   });
@@ -30,6 +33,10 @@ describe("tracks", () => {
     ], 1_000);
     expect(found.map(({ labels }) => labels["a"])).toEqual(["2", "3", "1"]);
     expect(found[1]?.stretches).toMatchObject([{ state: "pending", tone: "warn", startMs: 400, isOpen: true }]);
+  });
+  it("know an active alert by its labels, whatever the server adds to them", () => {
+    const found = tracks([event(300, "firing", "firing", { labels: { a: "1", region: "eu" } })], [{ labels: { a: "1" }, annotations: {}, state: "firing", activeAt: "1970-01-01T00:00:00.300Z", value: "1" }], 1_000);
+    expect(found.map(({ labels }) => labels)).toEqual([{ a: "1", region: "eu" }]);
   });
   it("take the same labels in any order for the same alert", () => {
     expect(labelsKey({ a: "1", b: "2" })).toBe(labelsKey({ b: "2", a: "1" }));

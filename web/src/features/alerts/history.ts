@@ -5,7 +5,7 @@ import type { ActiveAlert, Labels } from "../../api/prometheus.ts";
 import type { Stretch, StretchTone } from "../../charts/Timeline/model.ts";
 import type { TimeWindow } from "../../time/range.ts";
 import { formatNumber } from "../../ui/number.ts";
-import { timeOf } from "./model.ts";
+import { holdsAll, timeOf } from "./model.ts";
 
 /** The history of one alert, its newest change first. */
 export interface Track {
@@ -17,7 +17,9 @@ export interface Track {
 /** States in which nothing is wrong: no bar. */
 const CALM = new Set(["", "inactive", "resolved", "cleared", "normal", "ok"]);
 /** What an alert was before a change, where nothing older is known. */
-const BEFORE: Record<string, string> = { resolved: "firing", cleared: "pending", firing: "", kept: "firing" };
+const BEFORE: Record<string, string> = { resolved: "firing", cleared: "pending", kept: "firing", found: "firing" };
+/** Changes of who is told, and of the rule: the alert stays what it was. */
+const ASIDE = new Set(["silenced", "inhibited", "muted", "unmuted", "error", "recovered"]);
 
 export function toneOf(state: string): StretchTone {
   if (state === "firing") return "bad";
@@ -32,7 +34,7 @@ export function labelsKey(labels: Labels): string {
 /** A track for each alert of the changes and of those that are active; those that changed last come first. */
 export function tracks(events: readonly AlertEvent[], active: readonly ActiveAlert[], nowMs: number): Track[] {
   const byAlert = new Map<string, AlertEvent[]>();
-  for (const event of [...events].sort((left, right) => left.atMs - right.atMs)) {
+  for (const event of events.filter(moves).sort((left, right) => left.atMs - right.atMs)) {
     const key = labelsKey(event.labels);
     byAlert.set(key, [...(byAlert.get(key) ?? []), event]);
   }
@@ -40,14 +42,21 @@ export function tracks(events: readonly AlertEvent[], active: readonly ActiveAle
   for (const alert of active) {
     const key = labelsKey(alert.labels);
     const since = timeOf(alert.activeAt);
-    if (byAlert.has(key) || since === null) continue;
+    // History has the labels of the server besides.
+    if (since === null || found.some((track) => holdsAll(track.labels, alert.labels))) continue;
     found.push({ key, labels: alert.labels, last: since, stretches: [{ state: alert.state, tone: toneOf(alert.state), startMs: since, endMs: nowMs, isOpen: true, note: "" }] });
   }
   return found.sort((left, right) => right.last - left.last).map(({ key, labels, stretches: own }) => ({ key, labels, stretches: own }));
 }
 
-/** Bars of one alert; changes oldest first. */
-export function stretches(events: readonly AlertEvent[], nowMs: number): Stretch[] {
+/** Whether a change is one of the state of an alert. */
+function moves(event: AlertEvent): boolean {
+  return !ASIDE.has(event.change);
+}
+
+/** Bars of one alert. */
+export function stretches(changes: readonly AlertEvent[], nowMs: number): Stretch[] {
+  const events = changes.filter(moves).sort((left, right) => left.atMs - right.atMs);
   const found: Stretch[] = [];
   const add = (state: string, startMs: number, endMs: number, isOpen: boolean, note: string): void => {
     if (CALM.has(state) || endMs < startMs) return;

@@ -1,6 +1,6 @@
 /** The active alerts of a rule: labels, what they say, what keeps them quiet, and what can be done. */
 
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 import type { DeskAlert } from "../../../api/alertmanager.ts";
 import type { ActiveAlert, Rule } from "../../../api/prometheus.ts";
@@ -8,7 +8,7 @@ import { useTime } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
 import { formatSpan } from "../../../time/duration.ts";
 import { formatDateTime } from "../../../time/format.ts";
-import { buttonClass } from "../../../ui/controls.tsx";
+import { Button, buttonClass } from "../../../ui/controls.tsx";
 import { LabelList, LinkedText } from "../../../ui/LabelList.tsx";
 import { Badge } from "../../../ui/layout.tsx";
 import { formatExact } from "../../../ui/number.ts";
@@ -16,12 +16,19 @@ import { deskAlertOf, quietBy, timeOf } from "../model.ts";
 import styles from "../alerts.module.css";
 import { Pivots } from "./Pivots.tsx";
 
+/** More alerts of one rule than this are shown when asked for. */
+const SHOWN = 20;
+
 export function ActiveAlerts({ rule, desk, nowMs }: { rule: Rule; desk: readonly DeskAlert[]; nowMs: number }): ReactNode {
+  const [isWhole, setIsWhole] = useState(false);
   if (rule.alerts.length === 0) return <p className={styles.quiet}>Nothing is active.</p>;
   return (
-    <ul className={styles.active} aria-label={`Active alerts of ${rule.name}`}>
-      {rule.alerts.map((alert) => <ActiveRow key={JSON.stringify(alert.labels)} rule={rule} alert={alert} desk={desk} nowMs={nowMs} />)}
-    </ul>
+    <>
+      <ul className={styles.active} aria-label={`Active alerts of ${rule.name}`}>
+        {rule.alerts.slice(0, isWhole ? undefined : SHOWN).map((alert) => <ActiveRow key={JSON.stringify(alert.labels)} rule={rule} alert={alert} desk={desk} nowMs={nowMs} />)}
+      </ul>
+      {!isWhole && rule.alerts.length > SHOWN && <div><Button small onClick={() => setIsWhole(true)}>Show all {rule.alerts.length}</Button></div>}
+    </>
   );
 }
 
