@@ -30,13 +30,14 @@ class Server:
     UNCACHED = {}
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder).resolve()
         self.port = free_port()
         self.process = None
 
     @classmethod
     def binary(cls):
-        return os.environ.get(cls.VARIABLE)
+        path = os.environ.get(cls.VARIABLE)
+        return path and os.path.abspath(path)
 
     def command(self):
         raise NotImplementedError
@@ -46,7 +47,8 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         log = open(self.folder.parent / f"{self.folder.name}.log", "ab")
-        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+        # Loki keeps what it is not told a place for where it stands.
+        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.folder)
         end = time.monotonic() + PATIENCE_SECONDS
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > end:
