@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use signalbox_model::{Error, Result};
 
+use crate::template::Templates;
 use crate::{Channel, Internal, Network, Policy, email, webhook};
 
 /// Most receivers of a configuration: each channel is a task with a connection.
@@ -61,6 +62,7 @@ impl Settings {
         if self.receivers.len() > RECEIVERS_MAX {
             return Err(Error::invalid(format!("cannot use notify.receivers: found {}: want at most {RECEIVERS_MAX}", self.receivers.len())));
         }
+        let templates = Templates::load(&[]).map_err(Error::invalid)?;
         let mut names = BTreeSet::new();
         let mut channels = Vec::new();
         for receiver in &self.receivers {
@@ -78,7 +80,7 @@ impl Settings {
                 channels.push((channel_name(&receiver.name, "email"), Channel::Email(Arc::new(email))));
             }
             if let Some(settings) = &receiver.webhook {
-                let webhook = webhook::Webhook::new(settings, &self.policy()).map_err(|error| unusable(receiver, "webhook", &error))?;
+                let webhook = webhook::Webhook::new(settings, templates.clone(), &self.policy()).map_err(|error| unusable(receiver, "webhook", &error))?;
                 channels.push((channel_name(&receiver.name, "webhook"), Channel::Webhook(Arc::new(webhook))));
             }
         }

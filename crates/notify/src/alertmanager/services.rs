@@ -422,7 +422,7 @@ fn take<T: DeserializeOwned>(keys: &mut Mapping, name: &str) -> Result<Option<T>
 }
 
 /// Whether all texts that are templates can be parsed: what is wrong shows at the start, not at night.
-fn check_templates(value: &Value) -> Result<(), String> {
+pub(super) fn check_templates(value: &Value) -> Result<(), String> {
     match value {
         Value::String(text) if text.contains("{{") => Templates::check(text),
         Value::Sequence(list) => list.iter().try_for_each(check_templates),

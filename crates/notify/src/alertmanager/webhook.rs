@@ -8,10 +8,11 @@ use serde_norway::Value;
 
 use super::http::HttpConfig;
 use super::seconds;
+use super::services::check_templates;
 use crate::http::address::Policy;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
-use crate::webhook::Webhook;
+use crate::webhook::{Call, Form, Preset, Webhook};
 
 /// One entry.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,26 +29,24 @@ pub(super) struct WebhookConfig {
 
 impl WebhookConfig {
     pub(super) fn channel(self, global: Option<&HttpConfig>, folder: &Path, templates: &Templates, policy: &Policy) -> Result<Webhook, String> {
-        if self.payload.is_some() {
-            return Err("payload is not supported".to_owned());
-        }
-        match (&self.url, &self.url_file) {
+        let url = match (self.url.filter(|url| !url.reveal().is_empty()), self.url_file.filter(|file| !file.as_os_str().is_empty())) {
             (None, None) => return Err("one of url or url_file must be configured".to_owned()),
             (Some(_), Some(_)) => return Err("at most one of url & url_file must be configured".to_owned()),
-            (Some(url), None) if url.reveal().contains("{{") => return Err("url: templates are not supported".to_owned()),
-            _ => {}
-        }
-        let url = match (self.url, self.url_file) {
-            (Some(url), _) => {
-                crate::http::parse_url(url.reveal())?;
-                SecretSource::Text(url)
-            }
-            (None, file) => SecretSource::File(folder.join(file.unwrap_or_default())),
+            (Some(url), None) => SecretSource::Text(url),
+            (None, Some(file)) => SecretSource::File(folder.join(file)),
         };
         let mut options = self.http_config.or_else(|| global.cloned()).unwrap_or_default().options(folder, policy)?;
         if let Some(timeout) = self.timeout.as_deref().filter(|timeout| *timeout != "0s") {
             options.timeout = Duration::from_secs(seconds(timeout)?);
         }
-        Webhook::reached(url, templates.clone(), self.max_alerts.unwrap_or(0), self.send_resolved.unwrap_or(true), options)
+        let form = match self.payload {
+            None => Form::Preset(Preset::default()),
+            Some(payload) => {
+                check_templates(&payload)?;
+                Form::Payload(serde_json::to_value(payload).map_err(|error| format!("payload: {error}"))?)
+            }
+        };
+        let call = Call { method: "POST", url, headers: Vec::new(), form, max_alerts: self.max_alerts.unwrap_or(0) };
+        Webhook::reached(call, templates.clone(), self.send_resolved.unwrap_or(true), options)
     }
 }

@@ -2,6 +2,7 @@
 //! (<https://open.dingtalk.com/document/orgapp/custom-robot-access>).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -12,12 +13,16 @@ use crate::http::{Answer, Request};
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
-use crate::template::{Renderer, truncate};
+use crate::template::{Renderer, truncate_bytes};
 
-/// Characters of a message: a request has 20 KB.
-const MESSAGE_CHARACTERS_MAX: usize = 5_000;
-/// Codes of answers that pass: the system is busy, too many messages.
-const PASSING: [i64; 3] = [-1, 130_101, 660_026];
+/// Bytes of a message: a request has 20 KB, and JSON escapes quotes and line ends.
+const MESSAGE_BYTES_MAX: usize = 15_000;
+/// The code of a system that is busy.
+const BUSY: i64 = -1;
+/// Codes of too many messages: a robot that sent more than 20 in a minute is not heard for ten.
+const LIMITED: [i64; 3] = [130_101, 410_100, 660_026];
+/// How long that lasts.
+const LIMITED_FOR: Duration = Duration::from_secs(600);
 
 /// Keys of `dingtalk_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,7 +67,7 @@ impl Service for DingTalk {
     }
 
     fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let text = truncate_bytes(renderer.text(&self.settings.message)?.trim(), MESSAGE_BYTES_MAX);
         let body = json!({"msgtype": "markdown", "markdown": {"title": renderer.text(&self.settings.title)?, "text": text}});
         let mut url = self.url.read().map_err(Failure::transient)?;
         if let Some(secret) = &self.secret {
@@ -80,7 +85,10 @@ impl Service for DingTalk {
         let why = json["errmsg"].as_str().unwrap_or("no reason given");
         match json["errcode"].as_i64() {
             Some(0) => Ok(()),
-            Some(code) if PASSING.contains(&code) => Err(Failure::transient(format!("DingTalk refused the message: {why}"))),
+            Some(BUSY) => Err(Failure::transient(format!("DingTalk refused the message: {why}"))),
+            Some(code) if LIMITED.contains(&code) => {
+                Err(Failure { retry_after: Some(LIMITED_FOR), ..Failure::transient(format!("DingTalk refused the message: {why}")) })
+            }
             _ => Err(answer.refused("DingTalk", why)),
         }
     }

@@ -11,12 +11,14 @@ use crate::http::{Answer, Request};
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
-use crate::template::{Renderer, truncate};
+use crate::template::{Renderer, truncate_bytes};
 
-/// Characters of a message: a request has 20 KB.
-const MESSAGE_CHARACTERS_MAX: usize = 5_000;
-/// Codes of answers that pass: too many messages.
-const PASSING: [i64; 2] = [9_499, 11_232];
+/// Bytes of a message: a request has 20 KB, and JSON escapes quotes and line ends.
+const MESSAGE_BYTES_MAX: usize = 15_000;
+/// The code of too many messages.
+const LIMITED: i64 = 11_232;
+/// The code of a bad request, and of too many ones as well: only the text tells them apart.
+const BAD_REQUEST: i64 = 9_499;
 
 /// Keys of `feishu_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,7 +62,7 @@ impl Service for Feishu {
     }
 
     fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let text = truncate_bytes(renderer.text(&self.settings.message)?.trim(), MESSAGE_BYTES_MAX);
         let mut body = json!({"msg_type": "text", "content": {"text": text}});
         if let Some(secret) = &self.secret {
             let (secret, seconds) = (secret.read().map_err(Failure::transient)?, renderer.now_ns().div_euclid(1_000_000_000));
@@ -74,10 +76,11 @@ impl Service for Feishu {
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
         answer.check()?;
         let json = answer.json();
-        let why = json["msg"].as_str().unwrap_or("no reason given");
+        let why = json["msg"].as_str().or(json["StatusMessage"].as_str()).unwrap_or("no reason given");
+        let is_limited = |code| code == LIMITED || code == BAD_REQUEST && why.to_ascii_lowercase().contains("too many");
         match json["code"].as_i64().or(json["StatusCode"].as_i64()) {
             Some(0) => Ok(()),
-            Some(code) if PASSING.contains(&code) => Err(Failure::transient(format!("Feishu refused the message: {why}"))),
+            Some(code) if is_limited(code) => Err(Failure::transient(format!("Feishu refused the message: {why}"))),
             _ => Err(answer.refused("Feishu", why)),
         }
     }

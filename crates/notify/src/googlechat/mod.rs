@@ -55,8 +55,12 @@ impl Service for GoogleChat {
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
         let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
         let url = self.url.read().map_err(Failure::transient)?;
-        let separator = if url.reveal().contains('?') { '&' } else { '?' };
-        let url = format!("{}{separator}messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD", url.reveal());
+        let mut url = url.reveal().to_owned();
+        // Without it the key of the thread is ignored; the operator may have chosen another way.
+        if !url.contains("messageReplyOption=") {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str("messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");
+        }
         Ok(vec![Request::json(Secret::new(url), &json!({"text": text, "thread": {"threadKey": group_hash(message)}}))])
     }
 }

@@ -58,7 +58,10 @@ impl Service for Gotify {
         let settings = &self.settings;
         let priority = renderer.text(&settings.priority)?;
         let level: i64 = priority.trim().parse().map_err(|_| Failure::permanent(format!("priority: found {priority:?}: want a number")))?;
-        let body = json!({"title": renderer.text(&settings.title)?, "message": renderer.text(&settings.message)?.trim(), "priority": level});
+        let (title, message) = (renderer.text(&settings.title)?, renderer.text(&settings.message)?);
+        // A message without a text is refused.
+        let message = if message.trim().is_empty() { &title } else { message.trim() };
+        let body = json!({"title": title, "message": message, "priority": level});
         let url = Secret::new(format!("{}/message", self.url.reveal().trim_end_matches('/')));
         let token = self.token.read().map_err(Failure::transient)?;
         Ok(vec![Request::json(url, &body).header("X-Gotify-Key", token.reveal())])

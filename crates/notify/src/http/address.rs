@@ -57,6 +57,12 @@ const INNER_SUFFIXES: [&str; 13] =
     ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "svc", "cluster", "test", "alt", "home.arpa"];
 
 impl Policy {
+    /// The same for hosts that the configuration does not name itself.
+    pub(crate) fn strict(&self) -> Self {
+        let internal = if self.internal == Internal::Named { Internal::Refused } else { self.internal };
+        Self { internal, networks: self.networks.clone() }
+    }
+
     /// Whether a request to a host, as its URL names it, may be sent to an address.
     ///
     /// # Errors

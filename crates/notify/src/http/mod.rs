@@ -82,14 +82,14 @@ pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) url: Secret,
     pub(crate) headers: Vec<(String, Secret)>,
-    pub(crate) content_type: &'static str,
+    pub(crate) content_type: String,
     pub(crate) body: String,
 }
 
 impl Request {
     /// A POST of JSON.
     pub(crate) fn json(url: Secret, body: &serde_json::Value) -> Self {
-        Self { method: "POST", url, headers: Vec::new(), content_type: "application/json", body: body.to_string() }
+        Self { method: "POST", url, headers: Vec::new(), content_type: "application/json".to_owned(), body: body.to_string() }
     }
 
     /// The same with another method.
@@ -190,7 +190,8 @@ impl Client {
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|error| Failure::permanent(error.to_string()))?;
         let refused = |why: String| Failure::transient(format!("cannot post to {server}: {why}"));
         let mut headers = self.configured_headers().map_err(Failure::transient)?;
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(request.content_type));
+        let content_type = HeaderValue::from_str(&request.content_type).map_err(|_| Failure::permanent("content_type: it is not allowed in a header"))?;
+        headers.entry(CONTENT_TYPE).or_insert(content_type);
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
@@ -260,6 +261,11 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// Whether headers with these names may be configured.
+pub(crate) fn check_headers<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    names.into_iter().try_for_each(|name| header_name(name, SecretSource::Text(Secret::new(""))).map(|_| ()))
 }
 
 fn header_name(name: &str, source: SecretSource) -> Result<(HeaderName, SecretSource), String> {

@@ -108,8 +108,13 @@ impl OAuth2 {
             form.extend([("client_id", self.settings.client_id.as_str()), ("client_secret", secret.reveal())]);
         }
         let body = encoded(&form);
-        let mut request =
-            Request { method: "POST", url: self.settings.token_url.clone(), headers: Vec::new(), content_type: "application/x-www-form-urlencoded", body };
+        let mut request = Request {
+            method: "POST",
+            url: self.settings.token_url.clone(),
+            headers: Vec::new(),
+            content_type: "application/x-www-form-urlencoded".to_owned(),
+            body,
+        };
         if style == Style::Header {
             // Both are encoded before they are joined: a colon may be part of either.
             request = request.header("authorization", basic(&escaped(&self.settings.client_id), &escaped(secret.reveal())));

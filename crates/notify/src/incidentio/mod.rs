@@ -46,6 +46,6 @@ impl Service for IncidentIo {
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
         let body = payload::render(&payload::shortened(message, self.max_alerts), renderer.route_labels(), VERSION);
         let url = self.url.read().map_err(Failure::transient)?;
-        Ok(vec![Request { method: "POST", url, headers: Vec::new(), content_type: "application/json", body }])
+        Ok(vec![Request { method: "POST", url, headers: Vec::new(), content_type: "application/json".to_owned(), body }])
     }
 }

@@ -41,12 +41,21 @@ impl Default for Settings {
     }
 }
 
+/// Stands in a URL where the id of a room will.
+const ROOM_TO_COME: &str = "{room}";
+
 /// Matrix, with the home server to post to.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) settings: Settings,
     pub(crate) url: Secret,
     pub(crate) access_token: SecretSource,
+}
+
+impl Matrix {
+    fn room(&self, renderer: &Renderer<'_>) -> Result<String, Failure> {
+        Ok(renderer.text(&self.settings.room_id)?.trim().to_owned())
+    }
 }
 
 impl Service for Matrix {
@@ -60,12 +69,34 @@ impl Service for Matrix {
 
     fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
         let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
-        let room = query_escape(&renderer.text(&self.settings.room_id)?);
+        let room = self.room(renderer)?;
+        // The server knows rooms by their ids only: what an alias means is asked first, and put in here.
+        let room = if room.starts_with('#') { ROOM_TO_COME.to_owned() } else { query_escape(&room) };
         let base = self.url.reveal().trim_end_matches('/');
         let url = format!("{base}/_matrix/client/v3/rooms/{room}/send/m.room.message/signalbox.{}", renderer.key());
         let token = self.access_token.read().map_err(Failure::transient)?;
         let request = Request::json(Secret::new(url), &json!({"msgtype": "m.text", "body": text})).method("PUT");
         Ok(vec![request.header("Authorization", format!("Bearer {}", token.reveal()))])
+    }
+
+    fn login(&self, renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
+        let room = self.room(renderer)?;
+        if !room.starts_with('#') {
+            return Ok(None);
+        }
+        let base = self.url.reveal().trim_end_matches('/');
+        let url = Secret::new(format!("{base}/_matrix/client/v3/directory/room/{}", query_escape(&room)));
+        Ok(Some(Request { method: "GET", url, headers: Vec::new(), content_type: "application/json".to_owned(), body: String::new() }))
+    }
+
+    fn admit(&self, answer: &Answer, requests: &mut [Request]) -> Result<(), Failure> {
+        self.judge(answer)?;
+        let json = answer.json();
+        let room = json["room_id"].as_str().ok_or_else(|| answer.refused("Matrix", "found no room_id in the answer"))?;
+        for request in requests {
+            request.url = Secret::new(request.url.reveal().replacen(ROOM_TO_COME, &query_escape(room), 1));
+        }
+        Ok(())
     }
 
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {

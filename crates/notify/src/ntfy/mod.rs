@@ -8,10 +8,10 @@ use crate::http::Request;
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::Secret;
-use crate::template::{Renderer, truncate};
+use crate::template::{Renderer, truncate_bytes};
 
-/// Characters of a message: a longer one becomes an attachment.
-const MESSAGE_CHARACTERS_MAX: usize = 4_000;
+/// Bytes of a message: a longer one becomes an attachment, or is refused where there are none.
+const MESSAGE_BYTES_MAX: usize = 4_096;
 
 /// Keys of `ntfy_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -64,7 +64,7 @@ impl Service for Ntfy {
         let body = json!({
             "topic": renderer.text(&settings.topic)?,
             "title": renderer.text(&settings.title)?,
-            "message": truncate(renderer.text(&settings.message)?.trim(), MESSAGE_CHARACTERS_MAX),
+            "message": truncate_bytes(renderer.text(&settings.message)?.trim(), MESSAGE_BYTES_MAX),
             "priority": level,
             "tags": split(&renderer.text(&settings.tags)?),
             "click": renderer.text(&settings.click)?,

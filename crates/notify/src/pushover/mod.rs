@@ -123,7 +123,7 @@ impl Service for Pushover {
         }
         let body = form.iter().map(|(name, value)| format!("{name}={}", query_escape(value))).collect::<Vec<_>>().join("&");
         let content_type = "application/x-www-form-urlencoded";
-        Ok(vec![Request { method: "POST", url: Secret::new(URL), headers: Vec::new(), content_type, body }])
+        Ok(vec![Request { method: "POST", url: Secret::new(URL), headers: Vec::new(), content_type: content_type.to_owned(), body }])
     }
 
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
@@ -157,7 +157,7 @@ mod tests {
         };
         let templates = Templates::load(&[]).unwrap();
         let requests = pushover.requests(&message, &Renderer::new(&templates, &message, 0)).unwrap();
-        assert_eq!((requests[0].method, requests[0].url.reveal(), requests[0].content_type), ("POST", URL, "application/x-www-form-urlencoded"));
+        assert_eq!((requests[0].method, requests[0].url.reveal(), requests[0].content_type.as_str()), ("POST", URL, "application/x-www-form-urlencoded"));
         let expected = "token=t&user=u&title=%5BRESOLVED%5D++&message=resolved+%26+%3Cb%3E&url=http%3A%2F%2Fsb%2F%23%2Falerts%3Freceiver%3Dops&url_title=\
             &priority=0&retry=60&expire=3600&device=&sound=&html=1&ttl=5";
         assert_eq!(requests[0].body, expected);

@@ -207,5 +207,13 @@ pub(crate) fn truncate(text: &str, characters_max: usize) -> String {
     text.chars().take(characters_max - 1).chain(['…']).collect()
 }
 
+/// A text of at most so many bytes, cut between characters, with a mark where it was cut.
+pub(crate) fn truncate_bytes(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(bytes_max.saturating_sub('…'.len_utf8()))])
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::http::Request;
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::Secret;
-use crate::template::Renderer;
+use crate::template::{Renderer, truncate_bytes};
 
 /// Bytes that a message may have.
 const MESSAGE_BYTES_MAX: usize = 7_439;
@@ -45,11 +45,7 @@ impl Service for Webex {
     }
 
     fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let mut message = renderer.text(&self.settings.message)?;
-        if message.len() > MESSAGE_BYTES_MAX {
-            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - '…'.len_utf8()));
-            message.push('…');
-        }
+        let message = truncate_bytes(&renderer.text(&self.settings.message)?, MESSAGE_BYTES_MAX);
         Ok(vec![Request::json(self.url.clone(), &json!({"markdown": message, "roomId": renderer.text(&self.settings.room_id)?}))])
     }
 }

@@ -1,7 +1,10 @@
-//! Alertmanager's webhook: its JSON, version 4, posted to a URL (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>).
+//! Webhooks: a request to a URL, by default with Alertmanager's JSON, version 4
+//! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>); method, headers and body may be others.
 //!
-//! A retry has the same `Idempotency-Key`. Redirects are not followed: the URL is what was configured.
+//! A retry has the same `Idempotency-Key`. Redirects are not followed: the URL is what was configured. A URL may be a template;
+//! if that says which host is asked, it is no host that the configuration named, so that no alert can point inside.
 
+mod form;
 pub(crate) mod payload;
 
 use std::collections::BTreeMap;
@@ -16,15 +19,17 @@ use crate::settings::{Secret, SecretSource};
 use crate::template::{Renderer, Templates};
 use crate::tls::TlsSettings;
 use crate::{Delivery, Policy, Receipt};
+pub(crate) use form::Form;
+pub use form::Preset;
 
-/// The version of Alertmanager's form.
-const VERSION: &str = "4";
+/// Methods that a request may have: those with a body.
+const METHODS: [&str; 3] = ["POST", "PUT", "PATCH"];
 
 /// Settings of a webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where to post, `http` or `https`. It may hold a secret, so it is not shown.
+    /// Where to post, `http` or `https`; a template. It may hold a secret, so it is not shown.
     pub url: Option<Secret>,
     /// A file with the URL, read at each message, instead of `url`.
     pub url_file: Option<PathBuf>,
@@ -34,7 +39,17 @@ pub struct Settings {
     pub max_alerts: u64,
     /// Seconds that a request may take. A receiver that is slower gets the message again.
     pub timeout_seconds: u64,
-    /// Further headers of the request.
+    /// How: `POST`, `PUT` or `PATCH`.
+    pub method: String,
+    /// The form of the body: `alertmanager`, `slack`, `cloudevents` or `plain`.
+    pub preset: Preset,
+    /// JSON instead of a preset: its texts are templates, and one that expands to JSON becomes that.
+    pub payload: Option<serde_json::Value>,
+    /// A text instead of a preset; a template. JSON is made more safely by `payload`.
+    pub body: Option<String>,
+    /// The type of that text.
+    pub content_type: String,
+    /// Further headers of the request; templates.
     pub headers: BTreeMap<String, Secret>,
     /// Name and password (HTTP Basic).
     pub basic_auth: Option<BasicAuth>,
@@ -66,6 +81,11 @@ impl Default for Settings {
             send_resolved: true,
             max_alerts: 0,
             timeout_seconds: 10,
+            method: METHODS[0].to_owned(),
+            preset: Preset::default(),
+            payload: None,
+            body: None,
+            content_type: "text/plain; charset=utf-8".to_owned(),
             headers: BTreeMap::new(),
             basic_auth: None,
             bearer_token: None,
@@ -79,10 +99,23 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Webhook {
     client: Client,
-    url: SecretSource,
+    /// For hosts that a template says.
+    strict: Option<Client>,
+    call: Call,
     templates: Templates,
-    max_alerts: u64,
     sends_resolved: bool,
+}
+
+/// What a request is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) method: &'static str,
+    pub(crate) url: SecretSource,
+    /// Headers whose values are templates.
+    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) form: Form,
+    /// Alerts that are told at most; 0 means all.
+    pub(crate) max_alerts: u64,
 }
 
 impl Webhook {
@@ -90,28 +123,61 @@ impl Webhook {
     ///
     /// # Errors
     /// Which key cannot be used, and why.
-    pub fn new(settings: &Settings, policy: &Policy) -> Result<Self, String> {
+    pub fn new(settings: &Settings, templates: Templates, policy: &Policy) -> Result<Self, String> {
         let url = SecretSource::from_keys("url", settings.url.as_ref(), settings.url_file.as_ref())?.ok_or("found neither url nor url_file")?;
-        http::parse_url(url.read()?.reveal())?;
         if settings.timeout_seconds == 0 {
             return Err("timeout_seconds: found 0: want at least 1".into());
+        }
+        let method = METHODS.into_iter().find(|method| *method == settings.method);
+        let method = method.ok_or_else(|| format!("method: found {:?}: want one of {METHODS:?}", settings.method))?;
+        let is_preset = settings.preset != Preset::default();
+        let form = match (&settings.payload, &settings.body) {
+            (None, None) => Form::Preset(settings.preset),
+            (Some(payload), None) if !is_preset => Form::Payload(payload.clone()),
+            (None, Some(body)) if !is_preset => {
+                Templates::check(body).map_err(|error| format!("body: {error}"))?;
+                Form::Text { template: body.clone(), content_type: settings.content_type.clone() }
+            }
+            _ => return Err("found more than one of preset, payload and body: want one".into()),
+        };
+        let (rendered, fixed): (Vec<_>, Vec<_>) =
+            settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())).partition(|(_, value)| value.reveal().contains("{{"));
+        for (name, value) in &rendered {
+            // The template may hold a secret.
+            Templates::check(value.reveal()).map_err(|_| format!("headers: the template of {name} cannot be parsed"))?;
         }
         let authorization = authorization(settings)?;
         authorization.header()?;
         let options = Options {
             timeout: Duration::from_secs(settings.timeout_seconds),
-            headers: settings.headers.iter().map(|(name, value)| (name.clone(), SecretSource::Text(value.clone()))).collect(),
+            headers: fixed.into_iter().map(|(name, value)| (name, SecretSource::Text(value))).collect(),
             authorization,
             tls: settings.tls.clone(),
             policy: policy.clone(),
             ..Options::default()
         };
-        Self::reached(url, Templates::load(&[])?, settings.max_alerts, settings.send_resolved, options)
+        // A second look at the names: the client has only those that are no templates.
+        http::check_headers(rendered.iter().map(|(name, _)| name.as_str()))?;
+        let call = Call { method, url, headers: rendered, form, max_alerts: settings.max_alerts };
+        Self::reached(call, templates, settings.send_resolved, options)
     }
 
     /// From what is left of its settings, besides how the server is reached.
-    pub(crate) fn reached(url: SecretSource, templates: Templates, max_alerts: u64, sends_resolved: bool, options: Options) -> Result<Self, String> {
-        Ok(Self { client: Client::new(options)?, url, templates, max_alerts, sends_resolved })
+    pub(crate) fn reached(call: Call, templates: Templates, sends_resolved: bool, options: Options) -> Result<Self, String> {
+        let is_host_rendered = match &call.url {
+            SecretSource::Text(url) if url.reveal().contains("{{") => {
+                Templates::check(url.reveal()).map_err(|_| "url: the template cannot be parsed")?;
+                is_host_rendered(url.reveal())
+            }
+            SecretSource::Text(url) => {
+                http::parse_url(url.reveal())?;
+                false
+            }
+            // What it will say is not known yet.
+            SecretSource::File(_) => true,
+        };
+        let strict = is_host_rendered.then(|| Client::new(Options { policy: options.policy.strict(), ..options.clone() })).transpose()?;
+        Ok(Self { client: Client::new(options)?, strict, call, templates, sends_resolved })
     }
 
     pub(crate) fn sends_resolved(&self) -> bool {
@@ -119,23 +185,41 @@ impl Webhook {
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
-        let body = {
-            let shown = payload::shortened(delivery.message, self.max_alerts);
-            let renderer = Renderer::new(&self.templates, &shown, delivery.now_ns);
-            payload::render(&shown, renderer.route_labels(), VERSION)
-        };
-        let request = Request {
-            method: "POST",
-            // Files of secrets may be about to be replaced: a failure to read one passes.
-            url: self.url.read().map_err(Failure::transient)?,
-            headers: Vec::new(),
-            content_type: "application/json",
-            body,
-        };
-        let answer = self.client.send("the webhook", request.header("Idempotency-Key", format!("signalbox.{}", delivery.key())), delivery.now_ns).await?;
+        let (request, is_host_rendered) = self.request(delivery)?;
+        let client = if is_host_rendered { self.strict.as_ref().unwrap_or(&self.client) } else { &self.client };
+        let answer = client.send("the webhook", request, delivery.now_ns).await?;
         answer.check()?;
         Ok(answer.receipt())
     }
+
+    /// The request, and whether a template said to which host.
+    fn request(&self, delivery: Delivery<'_>) -> Result<(Request, bool), Failure> {
+        let call = &self.call;
+        let shown = payload::shortened(delivery.message, call.max_alerts);
+        let key = format!("signalbox.{}", delivery.key());
+        let renderer = Renderer::new(&self.templates, &shown, delivery.now_ns).keyed(delivery.key());
+        // Files of secrets may be about to be replaced: a failure to read one passes.
+        let mut url = call.url.read().map_err(Failure::transient)?;
+        let is_host_rendered = is_host_rendered(url.reveal());
+        if url.reveal().contains("{{") {
+            url = Secret::new(renderer.text(url.reveal()).map_err(|_| Failure::permanent("url: the template fails"))?.trim());
+        }
+        let (body, content_type) = call.form.render(&shown, &renderer, form::Identity { key: &key, enqueued_at_ns: delivery.enqueued_at_ns })?;
+        let mut request = Request { method: call.method, url, headers: Vec::new(), content_type, body }.header("Idempotency-Key", key.clone());
+        for (name, template) in &call.headers {
+            let value = renderer.text(template.reveal()).map_err(|_| Failure::permanent(format!("headers: the template of {name} fails")))?;
+            request = request.header(name, value);
+        }
+        Ok((request, is_host_rendered))
+    }
+}
+
+/// Whether a template says who is asked: if any stands before the path.
+fn is_host_rendered(url: &str) -> bool {
+    let after_scheme = url.split_once("://").map_or(url, |(scheme, rest)| if scheme.contains("{{") { url } else { rest });
+    // An action may hold any of the characters that end a host.
+    let host_ends_at = after_scheme.find(['/', '?', '#', '\\']).unwrap_or(after_scheme.len());
+    after_scheme.find("{{").is_some_and(|action_at| action_at < host_ends_at)
 }
 
 fn authorization(settings: &Settings) -> Result<Authorization, String> {
@@ -149,4 +233,28 @@ fn authorization(settings: &Settings) -> Result<Authorization, String> {
             password: SecretSource::from_keys("basic_auth.password", basic.password.as_ref(), basic.password_file.as_ref())?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host_rendered;
+
+    #[test]
+    fn a_template_before_the_path_says_the_host() {
+        for (url, expected) in [
+            ("https://h/{{ .Receiver }}", false),
+            ("https://h?x={{ .Receiver }}", false),
+            ("https://h#{{ .Receiver }}", false),
+            ("https://h", false),
+            ("https://{{ .Receiver }}/x", true),
+            ("https://h{{ .Receiver }}/x", true),
+            ("https://h:{{ .Receiver }}/x", true),
+            ("{{ .Receiver }}://h/x", true),
+            ("{{ .Receiver }}", true),
+            ("https://h{{ \"/\" }}", true),
+            ("{{ \"https://h/\" }}", true),
+        ] {
+            assert_eq!(is_host_rendered(url), expected, "{url}");
+        }
+    }
 }

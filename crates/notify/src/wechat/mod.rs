@@ -100,7 +100,7 @@ impl Service for WeChat {
         let secret = renderer.text(self.secret.read().map_err(Failure::transient)?.reveal())?;
         let url = format!("{}?corpid={}&corpsecret={}", self.at("gettoken"), query_escape(&renderer.text(&self.corp_id)?), query_escape(&secret));
         // WeChat gives the same token until it is old, so that none is kept here.
-        Ok(Some(Request { method: "GET", url: Secret::new(url), headers: Vec::new(), content_type: "application/json", body: String::new() }))
+        Ok(Some(Request { method: "GET", url: Secret::new(url), headers: Vec::new(), content_type: "application/json".to_owned(), body: String::new() }))
     }
 
     fn admit(&self, answer: &Answer, requests: &mut [Request]) -> Result<(), Failure> {

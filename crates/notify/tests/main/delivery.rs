@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use signalbox_model::{Clock, Error, Result};
 use signalbox_notify::message::{Message, Status};
+use signalbox_notify::template::Templates;
 use signalbox_notify::webhook::{self, Webhook};
 use signalbox_notify::{Attempt, Channel, Deliverer, Next, Outbox, Pending, Secret};
 use signalbox_testkit::ManualClock;
@@ -87,7 +88,7 @@ impl Outbox for MemoryOutbox {
 
 fn hook(name: &str, peer: &HttpPeer) -> (String, Channel) {
     let settings = webhook::Settings { url: Some(Secret::new(peer.url())), ..webhook::Settings::default() };
-    (name.to_owned(), Channel::Webhook(Arc::new(Webhook::new(&settings, &signalbox_notify::Policy::default()).unwrap())))
+    (name.to_owned(), Channel::Webhook(Arc::new(Webhook::new(&settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap())))
 }
 
 async fn start(channels: Vec<(String, Channel)>, outbox: &Arc<MemoryOutbox>, clock: &ManualClock) -> Deliverer {
@@ -160,8 +161,12 @@ async fn a_channel_that_does_not_want_to_know_is_not_told_that_all_is_over() {
     let mut over = message();
     over.alerts.retain(|alert| alert.status == Status::Resolved);
     let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(over)), ("ops", 2, Ok(message()))]);
-    let deliverer =
-        start(vec![("ops".into(), Channel::Webhook(Arc::new(Webhook::new(&settings, &signalbox_notify::Policy::default()).unwrap())))], &outbox, &clock).await;
+    let deliverer = start(
+        vec![("ops".into(), Channel::Webhook(Arc::new(Webhook::new(&settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap())))],
+        &outbox,
+        &clock,
+    )
+    .await;
     assert_eq!(outbox.records(2).await, ["1 delivered", "2 delivered"]);
     deliverer.stop().await;
     let bodies: Vec<String> = peer.requests.try_iter().map(|request| request.body).collect();

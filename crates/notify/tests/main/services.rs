@@ -245,6 +245,11 @@ async fn ntfy_and_gotify_get_a_message_with_a_priority() {
     let requests = told("gotify_configs", "{url: URL/gotify/, token: t, message: m}", &resolved(), &[OK]).await;
     assert_eq!((requests[0].line.as_str(), requests[0].header("x-gotify-key")), ("POST /gotify/message HTTP/1.1", Some("t")));
     assert_eq!(body(&requests[0]), json!({"title": "[RESOLVED] Slow (page)", "message": "m", "priority": 2}));
+    let empty = body(&told("gotify_configs", "{url: URL, token: t, message: ' '}", &resolved(), &[OK]).await[0]);
+    assert_eq!(empty["message"], "[RESOLVED] Slow (page)", "a message without a text is refused there");
+    let long =
+        body(&told("ntfy_configs", "{url: URL, topic: a, message: '{{ range .Alerts }}{{ printf \"%03000d\" 1 }}ü{{ end }}'}", &message(), &[OK]).await[0]);
+    assert!((4_090..=4_096).contains(&long["message"].as_str().unwrap().len()), "bytes are counted");
     let peer = HttpPeer::start(&[OK]);
     let failure = deliver(&channel("ntfy_configs", "{url: URL, topic: a, priority: high}", &peer), &message()).await.unwrap_err();
     assert_eq!(failure, Failure::permanent("priority: found \"high\": want 1 to 5"));
@@ -256,6 +261,18 @@ async fn matrix_gets_a_transaction_that_a_retry_repeats() {
     let requests = told("matrix_configs", config, &message(), &[OK]).await;
     assert_eq!(requests[0].line, "PUT /_matrix/client/v3/rooms/%21r%3Aexample.org/send/m.room.message/signalbox.7.17b85586d1be6e00 HTTP/1.1");
     assert_eq!((requests[0].header("authorization"), body(&requests[0])), (Some("Bearer t"), json!({"msgtype": "m.text", "body": "m"})));
+    // What an alias means is asked first.
+    let config_alias = "{url: URL, access_token: t, room_id: '#ops:example.org', message: m}";
+    let found = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 28\r\n\r\n{\"room_id\":\"!r:example.org\"}";
+    let requests = told("matrix_configs", config_alias, &message(), &[found, OK]).await;
+    let lines: Vec<&str> = requests.iter().map(|request| request.line.as_str()).collect();
+    let expected = [
+        "GET /_matrix/client/v3/directory/room/%23ops%3Aexample.org HTTP/1.1",
+        "PUT /_matrix/client/v3/rooms/%21r%3Aexample.org/send/m.room.message/signalbox.7.17b85586d1be6e00 HTTP/1.1",
+    ];
+    assert_eq!(lines, expected);
+    let unknown = judged("matrix_configs", config_alias, "HTTP/1.1 404 Not Found\r\nContent-Length: 25\r\n\r\n{\"errcode\":\"M_NOT_FOUND\"}").await;
+    assert!(!unknown.is_transient, "{unknown:?}");
     let limited = judged("matrix_configs", config, "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 23\r\n\r\n{\"retry_after_ms\":2000}").await;
     assert_eq!((limited.is_transient, limited.retry_after.map(|after| after.as_secs())), (true, Some(2)));
 }
@@ -283,8 +300,17 @@ async fn feishu_and_dingtalk_get_signed_messages() {
     let fast = judged("dingtalk_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"errcode\":130101}").await;
     let wrong = judged("dingtalk_configs", config, "HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"errcode\":310000}").await;
     assert_eq!((fast.is_transient, wrong.is_transient), (true, false));
-    let limited = judged("feishu_configs", "{webhook_url: URL}", "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":11232}").await;
-    assert!(limited.is_transient);
+    assert_eq!((fast.retry_after.map(|after| after.as_secs()), wrong.retry_after), (Some(600), None), "a robot that was too fast is not heard for a while");
+    for (answer, is_transient) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":11232}", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 56\r\n\r\n{\"StatusCode\":9499,\"StatusMessage\":\"too many request\"}  ", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n{\"code\":9499,\"msg\":\"Bad Request\"}", false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"code\":19021}", false),
+    ] {
+        assert_eq!(judged("feishu_configs", "{webhook_url: URL}", answer).await.is_transient, is_transient, "{answer}");
+    }
+    let old = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"StatusCode\":0}";
+    told("feishu_configs", "{webhook_url: URL}", &message(), &[old]).await;
 }
 
 #[tokio::test]

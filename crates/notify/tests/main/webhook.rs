@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use signalbox_notify::message::{Message, Status};
 use signalbox_notify::retry::Failure;
+use signalbox_notify::template::Templates;
 use signalbox_notify::webhook::{BasicAuth, Settings};
 use signalbox_notify::{Channel, Delivery, Secret};
 
@@ -18,7 +19,9 @@ fn to(url: &str) -> Settings {
 }
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
-    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(settings, &signalbox_notify::Policy::default()).unwrap()));
+    let channel = Channel::Webhook(std::sync::Arc::new(
+        signalbox_notify::webhook::Webhook::new(settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap(),
+    ));
     channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
 }
 
@@ -129,7 +132,9 @@ async fn a_password_file_may_be_rotated() {
         timeout_seconds: 60,
         ..to(&peer.url())
     };
-    let channel = Channel::Webhook(std::sync::Arc::new(signalbox_notify::webhook::Webhook::new(&settings, &signalbox_notify::Policy::default()).unwrap()));
+    let channel = Channel::Webhook(std::sync::Arc::new(
+        signalbox_notify::webhook::Webhook::new(&settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap(),
+    ));
     let group = message();
     let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS, now_ns: START_NS };
     channel.deliver(delivery).await.unwrap();
@@ -139,4 +144,89 @@ async fn a_password_file_may_be_rotated() {
     for expected in ["Basic b3BzOmZpcnN0", "Basic b3BzOnNlY29uZA=="] {
         assert_eq!(peer.requests.recv_timeout(Duration::from_secs(60)).unwrap().header("authorization"), Some(expected));
     }
+}
+
+/// A label that would break JSON, a URL or a line if it were put there as it is.
+fn hostile() -> Message {
+    let mut message = message();
+    for alert in &mut message.alerts {
+        alert.labels.insert("evil".to_owned(), "\"}],\\ \u{1}\n</script>".to_owned());
+        alert.labels.insert("host".to_owned(), "127.0.0.1".to_owned());
+    }
+    message
+}
+
+#[tokio::test]
+async fn a_payload_stays_json_whatever_a_label_holds() {
+    let peer = HttpPeer::start(&[OK, OK]);
+    let payload = serde_json::json!({"text": "{{ .CommonLabels.evil }}", "{{ .Status }}": [1, true, null, "{{ len .Alerts }}"], "data": "{{ .CommonLabels.evil | toJson }}",
+        "list": "{{ .Alerts | toJson }}"});
+    let settings = Settings { payload: Some(payload), method: "PUT".into(), ..to(&peer.url()) };
+    deliver(&settings, &hostile()).await.unwrap();
+    let request = peer.requests.recv().unwrap();
+    assert_eq!((request.line.as_str(), request.header("content-type")), ("PUT /hook HTTP/1.1", Some("application/json")));
+    let sent: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+    assert_eq!(sent["text"], "\"}],\\ \u{1}\n</script>");
+    assert_eq!(sent["firing"], serde_json::json!([1, true, null, 2]));
+    assert_eq!(sent["list"].as_array().unwrap().len(), 2, "what a template makes of alerts is JSON");
+    // Alertmanager's key is the same.
+    let receiver =
+        serde_norway::from_str(&format!("{{name: ops, webhook_configs: [{{url: '{}', max_alerts: 1, payload: {{n: '{{{{ len .Alerts }}}}'}}}}]}}", peer.url()));
+    let read = signalbox_notify::alertmanager::receivers(
+        &serde_norway::Value::Null,
+        &[receiver.unwrap()],
+        std::path::Path::new("/"),
+        &[],
+        &signalbox_notify::Policy::default(),
+    );
+    let channel = read.unwrap().remove(0).channels.remove(0).1;
+    channel.deliver(Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.unwrap();
+    assert_eq!(peer.requests.recv().unwrap().body, "{\"n\":1}");
+}
+
+#[tokio::test]
+async fn presets_have_their_forms() {
+    use signalbox_notify::webhook::Preset;
+    let peer = HttpPeer::start(&[OK, OK, OK, OK]);
+    for preset in [Preset::Slack, Preset::Cloudevents, Preset::Plain] {
+        deliver(&Settings { preset, ..to(&peer.url()) }, &message()).await.unwrap();
+    }
+    let json = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap();
+    let slack = json(&peer.requests.recv().unwrap().body);
+    assert_eq!((&slack["text"], &slack["attachments"][0]["color"]), (&"[FIRING:1] Slow (page)".into(), &"danger".into()));
+    assert!(slack["attachments"][0]["text"].as_str().unwrap().contains("instance = a"));
+    let request = peer.requests.recv().unwrap();
+    assert_eq!(request.header("content-type"), Some("application/cloudevents+json; charset=utf-8"));
+    let event = json(&request.body);
+    assert_eq!(
+        (&event["specversion"], &event["type"], &event["id"]),
+        (&"1.0".into(), &"io.signalbox.alert.firing".into(), &"signalbox.7.17b85586d1be6e00".into())
+    );
+    assert_eq!(
+        (&event["time"], &event["data"]["version"], &event["source"]),
+        (&"2024-02-29T12:34:56.12Z".into(), &"4".into(), &"http://localhost:4400".into())
+    );
+    let request = peer.requests.recv().unwrap();
+    assert_eq!(request.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert!(request.body.starts_with("[FIRING:1] Slow (page)\nAlerts Firing:\nLabels:\n"), "{}", request.body);
+    let own = Settings { body: Some("{{ .Status }} {{ .TruncatedAlerts }}".into()), content_type: "text/x-own".into(), max_alerts: 1, ..to(&peer.url()) };
+    deliver(&own, &message()).await.unwrap();
+    let request = peer.requests.recv().unwrap();
+    assert_eq!((request.body.as_str(), request.header("content-type")), ("firing 1", Some("text/x-own")));
+}
+
+#[tokio::test]
+async fn urls_and_headers_may_be_templates_that_cannot_point_inside() {
+    let peer = HttpPeer::start(&[OK]);
+    let mut settings = to(&format!("http://127.0.0.1:{}/{{{{ .CommonLabels.severity }}}}?s={{{{ .Status }}}}", peer.port));
+    settings.headers = [("X-Status".to_owned(), Secret::new("{{ .Status }}")), ("X-Fixed".to_owned(), Secret::new("f"))].into();
+    deliver(&settings, &message()).await.unwrap();
+    let request = peer.requests.recv().unwrap();
+    assert_eq!((request.line.as_str(), request.header("x-status"), request.header("x-fixed")), ("POST /page?s=firing HTTP/1.1", Some("firing"), Some("f")));
+    let failure = deliver(&to(&format!("http://{{{{ .CommonLabels.host }}}}:{}/", peer.port)), &hostile()).await.unwrap_err();
+    assert!(failure.error.contains("127.0.0.1, a loopback address, is refused"), "{failure:?}");
+    settings.headers = [("X-Evil".to_owned(), Secret::new("{{ .CommonLabels.evil }}"))].into();
+    let failure = deliver(&settings, &hostile()).await.unwrap_err();
+    assert_eq!(failure, Failure::permanent("the value of X-Evil is not allowed in a header"), "no header can be smuggled in");
+    assert_eq!(peer.requests.try_iter().count(), 0);
 }
