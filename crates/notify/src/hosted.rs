@@ -19,6 +19,10 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
     /// The requests of a message, in their order; none if there is nothing to say.
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure>;
+    /// What to ask after all these answers, which were a yes; nothing when all is said.
+    fn follow_up(&self, _answers: &[Answer], _message: &Message, _renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
+        Ok(None)
+    }
     /// What must be asked before, if the service wants that.
     fn login(&self, _renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
         Ok(None)
@@ -32,6 +36,9 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
         answer.check()
     }
 }
+
+/// Answers after which a service has said enough: a conversation must end.
+const FOLLOW_UPS_MAX: usize = 8;
 
 /// A channel to a service on the web.
 #[derive(Debug)]
@@ -65,13 +72,25 @@ impl Hosted {
             let answer = self.client.send(self.service.name(), login, delivery.now_ns).await?;
             self.service.admit(&answer, &mut requests)?;
         }
-        let mut receipt = Receipt { answer: "not sent: there is nothing to say".to_owned() };
+        let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let answer = self.client.send(self.service.name(), request, delivery.now_ns).await?;
-            self.service.judge(&answer)?;
-            receipt = answer.receipt();
+            answers.push(self.ask(request, delivery.now_ns).await?);
         }
-        Ok(receipt)
+        while answers.len() <= FOLLOW_UPS_MAX {
+            let next = {
+                let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key());
+                self.service.follow_up(&answers, delivery.message, &renderer)?
+            };
+            let Some(request) = next else { break };
+            answers.push(self.ask(request, delivery.now_ns).await?);
+        }
+        Ok(answers.last().map_or_else(|| Receipt { answer: "not sent: there is nothing to say".to_owned() }, Answer::receipt))
+    }
+
+    async fn ask(&self, request: Request, now_ns: i64) -> Result<Answer, Failure> {
+        let answer = self.client.send(self.service.name(), request, now_ns).await?;
+        self.service.judge(&answer)?;
+        Ok(answer)
     }
 }
 

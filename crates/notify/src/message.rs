@@ -197,7 +197,7 @@ pub fn group_key(route: &str, group_labels: &Pairs) -> String {
 }
 
 /// In double quotes, with Go's escapes.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 2);
     out.push('"');
     for character in value.chars() {

@@ -13,7 +13,7 @@ use crate::http::Client;
 use crate::http::address::Policy;
 use crate::settings::{Secret, SecretSource};
 use crate::template::Templates;
-use crate::{dingtalk, feishu, googlechat, gotify, incidentio, matrix, ntfy};
+use crate::{dingtalk, feishu, googlechat, gotify, incidentio, jira, matrix, ntfy, sns};
 use crate::{discord, mattermost, msteams, opsgenie, pagerduty, pushover, rocketchat, slack, telegram, victorops, webex, wechat};
 
 /// What `global` says about services.
@@ -47,6 +47,7 @@ pub(super) struct GlobalServices {
     rocketchat_token_id_file: Option<PathBuf>,
     mattermost_webhook_url: Option<Secret>,
     mattermost_webhook_url_file: Option<PathBuf>,
+    jira_api_url: Option<Secret>,
 }
 
 /// A secret as two keys say it, of which at most one may.
@@ -94,7 +95,7 @@ const NTFY_URL: &str = "https://ntfy.sh/";
 const WECHAT_URL: &str = "https://qyapi.weixin.qq.com/cgi-bin/";
 
 /// Keys of a receiver that this knows, with whether Alertmanager tells about resolved alerts unless told otherwise.
-const KINDS: [(&str, bool); 20] = [
+const KINDS: [(&str, bool); 22] = [
     ("slack_configs", false),
     ("pagerduty_configs", true),
     ("discord_configs", true),
@@ -109,6 +110,8 @@ const KINDS: [(&str, bool); 20] = [
     ("victorops_configs", true),
     ("wechat_configs", false),
     ("incidentio_configs", true),
+    ("sns_configs", true),
+    ("jira_configs", true),
     // Those that Alertmanager does not know.
     ("ntfy_configs", true),
     ("gotify_configs", true),
@@ -158,6 +161,8 @@ impl Reader<'_> {
             "webex_configs" => Box::new(self.webex(from(&keys)?, &http)?),
             "victorops_configs" => Box::new(self.victorops(from(&keys)?)?),
             "incidentio_configs" => Box::new(self.incidentio(&from(&keys)?, &mut http)?),
+            "sns_configs" => Box::new(sns(from(&keys)?)?),
+            "jira_configs" => Box::new(self.jira(from(&keys)?)?),
             "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
             _ => self.beyond_alertmanager(key, &keys)?,
         };
@@ -326,6 +331,14 @@ impl Reader<'_> {
         Ok(incidentio::IncidentIo { url, max_alerts: settings.max_alerts })
     }
 
+    fn jira(&self, settings: jira::Settings) -> Result<jira::Jira, String> {
+        settings.check()?;
+        let url = settings.api_url.as_ref().or(self.global.services.jira_api_url.as_ref()).cloned().ok_or("no global Jira Cloud URL set")?;
+        crate::http::parse_url(url.reveal())?;
+        let reopen_minutes = if settings.reopen_duration.is_empty() { 0 } else { seconds(&settings.reopen_duration)? / 60 };
+        Ok(jira::Jira { settings, url, reopen_minutes })
+    }
+
     fn wechat(&self, settings: wechat::Settings) -> Result<wechat::WeChat, String> {
         settings.check()?;
         let global = &self.global.services;
@@ -397,6 +410,12 @@ fn own_place(url: Option<&Secret>) -> Result<Secret, String> {
     let url = url.ok_or("missing url")?;
     crate::http::parse_url(url.reveal())?;
     Ok(url.clone())
+}
+
+fn sns(settings: sns::Settings) -> Result<sns::Sns, String> {
+    settings.check()?;
+    let secret_key = SecretSource::Text(settings.sigv4.secret_key.clone().unwrap_or_else(|| Secret::new("")));
+    Ok(sns::Sns { settings, secret_key })
 }
 
 /// The URL of an entry, that of `global`, or that of the service.

@@ -5,6 +5,7 @@ mod client;
 mod delivery;
 mod email;
 mod http_peer;
+mod issues;
 mod services;
 mod settings;
 mod smtp_peer;

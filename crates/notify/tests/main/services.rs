@@ -8,40 +8,40 @@ use signalbox_notify::{Channel, Delivery, alertmanager};
 use crate::http_peer::{HttpPeer, Request};
 use crate::{START_NS, alert, message};
 
-const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
 /// The SHA-256 of the key of the group.
-const HASH: &str = "cad65463d11e13d83ed22ad561d73269e67fe33734367787065cd4e397bf771c";
+pub(crate) const HASH: &str = "cad65463d11e13d83ed22ad561d73269e67fe33734367787065cd4e397bf771c";
 
 /// A channel from what `alertmanager.yml` says; `URL` stands for the server.
-fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
+pub(crate) fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
     let config = config.replace("URL", &format!("http://127.0.0.1:{}", peer.port));
     let receiver = serde_norway::from_str(&format!("{{name: ops, {key}: [{config}]}}")).unwrap();
     let read = alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[], &signalbox_notify::Policy::default()).unwrap();
     read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap().1
 }
 
-async fn deliver(channel: &Channel, message: &Message) -> Result<(), Failure> {
+pub(crate) async fn deliver(channel: &Channel, message: &Message) -> Result<(), Failure> {
     channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
 }
 
 /// What a service is told about a message, when it says yes.
-async fn told(key: &str, config: &str, message: &Message, answers: &[&'static str]) -> Vec<Request> {
+pub(crate) async fn told(key: &str, config: &str, message: &Message, answers: &[&'static str]) -> Vec<Request> {
     let peer = HttpPeer::start(answers);
     deliver(&channel(key, config, &peer), message).await.unwrap();
     peer.requests.try_iter().collect()
 }
 
 /// What comes of an answer.
-async fn judged(key: &str, config: &str, answer: &'static str) -> Failure {
+pub(crate) async fn judged(key: &str, config: &str, answer: &'static str) -> Failure {
     let peer = HttpPeer::start(&[answer]);
     deliver(&channel(key, config, &peer), &message()).await.unwrap_err()
 }
 
-fn body(request: &Request) -> Value {
+pub(crate) fn body(request: &Request) -> Value {
     serde_json::from_str(&request.body).unwrap()
 }
 
-fn resolved() -> Message {
+pub(crate) fn resolved() -> Message {
     Message { alerts: vec![alert(Status::Resolved, &[("alertname", "Slow"), ("severity", "page")])], ..message() }
 }
 
