@@ -7,9 +7,10 @@ import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, s
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
-import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
+import { Compartment, EditorState, Prec, Transaction, type Extension } from "@codemirror/state";
 import { EditorView, keymap, placeholder as placeholderText } from "@codemirror/view";
 import { useEffect, useRef, type ReactNode } from "react";
+import { Echoes } from "./echo.ts";
 import { HIGHLIGHT } from "./highlight.ts";
 import { STAGES, contextAt, type LogqlLookup } from "./logql.ts";
 import { promql, type PromqlLookup } from "./promql.ts";
@@ -35,6 +36,7 @@ export function CodeEditor(props: EditorProps): ReactNode {
   const language = useRef(new Compartment());
   const latest = useRef(props);
   latest.current = props;
+  const echoes = useRef(new Echoes());
 
   useEffect(() => {
     const element = host.current;
@@ -43,7 +45,7 @@ export function CodeEditor(props: EditorProps): ReactNode {
     const editor = new EditorView({
       root,
       parent: root,
-      state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, language.current) }),
+      state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, echoes.current, language.current) }),
     });
     view.current = editor;
     return () => {
@@ -59,14 +61,14 @@ export function CodeEditor(props: EditorProps): ReactNode {
   // The value comes from outside when it is not what was typed: the back button, a metric that was picked.
   useEffect(() => {
     const editor = view.current;
-    if (editor === null || editor.state.doc.toString() === props.value) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value } });
+    if (editor === null || echoes.current.take(props.value, performance.now()) || editor.state.doc.toString() === props.value) return;
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value }, annotations: Transaction.remote.of(true) });
   }, [props.value]);
 
   return <div ref={host} data-search="" data-editor={props.language.name} onFocus={() => view.current?.focus()} />;
 }
 
-function extensions(latest: { readonly current: EditorProps }, language: Compartment): Extension[] {
+function extensions(latest: { readonly current: EditorProps }, echoes: Echoes, language: Compartment): Extension[] {
   const run = (): boolean => {
     latest.current.onRun();
     return true;
@@ -91,7 +93,11 @@ function extensions(latest: { readonly current: EditorProps }, language: Compart
     ])),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+      // What comes from outside is no news to whom it came from.
+      if (!update.docChanged || update.transactions.some((transaction) => transaction.annotation(Transaction.remote) === true)) return;
+      const value = update.state.doc.toString();
+      echoes.tell(value, performance.now());
+      latest.current.onChange(value);
     }),
   ];
 }

@@ -3,9 +3,10 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
-import { Compartment, EditorState, Prec, type Extension, type Text } from "@codemirror/state";
+import { Compartment, EditorState, Prec, Transaction, type Extension, type Text } from "@codemirror/state";
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef, type ReactNode } from "react";
+import { Echoes } from "./echo.ts";
 import { HIGHLIGHT } from "./highlight.ts";
 import { span, type Note } from "./notes.ts";
 import { THEME } from "./theme.ts";
@@ -41,12 +42,13 @@ export function TextEditor(props: TextEditorProps): ReactNode {
   const changeable = useRef(new Compartment());
   const latest = useRef(props);
   latest.current = props;
+  const echoes = useRef(new Echoes());
 
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
     const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-    const editor = new EditorView({ root, parent: root, state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, changeable.current) }) });
+    const editor = new EditorView({ root, parent: root, state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, echoes.current, changeable.current) }) });
     view.current = editor;
     return () => {
       editor.destroy();
@@ -60,8 +62,8 @@ export function TextEditor(props: TextEditorProps): ReactNode {
 
   useEffect(() => {
     const editor = view.current;
-    if (editor === null || editor.state.doc.toString() === props.value) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value } });
+    if (editor === null || echoes.current.take(props.value, performance.now()) || editor.state.doc.toString() === props.value) return;
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value }, annotations: Transaction.remote.of(true) });
   }, [props.value]);
 
   useEffect(() => {
@@ -84,7 +86,7 @@ function diagnostic(doc: Text, note: Note): Diagnostic {
   return { ...span(doc.toString(), note), severity: note.severity, message: note.message };
 }
 
-function extensions(latest: { readonly current: TextEditorProps }, changeable: Compartment): Extension[] {
+function extensions(latest: { readonly current: TextEditorProps }, echoes: Echoes, changeable: Compartment): Extension[] {
   const save = (): boolean => {
     latest.current.onSave();
     return true;
@@ -110,7 +112,11 @@ function extensions(latest: { readonly current: TextEditorProps }, changeable: C
     ])),
     keymap.of([...defaultKeymap, ...historyKeymap, ...lintKeymap, indentWithTab]),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+      // What comes from outside is no news to whom it came from.
+      if (!update.docChanged || update.transactions.some((transaction) => transaction.annotation(Transaction.remote) === true)) return;
+      const value = update.state.doc.toString();
+      echoes.tell(value, performance.now());
+      latest.current.onChange(value);
     }),
   ];
 }
