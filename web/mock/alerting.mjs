@@ -172,6 +172,15 @@ function backtest({ text, start, end }) {
   return ok({ rules: found });
 }
 
+/** A group of a file, as YAML that is JSON within its lines. */
+function groupYaml({ name, interval, rules: all }) {
+  const rule = ({ type, name: own, lang, query, duration, labels, annotations }) => [
+    `  - ${type === "recording" ? "record" : "alert"}: ${own}`, ...(lang ? [`    lang: ${lang}`] : []), `    expr: '${query}'`, ...(duration ? [`    for: ${duration}s`] : []),
+    ...Object.entries({ labels, annotations }).filter(([, set]) => Object.keys(set ?? {}).length > 0).flatMap(([key, set]) => [`    ${key}:`, ...Object.entries(set).map(([label, value]) => `      ${label}: ${JSON.stringify(value)}`)]),
+  ].join("\n");
+  return `name: ${name}\ninterval: ${interval}s\nrules:\n${all.map(rule).join("\n")}\n`;
+}
+
 const yaml = (text) => [200, text, "application/yaml"];
 
 export const ALERTING_ROUTES = [
@@ -210,7 +219,13 @@ export const ALERTING_ROUTES = [
   }],
   [/^\/api\/v1\/alerting\/rules\/check$/, (_params, _match, body) => ok(check(JSON.parse(body).text))],
   [/^\/api\/v1\/alerting\/rules\/backtest$/, (_params, _match, body) => backtest(JSON.parse(body))],
-  [/^\/prometheus\/config\/v1\/rules\/([^/]+)\/([^/]+)$/, (_params, [, namespace, name]) => (stored.has(`${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`) ? yaml(stored.get(`${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`)) : [404, "group does not exist"]), "GET"],
+  [/^\/api\/v1\/alerting\/rules\/export$/, () => ok([...new Set(rules(Date.now()).map(({ file }) => file))].map((namespace) => ({ namespace, source: [...stored.keys()].some((key) => key.startsWith(`${namespace}/`)) ? "api" : "file", text: "" })))],
+  [/^\/api\/prom\/rules\/([^/]+)\/([^/]+)$/, (_params, match) => {
+    const [namespace, name] = match.slice(1).map(decodeURIComponent);
+    const kept = stored.get(`${namespace}/${name}`);
+    const group = rules(Date.now()).find((each) => each.file === namespace && each.name === name);
+    return kept !== undefined ? yaml(kept) : group === undefined ? [404, "group does not exist", "text/plain"] : yaml(groupYaml(group));
+  }, "GET"],
   [/^\/prometheus\/config\/v1\/rules\/([^/]+)\/([^/]+)$/, (_params, [, namespace, name]) => {
     stored.delete(`${decodeURIComponent(namespace)}/${decodeURIComponent(name)}`);
     return [202, { status: "success", data: null }];

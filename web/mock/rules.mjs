@@ -65,7 +65,7 @@ export function rules(now) {
     const read = (pattern) => pattern.exec(yaml)?.[1].trim() ?? "";
     const [namespace, name] = key.split("/");
     const found = [...yaml.matchAll(/- alert: (.*)\n\s+expr: (.*)/g)].map(([, alert, expr]) => alerting(alert.trim(), expr.trim(), 300, { severity: read(/severity: (.*)/) || "ticket" }, { summary: read(/summary: (.*)/) }));
-    return { name, file: namespace, source: "api", interval: 60, lastEvaluation: iso(now - 20_000), evaluationTime: 0.001, rules: found };
+    return { name, file: namespace, interval: 60, lastEvaluation: iso(now - 20_000), evaluationTime: 0.001, rules: found };
   });
   return [...files, ...byApi];
 }

@@ -168,8 +168,6 @@ export interface RuleGroup {
   name: string;
   /** The file, or the namespace of a group that was made by the API. */
   file: string;
-  /** Whether it was made by the API, and can be changed by it. */
-  isStored: boolean;
   intervalSeconds: number;
   lastEvaluation: string;
   evaluationSeconds: number;
@@ -182,7 +180,6 @@ export async function rules(signal: AbortSignal): Promise<RuleGroup[]> {
   return list(isObject(answer) ? answer["groups"] : []).filter(isObject).map((group) => ({
     name: text(group["name"]),
     file: text(group["file"]),
-    isStored: group["source"] === "api",
     intervalSeconds: Number(group["interval"] ?? 0),
     lastEvaluation: text(group["lastEvaluation"]),
     evaluationSeconds: Number(group["evaluationTime"] ?? 0),

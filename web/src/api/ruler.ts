@@ -2,11 +2,13 @@
 
 import { unwrapped } from "./alerting.ts";
 import type { TimeWindow } from "../time/range.ts";
-import { change, getText, isObject, list, postJson, text, texts } from "./client.ts";
+import { change, getJson, getText, isObject, list, postJson, text, texts } from "./client.ts";
 import { parseValue, type Labels } from "./prometheus.ts";
 
 const BASE = "/api/v1/alerting/rules";
+/** Mimir's path takes groups of every language that they name; the old one shows them, whatever their language. */
 const RULER = "/prometheus/config/v1/rules";
+const ALL = "/api/prom/rules";
 
 /** What is wrong with a text, or doubtful. Lines and columns count from 1; 0 where they are unknown. */
 export interface Remark {
@@ -98,18 +100,24 @@ export function toTried(each: Record<string, unknown>): Tried {
   };
 }
 
-const path = (...parts: string[]): string => [RULER, ...parts.map(encodeURIComponent)].join("/");
+const path = (base: string, ...parts: string[]): string => [base, ...parts.map(encodeURIComponent)].join("/");
 
-/** The YAML of a group that was made by the API. */
-export function storedGroup(namespace: string, group: string, signal: AbortSignal): Promise<string> {
-  return getText(path(namespace, group), signal);
+/** Names of files and namespaces that hold rules: those that were made by the API are stored, and can be changed by it. */
+export async function ruleSources(signal: AbortSignal): Promise<{ name: string; isStored: boolean }[]> {
+  const answer = unwrapped(await getJson(`${BASE}/export`, [], signal));
+  return list(answer).filter(isObject).map((source) => ({ name: text(source["namespace"]), isStored: source["source"] === "api" }));
+}
+
+/** The YAML of a group of a file or a namespace. */
+export function groupText(source: string, group: string, signal: AbortSignal): Promise<string> {
+  return getText(path(ALL, source, group), signal);
 }
 
 /** Keeps a group: a new one, or in place of the one of its name. */
 export async function saveGroup(namespace: string, yaml: string, signal: AbortSignal): Promise<void> {
-  await change("POST", path(namespace), { type: "application/yaml", text: yaml }, signal);
+  await change("POST", path(RULER, namespace), { type: "application/yaml", text: yaml }, signal);
 }
 
 export async function deleteGroup(namespace: string, group: string, signal: AbortSignal): Promise<void> {
-  await change("DELETE", path(namespace, group), null, signal);
+  await change("DELETE", path(RULER, namespace, group), null, signal);
 }

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Rule, RuleGroup } from "../../api/prometheus.ts";
+import type { RuleGroup } from "../../api/prometheus.ts";
 import { toChecked, toTried } from "../../api/ruler.ts";
-import { TEMPLATE, fileOf, firingBands, firingStretches, isFile, located, nameOf, printGroup, rowsOf } from "./model.ts";
+import { TEMPLATE, fileOf, firingBands, firingStretches, isFile, located, nameOf, rowsOf, sourcesOf } from "./model.ts";
 import { EDITOR_URL } from "./url.ts";
-
-const rule = (more: Partial<Rule>): Rule => ({ kind: "alerting", name: "A", lang: "promql", query: "up == 0", state: "inactive", forSeconds: 0, keepFiringSeconds: 0, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more });
-const group = (rules: Rule[]): RuleGroup => ({ name: "g", file: "f", isStored: false, intervalSeconds: 90, lastEvaluation: "", evaluationSeconds: 0, rules });
 
 describe("a group as a file", () => {
   it("is an entry of the list of groups", () => {
@@ -25,42 +22,10 @@ describe("a group as a file", () => {
   });
 });
 
-describe("printGroup", () => {
-  it("writes what a rule file says, and quotes what YAML would read as something else", () => {
-    const text = printGroup(group([
-      rule({ forSeconds: 300, keepFiringSeconds: 60, labels: { severity: "page", odd: "true", number: "5" }, annotations: { summary: "{{ $labels.job }} is down", plain: "It is down" } }),
-      rule({ kind: "recording", name: "job:x:rate5m", lang: "logql", query: "sum(\n  rate({a=\"b\"}[5m])\n)" }),
-    ]));
-    expect(text).toBe(`name: g
-interval: 1m30s
-rules:
-  - alert: A
-    expr: up == 0
-    for: 5m
-    keep_firing_for: 1m
-    labels:
-      severity: page
-      odd: "true"
-      number: "5"
-    annotations:
-      summary: "{{ $labels.job }} is down"
-      plain: It is down
-  - record: job:x:rate5m
-    lang: logql
-    expr: |-
-      sum(
-        rate({a="b"}[5m])
-      )
-`);
-  });
-  it("leaves quotes as they are where it can", () => {
-    expect(printGroup(group([rule({ query: 'a{b="c\\d", e=\'f\'} > 1' })]))).toContain(`expr: 'a{b="c\\d", e=''f''} > 1'\n`);
-  });
-  it("quotes lines that a block would not keep", () => {
-    expect(printGroup(group([rule({ query: "a\n\n" })]))).toContain('expr: "a\\n\\n"');
-    expect(printGroup(group([rule({ query: "  a\nb" })]))).toContain('expr: "  a\\nb"');
-    expect(printGroup(group([rule({ query: "a\nb\n" })]))).toContain("expr: |\n      a\n      b\n");
-  });
+it("shows what can be changed first", () => {
+  const group = (name: string, file: string): RuleGroup => ({ name, file, intervalSeconds: 60, lastEvaluation: "", evaluationSeconds: 0, rules: [] });
+  const found = sourcesOf([group("a", "x.yaml"), group("b", "team"), group("c", "x.yaml")], [{ name: "x.yaml", isStored: false }, { name: "team", isStored: true }, { name: "empty", isStored: true }]);
+  expect(found.map(({ name, isStored, groups }) => [name, isStored, groups.map((each) => each.name)])).toEqual([["team", true, ["b"]], ["x.yaml", false, ["a", "c"]]]);
 });
 
 describe("what rules would have done", () => {

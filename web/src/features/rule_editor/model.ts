@@ -1,10 +1,9 @@
 /** The pure half of the rule editor: one group as YAML, and where in it something is wrong. */
 
-import type { Rule, RuleGroup } from "../../api/prometheus.ts";
+import type { RuleGroup } from "../../api/prometheus.ts";
 import type { Firing, Remark, Tried } from "../../api/ruler.ts";
 import type { Band } from "../../charts/TimeSeries/TimeSeries.tsx";
 import type { Stretch } from "../../charts/Timeline/model.ts";
-import { printSeconds } from "../../time/duration.ts";
 import { formatNumber } from "../../ui/number.ts";
 
 /** What a new group begins with. */
@@ -45,49 +44,12 @@ export function nameOf(text: string): string {
   return /^"(.*)"$/.exec(written)?.[1] ?? /^'(.*)'$/.exec(written)?.[1] ?? written;
 }
 
-/** A group as YAML, from how it is in force. */
-export function printGroup(group: RuleGroup): string {
-  const head = [`name: ${scalar(group.name)}`, ...(group.intervalSeconds > 0 ? [`interval: ${printSeconds(group.intervalSeconds)}`] : []), "rules:"];
-  return `${[...head, ...group.rules.flatMap(printRule)].join("\n")}\n`;
-}
-
-function printRule(rule: Rule): string[] {
-  const lines = [
-    `${rule.kind === "recording" ? "record" : "alert"}: ${scalar(rule.name)}`,
-    ...(rule.lang === "promql" ? [] : [`lang: ${rule.lang}`]),
-    ...text("expr", rule.query),
-    ...(rule.forSeconds > 0 ? [`for: ${printSeconds(rule.forSeconds)}`] : []),
-    ...(rule.keepFiringSeconds > 0 ? [`keep_firing_for: ${printSeconds(rule.keepFiringSeconds)}`] : []),
-    ...map("labels", rule.labels),
-    ...map("annotations", rule.annotations),
-  ];
-  return lines.map((line, index) => (index === 0 ? `  - ${line}` : `    ${line}`));
-}
-
-function map(name: string, entries: Readonly<Record<string, string>>): string[] {
-  const lines = Object.entries(entries).flatMap(([key, value]) => text(scalar(key), value)).map((line) => `  ${line}`);
-  return lines.length === 0 ? [] : [`${name}:`, ...lines];
-}
-
-/** A key with a text, which may have several lines. */
-function text(name: string, value: string): string[] {
-  const isBlock = value.includes("\n") && /^\S/.test(value) && !/[^\n\t\x20-\x7e\u00a0-\uffff]/.test(value);
-  if (!isBlock) return [`${name}: ${scalar(value)}`];
-  const chomp = value.endsWith("\n") ? "" : "-";
-  const body = value.replace(/\n$/, "");
-  if (body.endsWith("\n")) return [`${name}: ${JSON.stringify(value)}`];
-  return [`${name}: |${chomp}`, ...body.split("\n").map((line) => (line === "" ? "" : `  ${line}`))];
-}
-
-const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i;
-
-/** A text of one line: plain where YAML reads it as itself, else between quotes. */
-function scalar(value: string): string {
-  const isPlain = /^[A-Za-z_][^\n:#{}[\]"'`,&*!|>%@\\]*$/.test(value) || /^[A-Za-z_][\w:]*\w$/.test(value);
-  if (isPlain && !/\s$/.test(value) && !RESERVED.test(value)) return value;
-  // What has quotes in it reads best between the other ones.
-  const isVerbatim = value.includes('"') && /^[\x20-\x7e\u00a0-\uffff]*$/.test(value);
-  return isVerbatim ? `'${value.replaceAll("'", "''")}'` : JSON.stringify(value);
+/** Files and namespaces with their groups: those that can be changed first. */
+export function sourcesOf(groups: readonly RuleGroup[], sources: readonly { name: string; isStored: boolean }[]): { name: string; isStored: boolean; groups: RuleGroup[] }[] {
+  const stored = new Set(sources.filter((source) => source.isStored).map((source) => source.name));
+  const names = [...new Set(groups.map((group) => group.file))];
+  const found = names.map((name) => ({ name, isStored: stored.has(name), groups: groups.filter((group) => group.file === name) }));
+  return [...found.filter((source) => source.isStored), ...found.filter((source) => !source.isStored)];
 }
 
 /** The bars of what would have fired, by labels. */

@@ -82,7 +82,7 @@ export function Workbench({ view, text: original, isReadOnly, time, onChange, on
       >
         <Progress on={check.loading} label="Checking the rules" />
         <div className={styles.editor}>
-          {isReadOnly && <Notice>This group comes from a file: it is changed there. Shown is what is in force.</Notice>}
+          {isReadOnly && <Notice>This group comes from a file: it is changed there.</Notice>}
           {!isReadOnly && (
             <div className={styles.fields}>
               <Field label="Namespace"><Input value={namespace} placeholder="team-shop" disabled={view.group !== ""} onChange={(event) => edit({ text, namespace: event.target.value })} /></Field>
