@@ -60,6 +60,8 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("calls of Tempo's streaming service", "api", "streaming", "tests/brief.rs", "streaming"),
     ("questions for differences of traces", "api", "trace_diff", "tests/brief.rs", "trace_diff"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
+    ("unit tests of rules", "alert", "unit_test", "src/unit_test/tests.rs", "no_mutant_of_a_file_of_tests_makes_it_panic"),
+    ("series in tests", "lang", "series", "src/promql/series/tests.rs", "no_mutant_of_a_series_makes_it_panic"),
     ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),
     ("configuration files", "app", "config", "tests/house/config.rs", "no_mutant_of_a_configuration_makes_it_panic"),
     ("WAL", "store", "wal_recovery", "src/write/wal/tests/damage.rs", "lost_sectors_and_random_bytes_cost_the_frames_they_hit"),

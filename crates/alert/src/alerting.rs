@@ -201,6 +201,14 @@ struct Told {
     original: Option<String>,
 }
 
+/// Who is told, and when not, as `alertmanager.yml` says, or the settings if there is none.
+///
+/// # Errors
+/// `Invalid` or `NotFound` with what is wrong with it.
+pub(crate) fn plan(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<(Plan, Muting)> {
+    told(settings, notify).map(|told| (told.plan, told.muting))
+}
+
 /// As `alertmanager.yml` says, or the settings if there is none.
 fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told> {
     if settings.alertmanager_config_file.as_os_str().is_empty() {

@@ -230,7 +230,8 @@ fn told(latest: &Notification) -> Option<Told> {
     was_told.then(|| Told { at_ms: latest.created_at_ns.div_euclid(1_000_000), firing: latest.firing.iter().copied().collect() })
 }
 
-fn reason(news: News) -> Reason {
+/// The reason that messages carry.
+pub(crate) fn reason(news: News) -> Reason {
     match news {
         News::First => Reason::FirstNotification,
         News::Fired => Reason::NewAlertsInGroup,

@@ -8,6 +8,7 @@
 
 pub mod alertmanager;
 pub mod alertmanager_file;
+pub mod backtest;
 pub mod group;
 pub mod inhibit;
 pub mod intervals;
@@ -21,6 +22,7 @@ pub mod settings;
 pub mod silence;
 pub mod state;
 pub mod template;
+pub mod unit_test;
 
 mod alerting;
 mod ask;

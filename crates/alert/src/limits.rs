@@ -10,3 +10,15 @@ pub const ALERTS_PER_RULE_MAX: usize = 10_000;
 pub const ALERTS_PER_MESSAGE_MAX: usize = 1_000;
 /// Groups that are evaluated at the same time; others wait for their turn.
 pub const EVALUATIONS_MAX: usize = 8;
+/// Evaluations of all rules of one backtest: 30 days of minutes of 20 rules.
+pub const BACKTEST_EVALUATIONS_MAX: i64 = 1_000_000;
+/// Questions of one backtest that cannot be asked as ranges.
+pub const BACKTEST_QUESTIONS_MAX: i64 = 20_000;
+/// Alerts of one rule that a backtest lists and tells.
+pub const BACKTEST_FIRINGS_MAX: usize = 10_000;
+/// Messages about one rule that a backtest lists; it counts them all.
+pub const BACKTEST_NOTIFICATIONS_MAX: usize = 1_000;
+/// Reasons why evaluations of one rule failed that a backtest lists.
+pub const BACKTEST_ERRORS_MAX: usize = 10;
+/// Groups that a backtest looks at, counted each time that it looks.
+pub const BACKTEST_GROUPS_MAX: usize = 20_000_000;

@@ -140,9 +140,10 @@ impl Bound {
         let targets = Targets { scraping: Arc::clone(&scraping), has_config, hostname: surroundings.hostname.clone() };
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
+        let rule_desk = OwnRules::new(Arc::clone(&api.engine), config.alert.clone(), config.notify.clone());
         let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
         let desk = OwnAlerts { alerting: Arc::clone(&alerting), clock: Arc::clone(&clock) };
-        let api = api.with_targets(Arc::new(targets)).with_alert_desk(Arc::new(desk)).with_rule_desk(Arc::new(OwnRules)).with_meta(Arc::clone(&meta));
+        let api = api.with_targets(Arc::new(targets)).with_alert_desk(Arc::new(desk)).with_rule_desk(Arc::new(rule_desk)).with_meta(Arc::clone(&meta));
         let notices = api.notices().clone();
         let writes = TaskTracker::new();
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header, writes: writes.clone() };

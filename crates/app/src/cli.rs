@@ -36,6 +36,12 @@ enum Command {
     /// Checks files without running anything.
     #[command(subcommand)]
     Check(Check),
+    /// Runs tests without a server.
+    #[command(subcommand)]
+    Test(Test),
+    /// Says what would have been, over stored history.
+    #[command(subcommand)]
+    Backtest(Backtest),
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +135,18 @@ enum Check {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Test {
+    /// Runs unit tests of rules, in promtool's format and more: log records and spans may come in, too.
+    Rules(rules::test::Arguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum Backtest {
+    /// Says which alerts of a rule file would have fired when, and who would have been told how often.
+    Rules(rules::backtest::Arguments),
+}
+
 /// The program.
 pub fn run() -> ExitCode {
     // Clap prints usage, help and version by itself and exits with 2 or 0.
@@ -139,6 +157,11 @@ pub fn run() -> ExitCode {
         Command::Check(Check::Prometheus { file }) => check_prometheus(&file).map(done),
         Command::Check(Check::Rules(arguments)) => rules::check::run(&arguments),
         Command::Check(Check::Metrics { file }) => check_metrics(file.as_deref()).map(done),
+        Command::Test(Test::Rules(arguments)) => run_to_end(rules::test::run(&arguments)),
+        Command::Backtest(Backtest::Rules(arguments)) => {
+            install_tls();
+            run_to_end(rules::backtest::run(&arguments))
+        }
     };
     match result {
         Ok(code) => code,
@@ -195,6 +218,14 @@ fn check_metrics(file: Option<&std::path::Path>) -> Result<()> {
     let (dialect, name) = if page.trim_ascii_end().ends_with(b"# EOF") { (Dialect::OpenMetrics, "OpenMetrics") } else { (Dialect::Prometheus, "text") };
     strict::check(&page, dialect)?;
     say(&format!("{name}: ok"))
+}
+
+/// Runs a command that ends by itself.
+fn run_to_end(command: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = runtime()?;
+    let code = runtime.block_on(command);
+    runtime.shutdown_background();
+    code
 }
 
 fn serve(arguments: &Serve) -> Result<()> {

@@ -63,7 +63,7 @@ impl Expression {
     ///
     /// # Errors
     /// What is wrong, in the words of `promtool`.
-    pub(super) fn parse(language: Language, text: &str, range_ms: Option<i64>) -> Result<Self, String> {
+    pub(crate) fn parse(language: Language, text: &str, range_ms: Option<i64>) -> Result<Self, String> {
         match language {
             Language::Promql => {
                 let expr = parsed(promql::parse(text))?;

@@ -24,6 +24,7 @@ use signalbox_model::{Error, Labels, Result};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::presence::Presence;
 use crate::template::Template;
+pub(crate) use document::describe as yaml_problem;
 use document::{RawGroup, RawRule};
 pub use expression::{Expression, Language};
 pub use lint::{DuplicateRule, duplicates};

@@ -1,13 +1,35 @@
 //! Rules that are not in force, as the API asks for them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use signalbox_alert::backtest::{self, Bench, Firing, Notification, Request, RuleReport};
 use signalbox_alert::rule_file::{self, Group, Problem, Rule, RuleKind, UnknownFields};
-use signalbox_api::alerting::{Backtest, BacktestRequest, CheckedGroup, CheckedRule, RuleCheck, RuleDesk, RuleRemark};
-use signalbox_model::{Error, ErrorKind, Result, Tenant};
+use signalbox_api::alerting::{
+    Backtest, BacktestFiring, BacktestNotification, BacktestRequest, BacktestRule, CheckedGroup, CheckedRule, RuleCheck, RuleDesk, RuleRemark,
+};
+use signalbox_model::{Error, Result, Tenant};
+use signalbox_query::Engine;
+use tokio::sync::Semaphore;
+
+/// Backtests that run at the same time: each may keep a core busy for a while.
+const BACKTESTS_MAX: usize = 2;
 
 /// The desk of a server.
 #[derive(Debug)]
-pub(crate) struct OwnRules;
+pub(crate) struct OwnRules {
+    engine: Arc<Engine>,
+    alert: signalbox_alert::Settings,
+    notify: signalbox_notify::Settings,
+    backtests: Semaphore,
+}
+
+impl OwnRules {
+    /// With what answers, and what is configured.
+    pub(crate) fn new(engine: Arc<Engine>, alert: signalbox_alert::Settings, notify: signalbox_notify::Settings) -> Self {
+        Self { engine, alert, notify, backtests: Semaphore::new(BACKTESTS_MAX) }
+    }
+}
 
 #[async_trait]
 impl RuleDesk for OwnRules {
@@ -24,8 +46,48 @@ impl RuleDesk for OwnRules {
         }
     }
 
-    async fn backtest(&self, _tenant: &Tenant, _request: BacktestRequest) -> Result<Backtest> {
-        Err(Error::new(ErrorKind::Unavailable, "this server does not try rules"))
+    async fn backtest(&self, tenant: &Tenant, request: BacktestRequest) -> Result<Backtest> {
+        let _permit = self.backtests.try_acquire().map_err(|_| Error::limit(format!("{BACKTESTS_MAX} backtests run already: try again when one has ended")))?;
+        let bench = Bench::new(Arc::clone(&self.engine) as _, tenant.clone(), &self.alert, &self.notify)?;
+        try_rules(&bench, request).await
+    }
+}
+
+/// Tries the rules of a request.
+///
+/// # Errors
+/// As [`RuleDesk::backtest`].
+pub(crate) async fn try_rules(bench: &Bench, request: BacktestRequest) -> Result<Backtest> {
+    let BacktestRequest { text, group, rule, start_ms, end_ms, step_ms } = request;
+    let groups = backtest::select(rule_file::parse("text", &text)?, group.as_deref(), rule.as_deref())?;
+    let reports = backtest::run(bench, &Request { groups, start_ms, end_ms, step_ms }).await?;
+    Ok(Backtest { rules: reports.into_iter().map(show_report).collect() })
+}
+
+fn show_report(report: RuleReport) -> BacktestRule {
+    let RuleReport { group, rule, evaluations, errors, firings, notifications, notification_count } = report;
+    let firing = |firing: Firing| BacktestFiring {
+        labels: firing.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        pending_at: firing.pending_at_ms,
+        fired_at: firing.fired_at_ms,
+        resolved_at: firing.resolved_at_ms,
+        value_max: firing.value_max,
+    };
+    let notification = |message: Notification| BacktestNotification {
+        at: message.at_ms,
+        receiver: message.receiver,
+        reason: message.reason.to_owned(),
+        firing: message.firing,
+        resolved: message.resolved,
+    };
+    BacktestRule {
+        group,
+        rule,
+        evaluations,
+        errors,
+        firings: firings.into_iter().map(firing).collect(),
+        notifications: notifications.into_iter().map(notification).collect(),
+        notification_count,
     }
 }
 
