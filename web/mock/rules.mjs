@@ -41,7 +41,7 @@ export function rules(now) {
       name: "shop", file: "rules/shop.yaml", interval: 30, lastEvaluation: iso(now - 12_000), evaluationTime: 0.006,
       rules: [
         alerting("PaymentFailures", "sum by (job) (rate(payment_failures_total[5m])) > 0.1", 120, { severity: "page", team: "shop" }, { summary: "Charges fail", runbook_url: "https://runbooks.shop.example/payment-failures" }),
-        alerting("SlowRequests", "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m]))) > 0.2", 300, { severity: "ticket", team: "search" }, { summary: "Requests are slow" }),
+        alerting("SlowRequests", "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m]))) > 0.2", 300, { severity: "ticket", team: "search" }, { summary: "Requests are slow" }, { recovery_expr: "histogram_quantile(0.95, sum by (job, le) (rate(http_server_request_duration_seconds_bucket[5m]))) < 0.15", no_data: "keep_last" }),
         alerting("ServiceDown", "up == 0", 60, { severity: "page" }, { summary: "{{ $labels.job }} does not answer" }),
         { type: "recording", name: "job:http_requests:rate5m", query: "sum by (job) (rate(http_server_request_duration_seconds_count[5m]))", labels: {}, ...evaluated },
       ],

@@ -153,6 +153,11 @@ export interface Rule {
   state: string;
   forSeconds: number;
   keepFiringSeconds: number;
+  /** What ends an alert besides that the expression no longer holds; the empty text for nothing. */
+  recovery: string;
+  /** What it does where there is no data, and where it fails; the empty text for what Prometheus does. */
+  noData: string;
+  onError: string;
   labels: Labels;
   annotations: Labels;
   alerts: ActiveAlert[];
@@ -196,6 +201,9 @@ function toRule(rule: Record<string, unknown>): Rule {
     state: text(rule["state"]),
     forSeconds: Number(rule["duration"] ?? 0),
     keepFiringSeconds: Number(rule["keepFiringFor"] ?? 0),
+    recovery: text(rule["recovery_expr"]),
+    noData: text(rule["no_data"]),
+    onError: text(rule["on_error"]),
     labels: texts(rule["labels"]),
     annotations: texts(rule["annotations"]),
     alerts: list(rule["alerts"]).filter(isObject).map(toAlert),

@@ -22,6 +22,7 @@ export interface Line {
 export interface Mark {
   value: number;
   label: string;
+  tone: "bad" | "good";
 }
 
 /** A stretch of time behind the lines: when something fired. */

@@ -19,7 +19,7 @@ export function drawBands(plot: uPlot, bands: readonly { startMs: number; endMs:
   ctx.restore();
 }
 
-export function drawMarks(plot: uPlot, marks: readonly { value: number; label: string }[]): void {
+export function drawMarks(plot: uPlot, marks: readonly { value: number; label: string; tone: "bad" | "good" }[]): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
@@ -28,14 +28,15 @@ export function drawMarks(plot: uPlot, marks: readonly { value: number; label: s
   for (const mark of marks) {
     const top = Math.round(plot.valToPos(mark.value, "y", true)) + 0.5;
     if (top < bbox.top - 1 || top > bbox.top + bbox.height + 1) continue;
-    ctx.strokeStyle = resolveColor("var(--bad)");
+    const color = resolveColor(`var(--${mark.tone})`);
+    ctx.strokeStyle = color;
     ctx.lineWidth = ratio;
     ctx.setLineDash([5 * ratio, 4 * ratio]);
     ctx.beginPath();
     ctx.moveTo(bbox.left, top);
     ctx.lineTo(bbox.left + bbox.width, top);
     ctx.stroke();
-    ctx.fillStyle = resolveColor("var(--bad)");
+    ctx.fillStyle = color;
     // Above the line where there is room, below it at the upper edge.
     const isHigh = top - bbox.top < 16 * ratio;
     ctx.textBaseline = isHigh ? "top" : "bottom";

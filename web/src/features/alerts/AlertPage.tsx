@@ -72,7 +72,7 @@ function Explained({ data, atMs }: { data: Explanation; atMs: number | null }): 
           <code>{data.rule.query}</code>
           <Source rule={data.rule} />
         </div>
-        <RuleChart name={data.rule.name} lang={data.rule.lang} query={data.rule.query} window={shown} only={data.labels} bands={bands} />
+        <RuleChart rule={{ kind: "alerting", recovery: "", ...data.rule }} window={shown} only={data.labels} bands={bands} />
       </Panel>
       <div className={styles.columns}>
         <Panel title="What happened" note={count(newest.length, "change")}><Events events={newest} labels={data.labels} /></Panel>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { evidence, logsOf, ownLabels } from "./evidence.ts";
+import { drawn, evidence, logsOf, ownLabels } from "./evidence.ts";
 
 it.each([
   ["promql", "sum(rate(x[5m])) > 1", {}, { signal: "metrics", query: "sum(rate(x[5m]))" }],
@@ -21,4 +21,13 @@ it("finds the lines inside of a count", () => {
 
 it("tells labels of the expression from those of the rule", () => {
   expect(ownLabels({ alertname: "A", severity: "page", job: "x" }, { severity: "page" })).toEqual({ job: "x" });
+});
+
+it("draws what is compared, and of SQL what was found", () => {
+  const rule = { kind: "alerting", lang: "promql", name: "A", query: "up == 0", recovery: "" } as const;
+  expect(drawn(rule)).toEqual({ lang: "promql", expression: "up", limit: { expression: "up", comparison: "==", value: 0 }, back: null });
+  expect(drawn({ ...rule, query: "absent(up)" })).toEqual({ lang: "promql", expression: "absent(up)", limit: null, back: null });
+  expect(drawn({ ...rule, lang: "sql" })).toEqual({ lang: "promql", expression: 'signalbox_alert_value{alertname="A"}', limit: null, back: null });
+  expect(drawn({ ...rule, query: "x > 9", recovery: "x < 7" }).back).toEqual({ expression: "x", comparison: "<", value: 7 });
+  expect(drawn({ ...rule, lang: "sql", kind: "recording", name: "a:b" }).expression).toBe('{__name__="a:b"}');
 });

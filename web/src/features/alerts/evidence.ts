@@ -1,7 +1,7 @@
 /** From an alert to what it is about: the lines, the traces, the metric. */
 
 import type { Labels } from "../../api/prometheus.ts";
-import { threshold } from "../../charts/threshold.ts";
+import { threshold, type Threshold } from "../../charts/threshold.ts";
 
 export interface Evidence {
   signal: "metrics" | "logs" | "traces";
@@ -17,6 +17,25 @@ export function evidence(lang: string, query: string, labels: Labels): Evidence 
   }
   if (lang !== "traceql") return null;
   return { signal: "traces", query: narrowed(spansOf(query), labels) };
+}
+
+/** What a chart of a rule draws. */
+export interface Drawn {
+  lang: string;
+  expression: string;
+  limit: Threshold | null;
+  /** What ends an alert, where that is another number. */
+  back: Threshold | null;
+}
+
+/** The series of the values of alerts at each evaluation, while they were active. */
+const VALUES = "signalbox_alert_value";
+
+/** What its expression compares, with the number; of SQL, which gives nothing over a range, what its evaluations left behind. */
+export function drawn({ kind, lang, name, query, recovery }: { kind: "alerting" | "recording"; lang: string; name: string; query: string; recovery: string }): Drawn {
+  if (lang === "sql") return { lang: "promql", expression: kind === "recording" ? `{__name__=${JSON.stringify(name)}}` : `${VALUES}{alertname=${JSON.stringify(name)}}`, limit: null, back: null };
+  const [limit, back] = [threshold(query), recovery === "" ? null : threshold(recovery)];
+  return { lang, expression: limit?.expression ?? query, limit, back };
 }
 
 /** The labels that the expression gave to an alert: without its name and what the rule added. */

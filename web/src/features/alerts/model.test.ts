@@ -5,7 +5,7 @@ import { counts, deskAlertOf, entries, foreign, quietBy, serviceOf, shown, state
 import { ALERTS_URL, ALERT_URL, LOG_URL } from "./url.ts";
 
 const rule = (name: string, more: Partial<Rule> = {}): Rule => ({
-  kind: "alerting", name, lang: "promql", query: "up == 0", state: "inactive", forSeconds: 60, keepFiringSeconds: 0, labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
+  kind: "alerting", name, lang: "promql", query: "up == 0", state: "inactive", forSeconds: 60, keepFiringSeconds: 0, recovery: "", noData: "", onError: "", labels: {}, annotations: {}, alerts: [], health: "ok", lastError: "", lastEvaluation: "", evaluationSeconds: 0, ...more,
 });
 const group = (name: string, rules: Rule[]): RuleGroup => ({ name, file: "a.yaml", intervalSeconds: 30, lastEvaluation: "", evaluationSeconds: 0, rules });
 const NONE = { states: [], find: "", open: [] } as const;

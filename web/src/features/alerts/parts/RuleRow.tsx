@@ -51,7 +51,7 @@ function Details({ entry, desk, evaluated, nowMs }: { entry: Entry; desk: readon
         <Source rule={rule} />
         <Link href={paths.editor(file, group, time.range)} className={buttonClass("normal", true)}>Edit</Link>
       </div>
-      <RuleChart name={rule.name} lang={rule.lang} query={rule.query} window={time.window} />
+      <RuleChart rule={rule} window={time.window} />
       {rule.kind === "alerting" && (
         <>
           <ActiveAlerts rule={rule} desk={desk} nowMs={nowMs} />
@@ -87,6 +87,9 @@ function facts({ file, group, rule }: Entry, evaluated: number | null): [string,
     ["last evaluation", evaluated === null ? "never" : `${formatDateTime(evaluated)}, took ${formatMicros(rule.evaluationSeconds * 1e6)}`],
     ...(rule.kind === "alerting" ? [["for", printSeconds(rule.forSeconds)] as [string, string]] : []),
     ...(rule.keepFiringSeconds > 0 ? [["keep firing for", printSeconds(rule.keepFiringSeconds)] as [string, string]] : []),
+    ["recovers when", rule.recovery],
+    ["without data", rule.noData],
+    ["when it fails", rule.onError],
     ...Object.entries(rule.labels).map(([name, value]): [string, string] => [`label ${name}`, value]),
     ...Object.entries(rule.annotations).map(([name, value]): [string, string] => [`annotation ${name}`, value]),
   ].filter(([, value]) => value !== "") as [string, string][];

@@ -44,7 +44,7 @@ function Row({ row, color, time }: { row: ServiceRow; color: string; time: Time 
   return (
     <tr data-testid="service-row">
       <td>
-        <Link href={paths.serviceMetrics(service, time.range)} className={styles.service}>
+        <Link href={paths.service(service, time.range)} className={styles.service}>
           <span className={styles.dot} style={{ background: color }} />{service}
         </Link>
       </td>

@@ -25,7 +25,7 @@ export function TriedChart({ rule, tried, time }: { rule: CheckedRule; tried: Tr
   const { start, end } = grid(window, step);
   const key = isDrawable(rule.lang) ? ["tried", rule.lang, expression, start, end, step].join(" ") : null;
   const { data, error, loading, reload } = useResource(key, (signal) => ruleMatrix(rule.lang, expression, { start, end, step }, signal));
-  const marks = useMemo(() => (limit === null ? [] : [{ value: limit.value, label: printThreshold(limit) }]), [limit]);
+  const marks = useMemo(() => (limit === null ? [] : [{ value: limit.value, label: printThreshold(limit), tone: "bad" as const }]), [limit]);
   const bands = useMemo(() => firingBands(tried, window.endMs), [tried, window]);
   const lines = useMemo(() => {
     const names = lineNames((data?.series ?? []).map((series) => series.labels));
