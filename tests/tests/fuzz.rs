@@ -68,6 +68,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("payloads of frames", "store", "payload_decode", "src/write/payload/tests.rs", "mutated_payloads_never_panic_and_never_allocate_by_a_claim"),
     ("index of series", "store", "series_index", "src/format/metrics/index/tests.rs", "mutations_behind_a_good_checksum_never_panic"),
     ("indexes of rows", "store", "trace_index", "src/format/rows/traces/tests.rs", "hostile_bytes_are_refused_or_an_index"),
+    ("pages", "store", "page", "src/format/pages/tests.rs", "hostile_pages_are_refused_or_read"),
     ("indexes of text", "store", "text_index", "src/format/rows/text/tests/hostile.rs", "hostile_bytes_are_refused_or_an_index"),
 ];
 

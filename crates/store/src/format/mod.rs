@@ -8,10 +8,12 @@ pub mod record;
 
 pub(crate) mod file;
 pub(crate) mod metrics;
+pub(crate) mod pages;
 pub(crate) mod rows;
 pub(crate) mod writer;
 
 pub use metrics::{check_series_index, seal_series_index};
+pub use pages::check_page;
 pub use record::{FrameRange, Segment, SegmentId};
 pub use rows::{check_text_index, check_trace_filter, check_trace_index};
 

@@ -13,7 +13,6 @@ use signalbox_model::{Error, Result, TextFilter, schema};
 
 use super::{OpenRows, RowSegment, Wanted, column_of, schema_of};
 use crate::read::metrics::cache::Key;
-use crate::read::rows::reader::NotedFile;
 use crate::scan::Carried;
 
 /// What rows share.
@@ -87,16 +86,17 @@ impl OpenRows {
     fn dictionary(&self, name: &str, group: usize) -> Result<Option<Vec<String>>> {
         let metadata = self.segment.metadata.metadata();
         let Some(column) = column_of(metadata.file_metadata().schema_descr(), name) else { return Ok(None) };
+        let places = metadata.offset_index().and_then(|index| index.get(group)?.get(column)).map(|index| index.page_locations().clone());
         let (group, corrupt) = (metadata.row_group(group), || Error::corrupt(format!("cannot read the dictionary of {name} of a segment")));
         let chunk = group.column(column);
         let is_whole = chunk.page_encoding_stats_mask().is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY));
         if !is_whole {
             return Ok(None);
         }
-        let file = Arc::new(NotedFile::new(self.segment.file.clone(), 1));
+        let file = Arc::new(self.file(1));
         let failure = file.failure();
         let failed = |error| failure.lock().take().unwrap_or_else(|| corrupt().with_source(error));
-        let mut pages = SerializedPageReader::new(file, chunk, group.num_rows().max(0) as usize, None).map_err(failed)?;
+        let mut pages = SerializedPageReader::new(file, chunk, group.num_rows().max(0) as usize, places).map_err(failed)?;
         match pages.get_next_page().map_err(failed)? {
             Some(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN | Encoding::PLAIN_DICTIONARY, .. }) => {
                 texts_of(&buf, num_values as usize).map(Some).ok_or_else(corrupt)

@@ -11,7 +11,7 @@ use signalbox_model::schema;
 use super::layout::{Kind, Layout};
 
 /// Rows of a page: what a reader decompresses of a column to get at one row. Pages of
-/// columns that are no lists or maps begin at the same rows.
+/// columns that are no lists or maps begin at the same rows, but for bodies.
 /// Tests reach several with few rows.
 pub(super) const PAGE_ROWS: usize = if cfg!(test) { 256 } else { 8 << 10 };
 /// Rows of a row group at most. A writer holds one encoded in memory, some tens of bytes a row. Groups twice as large are no
@@ -19,6 +19,8 @@ pub(super) const PAGE_ROWS: usize = if cfg!(test) { 256 } else { 8 << 10 };
 pub(super) const GROUP_ROWS: usize = if cfg!(test) { 2 << 10 } else { 128 << 10 };
 /// Only the rows of a page should end it; a page of large rows still has an end.
 const PAGE_BYTES_MAX: usize = 16 << 20;
+/// Of bodies, which are most of what is decompressed to get at a few rows; half of it costs no bytes.
+const BODY_PAGE_BYTES_MAX: usize = if cfg!(test) { 2 << 10 } else { 256 << 10 };
 /// The texts of a dictionary column in a row group, before compression. Beyond it the rest of the group is written plainly.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 /// The same for values of attributes and for traces, which may be as many as the rows: whoever reads one page reads the dictionary too.
@@ -53,6 +55,9 @@ pub(super) fn properties(layout: &Layout, arrow: &SchemaRef, zstd_level: i32) ->
             Form::Dictionary => properties,
             Form::Limited(bytes_max, encoding) => properties.set_column_dictionary_page_size_limit(path.clone(), bytes_max).set_column_encoding(path, encoding),
         };
+        if column.path().parts() == [schema::logs::BODY] {
+            properties = properties.set_column_data_page_size_limit(column.path().clone(), BODY_PAGE_BYTES_MAX);
+        }
         let statistics = match column.path().parts() {
             [name] if OF_PAGES.contains(&name.as_str()) => EnabledStatistics::Page,
             [_] if matches!(column.physical_type(), Type::INT32 | Type::INT64) => EnabledStatistics::Chunk,

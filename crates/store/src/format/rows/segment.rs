@@ -21,13 +21,17 @@ use super::cluster::{self, CLUSTERS_KEY};
 use super::traces::{FILTER_BLOB, INDEX_BLOB, TracesBuilder};
 use super::{GRANULE_ROWS, InMap, Layout, Reading, TraceFilter, TraceIndex, Wanted, columns, schema_of};
 use crate::deletion::Deletion;
-use crate::format::{OpenSegment, Segment};
+use crate::format::{OpenSegment, Segment, pages};
 use crate::read::metrics::cache::{Key, PageCache, Pin};
 use crate::read::rows::reader::{NotedFile, RowReader};
 use crate::scan::Batches;
 
 /// Rows of a batch that a reader hands out.
 pub(super) const BATCH_ROWS: usize = columns::PAGE_ROWS;
+
+/// Of a reading of so many rows pages may be kept, if that is a quarter of the segment or less: up to the start of the range of any
+/// segment, up to its end of large ones. What scans read would push out of the cache what is looked up.
+const KEPT_ROWS: Range<u64> = if cfg!(test) { 4 << 10..4 << 10 } else { 64 << 10..512 << 10 };
 
 /// A segment of logs or spans, shared by all readers. Footers and indexes lie in the cache of the store.
 #[derive(Debug)]
@@ -46,7 +50,9 @@ pub(crate) struct RowSegment {
 /// The open file of a segment of rows.
 #[derive(Debug)]
 pub(crate) struct OpenRows {
+    /// Its metadata says that nothing is compressed, unless the reader of Parquet has to decompress: read it by [`OpenRows::file`].
     pub(crate) segment: OpenSegment,
+    is_plain: bool,
     /// First row of each row group, and the number of rows of the file.
     pub(crate) starts: Vec<u64>,
     /// Its columns.
@@ -203,19 +209,35 @@ impl RowSegment {
 
     /// Reads all rows in their order.
     pub(crate) fn read_all(self: &Arc<Self>, wanted: Wanted<'_>) -> Result<Batches> {
-        let all = 0..self.record.rows;
-        self.read(std::slice::from_ref(&all), wanted, Vec::new())
+        let (all, opened) = (0..self.record.rows, self.opened()?);
+        self.read_file(&opened, std::slice::from_ref(&all), wanted, Vec::new(), &|columns| opened.file(columns))
     }
 
-    /// Reads ranges of rows, ascending; of these the rows that are not deleted and that all predicates keep.
+    /// Reads ranges of rows, ascending; of these the rows that are not deleted and that all predicates keep. Pages of few rows are
+    /// kept when they are read again.
     pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], wanted: Wanted<'_>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
         let opened = self.opened()?;
+        let count: u64 = rows.iter().map(|range| range.end - range.start).sum();
+        let is_narrow = count <= KEPT_ROWS.start.max((self.record.rows / 4).min(KEPT_ROWS.end));
+        let file = |columns| opened.file(columns);
+        let keep = |columns| opened.file(columns).keep(Arc::clone(&self.cache), self.key());
+        self.read_file(&opened, rows, wanted, predicates, if is_narrow { &keep } else { &file })
+    }
+
+    fn read_file(
+        self: &Arc<Self>,
+        opened: &OpenRows,
+        rows: &[Range<u64>],
+        wanted: Wanted<'_>,
+        predicates: Vec<Box<dyn ArrowPredicate>>,
+        open: &dyn Fn(usize) -> NotedFile,
+    ) -> Result<Batches> {
         let (groups, selection) = opened.select(rows);
         let mut reading = Reading::new(&opened.layout, &opened.in_map, wanted)?;
         let parquet = opened.segment.metadata.parquet_schema();
         let projection = ProjectionMask::roots(parquet, reading.roots.iter().copied());
         let leaves = (0..parquet.num_columns()).filter(|leaf| projection.leaf_included(*leaf)).count();
-        let file = NotedFile::new(opened.segment.file.clone(), leaves + predicates.len());
+        let file = open(leaves + predicates.len());
         let failure = file.failure();
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, opened.segment.metadata.clone())
             .with_row_groups(groups)
@@ -255,7 +277,7 @@ impl RowSegment {
 
     fn load_opened(&self) -> Result<OpenRows> {
         let corrupt = |what: String| Error::corrupt(format!("cannot open segment {}: {what}", self.record.url));
-        let segment = OpenSegment::open(self.disk.as_ref(), &self.dir, &self.record)?;
+        let mut segment = OpenSegment::open(self.disk.as_ref(), &self.dir, &self.record)?;
         let mut starts = vec![0];
         for group in segment.metadata.metadata().row_groups() {
             starts.push(starts[starts.len() - 1] + group.num_rows().max(0) as u64);
@@ -268,7 +290,10 @@ impl RowSegment {
         let layout = layout.ok_or_else(|| corrupt(format!("its columns are not those of {}", self.record.table.as_str())))?;
         let in_map = InMap::of_json(segment.entry(IN_MAP_KEY));
         let clusters = cluster::ends_of(segment.entry(CLUSTERS_KEY), rows).ok_or_else(|| corrupt("its clusters are no ranges of rows".into()))?;
-        Ok(OpenRows { segment, starts, layout, in_map, clusters })
+        let plain = pages::uncompressed(&segment.metadata);
+        let is_plain = plain.is_some();
+        segment.metadata = plain.unwrap_or(segment.metadata);
+        Ok(OpenRows { segment, is_plain, starts, layout, in_map, clusters })
     }
 
     /// An embedded blob; made again from the columns if it is damaged.
@@ -302,6 +327,12 @@ fn is_deleted(deletions: &[Arc<Deletion>], number: u64) -> bool {
 }
 
 impl OpenRows {
+    /// The file for the reader of Parquet, which reads so many columns.
+    pub(super) fn file(&self, columns: usize) -> NotedFile {
+        let file = self.segment.file.clone();
+        if self.is_plain { NotedFile::plain(file, columns) } else { NotedFile::new(file, columns) }
+    }
+
     /// The row groups that have rows of the ranges, and the rows of these groups to read.
     fn select(&self, rows: &[Range<u64>]) -> (Vec<usize>, RowSelection) {
         let (mut groups, mut selected, mut before) = (Vec::new(), Vec::new(), 0u64);
@@ -323,7 +354,7 @@ impl OpenRows {
         let corrupt = || Error::corrupt(format!("cannot read the traces of {url}"));
         let parquet = self.segment.metadata.parquet_schema();
         let column = columns::column_of(parquet, schema::TRACE_ID).ok_or_else(corrupt)?;
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.segment.file.clone(), self.segment.metadata.clone())
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file(1), self.segment.metadata.clone())
             .with_projection(ProjectionMask::leaves(parquet, [column]))
             .with_batch_size(BATCH_ROWS)
             .build()

@@ -97,7 +97,7 @@ impl OpenRows {
         let fields = self.segment.metadata.schema().fields();
         let columns = fields.iter().enumerate().filter(|(_, field)| text::is_text(field.name())).map(|(column, _)| column);
         let parquet = self.segment.metadata.parquet_schema();
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.segment.file.clone(), self.segment.metadata.clone())
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file(parquet.num_columns()), self.segment.metadata.clone())
             .with_projection(ProjectionMask::roots(parquet, columns))
             .with_batch_size(BATCH_ROWS)
             .build()

@@ -39,6 +39,8 @@ pub(crate) enum Key {
     TextPart { segment: u64, part: Part },
     /// A unit of decoded rows of a row group.
     Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
+    /// A page of rows of logs or spans by its place in the file, decompressed.
+    Page { segment: u64, offset: u64 },
     /// The series that a matcher keeps or drops.
     Verdict { segment: u64, matcher: Matcher },
     /// What deletions up to one of a number hide.

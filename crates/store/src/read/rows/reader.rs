@@ -16,8 +16,10 @@ use parquet::file::reader::{ChunkReader, Length};
 use signalbox_model::{Error, Result};
 
 use crate::format::file::{SegmentFile, SegmentRead, read_error};
+use crate::format::pages;
 use crate::format::rows::RowSegment;
 use crate::format::writer::BLOCK_BYTES;
+use crate::read::metrics::cache::{Key, PageCache};
 use crate::scan::Batches;
 
 /// The first error of a file.
@@ -27,18 +29,51 @@ pub(crate) type Failure = Arc<Mutex<Option<Error>>>;
 /// lies in the block of the last.
 const MORE_BLOCKS: usize = 8;
 
+/// What a page in the cache takes beside its content, about.
+const PAGE_KEY_BYTES: usize = 160;
+
 /// A file that keeps its first error and the blocks that it read last.
 pub(crate) struct NotedFile {
     file: SegmentFile,
     failure: Failure,
     blocks: Mutex<VecDeque<(u64, Bytes)>>,
     blocks_max: usize,
+    /// Whether pages are handed out decompressed.
+    is_plain: bool,
+    /// Where decompressed pages are kept that are read again, and of which segment they are.
+    kept: Option<(Arc<PageCache>, u64)>,
 }
 
 impl NotedFile {
     /// For a reader of so many columns.
     pub(crate) fn new(file: SegmentFile, columns: usize) -> Self {
-        Self { file, failure: Failure::default(), blocks: Mutex::default(), blocks_max: columns + MORE_BLOCKS }
+        Self { file, failure: Failure::default(), blocks: Mutex::default(), blocks_max: columns + MORE_BLOCKS, is_plain: false, kept: None }
+    }
+
+    /// As [`NotedFile::new`], for a reader whose metadata is that of [`pages::uncompressed`]: it asks for whole pages and gets
+    /// them decompressed.
+    pub(crate) fn plain(file: SegmentFile, columns: usize) -> Self {
+        Self { is_plain: true, ..Self::new(file, columns) }
+    }
+
+    /// Keeps decompressed pages of a segment in a cache when they are read again.
+    pub(crate) fn keep(self, cache: Arc<PageCache>, segment: u64) -> Self {
+        Self { kept: Some((cache, segment)).filter(|_| self.is_plain), ..self }
+    }
+
+    /// A page, decompressed.
+    fn page(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let load = || pages::decompress(&self.read(offset, len)?);
+        let Some((cache, segment)) = &self.kept else { return load() };
+        let key = Key::Page { segment: *segment, offset };
+        if let Some(page) = cache.find::<Bytes>(&key) {
+            return Ok(Bytes::clone(&page));
+        }
+        let page = load()?;
+        if cache.is_wanted(&key) {
+            cache.insert(key, &Arc::new(page.clone()), page.len() + PAGE_KEY_BYTES);
+        }
+        Ok(page)
     }
 
     pub(crate) fn failure(&self) -> Failure {
@@ -71,11 +106,15 @@ impl ChunkReader for NotedFile {
     type T = NotedRead;
 
     fn get_read(&self, start: u64) -> parquet::errors::Result<NotedRead> {
+        if self.is_plain {
+            return Err(ParquetError::General("a page was asked for without its length".into()));
+        }
         Ok(NotedRead { read: self.file.get_read(start)?, failure: Arc::clone(&self.failure) })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        self.read(start, length).map_err(|error| {
+        let bytes = if self.is_plain { self.page(start, length) } else { self.read(start, length) };
+        bytes.map_err(|error| {
             let text = error.to_string();
             self.failure.lock().get_or_insert(error);
             ParquetError::General(text)

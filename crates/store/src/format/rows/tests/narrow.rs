@@ -306,6 +306,32 @@ fn a_trace_that_is_nowhere_is_looked_up_without_reading_once_the_filters_are_kno
 }
 
 #[test]
+fn pages_of_few_rows_are_kept_when_they_are_read_again_and_those_of_scans_are_not() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(11));
+    let read = Arc::new(AtomicU64::new(0));
+    world.disk = Arc::new(CountingDisk(Arc::clone(&world.disk), Arc::clone(&read)));
+    (0..4).for_each(|_| world.append(&mut random, 2500));
+    world.flush();
+    let scan = |request: &ScanRequest| {
+        let before = read.load(Ordering::Relaxed);
+        let rows: Vec<String> = world.scan(request).unwrap().iter().flat_map(texts).collect();
+        (rows, read.load(Ordering::Relaxed) - before)
+    };
+    let all = ScanRequest { division: Division::BySegment, ..ScanRequest::all(TimeRange::ALL) };
+    let (want, _) = scan(&all);
+    let kept = world.cache.bytes();
+    let (first, _) = scan(&all);
+    assert_eq!((first, world.cache.bytes()), (want, kept), "a scan leaves nothing behind");
+    let one = ScanRequest { services: vec!["s3".into()], ..all };
+    let (want, bytes) = scan(&one);
+    assert!(!want.is_empty() && bytes > 0);
+    let (again, bytes) = scan(&one);
+    assert!(again == want && bytes > 0, "read once is not kept");
+    let (again, bytes) = scan(&one);
+    assert!(again == want && bytes == 0, "{bytes} bytes of pages that were read twice");
+}
+
+#[test]
 fn a_trace_is_found_among_many_segments_by_opening_only_its_own() {
     let (mut world, mut random) = (World::new(Table::Spans), Random(10));
     let opened = Arc::new(AtomicU64::new(0));
