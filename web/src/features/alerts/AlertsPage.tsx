@@ -1,8 +1,8 @@
 /** Alerts: every rule with its state, what is active now, what it looked like, and what went wrong. */
 
-import { useMemo, type ReactNode } from "react";
+import { useMemo, useState, type ReactNode } from "react";
 import { useTime, useUrlState } from "../../location.tsx";
-import { Input } from "../../ui/controls.tsx";
+import { Button, Input } from "../../ui/controls.tsx";
 import { CountFilter } from "../../ui/CountFilter.tsx";
 import { Panel } from "../../ui/layout.tsx";
 import { count } from "../../ui/number.ts";
@@ -14,6 +14,9 @@ import { useOverview } from "./queries.ts";
 import styles from "./alerts.module.css";
 import { ALERTS_URL, STATES } from "./url.ts";
 
+/** Rules that are shown at once: what needs a human comes first, and a server may have ten thousand. */
+const SHOWN = 200;
+
 export function AlertsPage(): ReactNode {
   const time = useTime();
   const { state: view, update, replace } = useUrlState(ALERTS_URL);
@@ -21,6 +24,7 @@ export function AlertsPage(): ReactNode {
   const all = useMemo(() => entries(data?.groups ?? []), [data]);
   const found = useMemo(() => shown(all, view), [all, view]);
   const others = useMemo(() => foreign(data?.desk ?? [], all), [data, all]);
+  const [isWhole, setIsWhole] = useState(false);
   const toggle = (key: string): void => {
     replace({ ...view, open: view.open.includes(key) ? view.open.filter((each) => each !== key) : [...view.open, key] });
   };
@@ -36,7 +40,8 @@ export function AlertsPage(): ReactNode {
         {data === undefined ? (loading && <Skeleton lines={10} />) : all.length === 0
           ? <Empty icon="alerts" title="No rules"><p>Put Prometheus rule files into the folder of rules that the configuration names, or write one in the rule editor. Recording and alerting rules are evaluated as they are.</p></Empty>
           : found.length === 0 ? <Empty icon="alerts" title="No rule fits the filter" />
-            : <ul aria-label="Rules">{found.map((entry) => <RuleRow key={entry.key} entry={entry} desk={data.desk} open={view.open.includes(entry.key)} nowMs={data.nowMs} onToggle={() => toggle(entry.key)} />)}</ul>}
+            : <ul aria-label="Rules">{found.filter((entry, index) => isWhole || index < SHOWN || view.open.includes(entry.key)).map((entry) => <RuleRow key={entry.key} entry={entry} desk={data.desk} open={view.open.includes(entry.key)} nowMs={data.nowMs} onToggle={() => toggle(entry.key)} />)}</ul>}
+        {!isWhole && found.length > SHOWN && <div className={styles.more}><Button onClick={() => setIsWhole(true)}>Show all {count(found.length, "rule")}</Button></div>}
       </Panel>
       {others.length > 0 && view.states.length === 0 && <ForeignAlerts alerts={others} nowMs={data?.nowMs ?? 0} />}
     </div>
