@@ -4,6 +4,8 @@
 pub const FILES_MAX: usize = 10_000;
 /// Bytes of one rule file.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Problems of one rule file whose places are looked for.
+pub const PLACES_MAX: usize = 100;
 /// Alerts that one rule may have at a time, where its group sets no limit.
 pub const ALERTS_PER_RULE_MAX: usize = 10_000;
 /// Alerts of one group that one message carries; the message says how many more there are.

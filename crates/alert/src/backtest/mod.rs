@@ -196,4 +196,6 @@ impl Bench {
 }
 
 #[cfg(test)]
+mod range_tests;
+#[cfg(test)]
 mod tests;

@@ -28,7 +28,8 @@ pub fn duplicates(groups: &[Group]) -> Vec<DuplicateRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule_file::parse;
+    use crate::limits::{FILE_BYTES_MAX, PLACES_MAX};
+    use crate::rule_file::{UnknownFields, check, parse};
 
     #[test]
     fn rules_with_equal_names_and_labels_are_duplicates_whatever_they_ask() {
@@ -36,5 +37,15 @@ mod tests {
                     {record: r, expr: '2', labels: {x: '2'}}, {alert: A, expr: '3'}, {alert: A, expr: '4'}, {alert: A, expr: '5'}]}]";
         let found: Vec<String> = duplicates(&parse("r", text).unwrap()).iter().map(|duplicate| format!("{}{}", duplicate.name, duplicate.labels)).collect();
         assert_eq!(found, ["A{}", "r{x=\"1\"}"]);
+    }
+
+    #[test]
+    fn texts_are_bounded_and_so_is_the_search_for_places() {
+        let many = format!("groups: [{{name: g, rules: [{}]}}]", "{record: r, alert: a, expr: up},".repeat(300));
+        let problems = check("r", &many, UnknownFields::Refused).problems;
+        assert!(problems.len() > 300);
+        assert!(problems.iter().filter(|problem| problem.at.is_some()).count() == PLACES_MAX);
+        let long = " ".repeat(FILE_BYTES_MAX as usize + 1);
+        assert!(check("r", &long, UnknownFields::Refused).problems[0].message.contains("want at most"));
     }
 }

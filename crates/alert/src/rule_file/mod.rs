@@ -13,7 +13,7 @@ mod locate;
 mod policy;
 mod problem;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use signalbox_lang::promql;
@@ -21,7 +21,7 @@ use signalbox_lang::text::quote;
 use signalbox_model::labels::METRIC_NAME;
 use signalbox_model::{Error, Labels, Result};
 
-use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX, PLACES_MAX};
 use crate::presence::Presence;
 use crate::template::Template;
 pub(crate) use document::describe as yaml_problem;
@@ -195,6 +195,10 @@ pub struct Checked {
 
 /// Reads the text of a rule file, YAML or JSON, and says all that is wrong with it.
 pub fn check(file: &str, text: &str, unknown: UnknownFields) -> Checked {
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let message = format!("{} bytes: want at most {FILE_BYTES_MAX}", text.len());
+        return Checked { groups: Vec::new(), problems: vec![Problem { at: None, rule: None, message }] };
+    }
     let documents = match document::read(text, unknown) {
         Ok(documents) => documents,
         Err(problem) => return Checked { groups: Vec::new(), problems: vec![problem] },
@@ -223,19 +227,18 @@ struct Place<'a> {
 }
 
 impl Checker<'_> {
+    /// Where something stands. Each place costs a reading of the text, so a text with very many problems has places of the first.
+    fn place(&self, path: &[Step<'_>]) -> Option<(usize, usize)> {
+        if self.problems.len() < PLACES_MAX { locate(self.text, path) } else { None }
+    }
+
     fn problem(&mut self, path: &[Step<'_>], message: &str) {
-        self.problems.push(Problem { at: locate(self.text, path), rule: None, message: message.to_owned() });
+        self.problems.push(Problem { at: self.place(path), rule: None, message: message.to_owned() });
     }
 
     fn rule_problem(&mut self, place: &Place<'_>, key: Option<&str>, message: &str) {
-        let mut path = place.path.clone();
-        if let Some(key) = key {
-            path.push(Step::Key(key));
-            if locate(self.text, &path).is_none() {
-                path.pop();
-            }
-        }
-        self.problems.push(Problem { at: locate(self.text, &path), rule: Some(place.rule.clone()), message: message.to_owned() });
+        let at = key.and_then(|key| self.place(&[place.path.as_slice(), &[Step::Key(key)]].concat())).or_else(|| self.place(&place.path));
+        self.problems.push(Problem { at, rule: Some(place.rule.clone()), message: message.to_owned() });
     }
 
     fn duration(&mut self, path: &[Step<'_>], text: Option<&str>) -> Option<i64> {
@@ -269,11 +272,14 @@ impl Checker<'_> {
         let query_offset_ms = self.duration(&below("query_offset"), raw.query_offset.as_deref());
         let mut rules = Vec::new();
         let raws: Vec<RawRule> = raw.rules().iter().map(RawRule::merged).collect();
+        let mut known: BTreeMap<String, usize> = BTreeMap::new();
         for (index, rule) in raws.iter().enumerate() {
             let name = if rule.alert().is_empty() { rule.record() } else { rule.alert() };
             let rule_place = RulePlace { group: raw.name.clone().unwrap_or_default(), number: index + 1, name: name.to_owned() };
             let place = Place { path: [path, &[Step::Key("rules"), Step::Index(index)]].concat(), rule: rule_place };
-            if let Some(earlier) = raws[..index].iter().position(|other| other == rule) {
+            // By its text, because a file may hold as many rules as fit.
+            let earlier = *known.entry(format!("{rule:?}")).or_insert(index);
+            if earlier < index {
                 self.rule_problem(&place, None, &format!("duplicate of rule {}", earlier + 1));
             }
             rules.extend(self.rule(rule, &place, raw));

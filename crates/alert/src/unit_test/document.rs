@@ -51,6 +51,7 @@ pub(super) struct RawLog {
     pub(super) every: Option<String>,
     pub(super) times: Option<usize>,
     /// Labels of the stream, as Loki's clients send them.
+    #[serde(alias = "labels")]
     pub(super) stream: Option<BTreeMap<String, String>>,
     /// Attributes of the resource, as OpenTelemetry's clients send them.
     pub(super) resource: Option<BTreeMap<String, Value>>,

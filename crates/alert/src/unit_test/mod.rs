@@ -19,4 +19,4 @@ pub use run::{Laboratory, Options, Outcome, run};
 pub use test_file::{Test, TestFile, read};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -32,7 +32,7 @@ impl Sink for Direct {
 }
 
 /// A laboratory in memory.
-async fn laboratory(step_ms: i64) -> Laboratory {
+pub(crate) async fn laboratory(step_ms: i64) -> Laboratory {
     let clock = Arc::new(ManualClock::at_ms(4_102_444_800_000));
     let store = Store::open(signalbox_store::Settings::small(), Path::new("store"), Arc::new(SimDisk::default()), clock.clone()).await.unwrap();
     let step = Duration::from_millis(step_ms.unsigned_abs()).as_secs().max(1);
@@ -174,7 +174,7 @@ tests:
   interval: 1m
   input_logs:
   - {stream: {app: cart}, body: "error: timeout", at: 10s, every: 20s, times: 12, severity: error, attributes: {code: 500}}
-  - {stream: {app: shop}, body: fine, at: [5s, 1m]}
+  - {labels: {app: shop}, body: fine, at: [5s, 1m]}
   - {resource: {service.name: web}, body: "error: none", at: 1m}
   input_spans:
   - {service: shop, name: GET /, duration: 1500ms, status: error, at: [30s, 45s, 100s], attributes: {http.status_code: 500}}
@@ -254,11 +254,11 @@ async fn a_rule_that_fails_ends_its_test() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_rule_says_of_no_data_and_errors_is_tested() {
-    let rules = "groups: [{name: g, rules: [{alert: Gone, expr: x > 5, no_data: alert}, {alert: Broken, expr: 'x + on() y > 0', on_error: alert}, \
+    let rules = "groups: [{name: g, rules: [{alert: Gone, expr: x > 5, no_data: alert}, {alert: Broken, expr: 'x + on() y > 0', on_error: alert, annotations: {reason: broken}}, \
                  {alert: High, expr: x > 5, recovery_expr: x < 3}]}]";
     let tests = "{tests: [{input_series: [{series: x, values: '1 6 4 2 stale'}, {series: 'y{i=\"1\"}', values: '_ _ 1x3'}, {series: 'y{i=\"2\"}', values: '_ _ 1x3'}], \
-                 alert_rule_test: [{eval_time: 3m, alertname: Gone}, {eval_time: 4m, alertname: Gone, exp_alerts: [{}]}, \
-                 {eval_time: 1m, alertname: Broken}, {eval_time: 2m, alertname: Broken, exp_alerts: [{}]}, \
+                 alert_rule_test: [{eval_time: 3m, alertname: Gone}, {eval_time: 4m, alertname: Gone, exp_alerts: [{exp_annotations: {reason: no data}}]}, \
+                 {eval_time: 1m, alertname: Broken}, {eval_time: 2m, alertname: Broken, exp_alerts: [{exp_annotations: {reason: broken}}]}, \
                  {eval_time: 2m, alertname: High, exp_alerts: [{}]}, {eval_time: 3m, alertname: High}]}]}";
     assert_eq!(failures(rules, tests).await, [""; 0]);
 }
@@ -316,4 +316,12 @@ fn no_mutant_of_a_file_of_tests_makes_it_panic() {
             }
         }
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_of_the_documentation_passes() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/rules/TESTS.md")).unwrap();
+    let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    let [rules, tests] = blocks.as_slice() else { panic!("{} blocks", blocks.len()) };
+    assert_eq!(failures(rules, tests).await, [""; 0]);
 }

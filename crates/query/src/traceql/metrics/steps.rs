@@ -24,11 +24,12 @@ impl Steps {
         if step_ns <= 0 {
             return Err(Error::invalid("cannot divide time into steps: want a step above 0"));
         }
+        // One step, of a rule for one, may begin before 1970: tests of rules are there.
+        if end_ns.checked_sub(start_ns) == Some(step_ns) {
+            return Ok(Self { start_ns, step_ns, count: 1 });
+        }
         if start_ns < 0 || end_ns <= start_ns {
             return Err(Error::invalid("cannot divide time into steps: want an end after the start"));
-        }
-        if end_ns - start_ns == step_ns {
-            return Ok(Self { start_ns, step_ns, count: 1 });
         }
         let begin = start_ns - start_ns % step_ns;
         let length = end_ns - begin;
