@@ -71,7 +71,7 @@ impl Alerting {
         let Told { plan, muting, channels, original } = told(&settings, notify)?;
         let groups = rule_file::load_all(&settings.rule_files)?;
         let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
-        let deliverer = Deliverer::start(channels, outbox, Arc::clone(&parts.clock)).await?;
+        let deliverer = Deliverer::start(channels, fallbacks(original.as_deref(), notify), outbox, Arc::clone(&parts.clock)).await?;
         let world = World::new(parts, &settings);
         let now_ms = world.parts.clock.now_ms();
         let silences = world.parts.meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
@@ -143,7 +143,7 @@ impl Alerting {
             before.stop().await;
         }
         let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
-        *deliverer = Some(Deliverer::start(told.channels, outbox, Arc::clone(&parts.clock)).await?);
+        *deliverer = Some(Deliverer::start(told.channels, fallbacks(told.original.as_deref(), &self.notify), outbox, Arc::clone(&parts.clock)).await?);
         self.shared.dispatcher.lock().await.replan(told.plan, told.muting, parts.clock.now_ms());
         *self.original.lock() = told.original;
         Ok(())
@@ -207,6 +207,11 @@ struct Told {
 /// `Invalid` or `NotFound` with what is wrong with it.
 pub(crate) fn plan(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<(Plan, Muting)> {
     told(settings, notify).map(|told| (told.plan, told.muting))
+}
+
+/// What is told instead of channels that fail; `alertmanager.yml` has no word for it.
+fn fallbacks(original: Option<&str>, notify: &signalbox_notify::Settings) -> BTreeMap<String, signalbox_notify::Fallback> {
+    if original.is_some() { BTreeMap::new() } else { notify.fallbacks() }
 }
 
 /// As `alertmanager.yml` says, or the settings if there is none.

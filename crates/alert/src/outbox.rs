@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signalbox_meta::Meta;
-use signalbox_model::Result;
-use signalbox_notify::{Attempt, Next, Outbox, Pending};
+use signalbox_meta::{MessageAbout, Meta, NewMessage, ToldAlert};
+use signalbox_model::{Error, Result};
+use signalbox_notify::{Alert, Attempt, Next, Outbox, Pending, Status};
 
 /// Messages wait in the state database.
 #[derive(Debug, Clone)]
@@ -45,7 +45,32 @@ impl Outbox for MetaOutbox {
         self.0.message_dead(id, &attempt.answer, attempt.at_ns).await
     }
 
+    async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
+        let Ok(message) = &pending.message else { return Ok(()) };
+        let alerts = message.alerts.iter().map(told).collect::<Vec<_>>();
+        let fingerprints = |is_firing| alerts.iter().filter(|alert| alert.is_firing == is_firing).map(|alert| alert.fingerprint).collect();
+        let about = MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: alerts.clone() };
+        let payload = serde_json::to_string(message).map_err(|error| Error::internal("cannot write a message as JSON").with_source(error))?;
+        let instead = |channel: &String| NewMessage {
+            // Of this message and no other, so that handing it over twice is handing it over once.
+            dedup_key: format!("{channel}:instead:{}", pending.id),
+            group_key: message.group_key.clone(),
+            receiver: channel.rsplit_once('/').map_or(channel.as_str(), |(receiver, _)| receiver).to_owned(),
+            channel: channel.clone(),
+            firing: fingerprints(true),
+            resolved: fingerprints(false),
+            payload: payload.clone(),
+            created_at_ns: at_ns,
+            about: about.clone(),
+        };
+        self.0.enqueue(&channels.iter().map(instead).collect::<Vec<_>>()).await.map(|_| ())
+    }
+
     async fn waiting_channels(&self) -> Result<Vec<String>> {
         Ok(self.0.waiting_messages().await?.into_iter().map(|(channel, _)| channel).collect())
     }
+}
+
+fn told(alert: &Alert) -> ToldAlert {
+    ToldAlert { fingerprint: alert.fingerprint(), labels: alert.labels.clone(), is_firing: alert.status == Status::Firing }
 }

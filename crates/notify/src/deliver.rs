@@ -1,5 +1,6 @@
 //! Drives the outbox: one task a channel takes the message that is due, tries, and records what came of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use signalbox_telemetry::{names, registry};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::breaker::Breaker;
 use crate::channel::{Channel, Delivery};
 use crate::message::Message;
 use crate::outbox::{Attempt, Next, Outbox, Pending};
 use crate::retry::{self, Decision, Failure};
+use crate::settings::Fallback;
 
 /// How long a task waits at most before it looks into the outbox again: bounds what a step of the clock can do.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -20,28 +23,42 @@ const OUTBOX_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How long an attempt may go on after [`Deliverer::stop`]. One that takes longer is made again after the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
+/// What wakes each channel's task, by the channel's name.
+type Wakers = Arc<BTreeMap<String, Notify>>;
+
 /// The running tasks. Dropping it ends them at once; [`Deliverer::stop`] lets attempts come to their end.
 #[derive(Debug)]
 pub struct Deliverer {
-    wakers: Vec<Arc<Notify>>,
+    wakers: Wakers,
     stopping: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Deliverer {
-    /// Starts a task for each channel. Messages for channels that are no longer configured become dead letters: nobody would
+    /// Starts a task for each channel, with what is told instead of those that fail, by their names. Messages for channels that are no longer configured become dead letters: nobody would
     /// ever take them.
     ///
     /// # Errors
     /// `Unavailable` if the outbox cannot be read or written, `Corrupt` if it is damaged.
-    pub async fn start(channels: Vec<(String, Channel)>, outbox: Arc<dyn Outbox>, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub async fn start(
+        channels: Vec<(String, Channel)>,
+        mut fallbacks: BTreeMap<String, Fallback>,
+        outbox: Arc<dyn Outbox>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         bury_orphans(&channels, &*outbox, &*clock).await?;
         let (stopping, is_stopping) = watch::channel(false);
-        let mut deliverer = Self { wakers: Vec::new(), stopping, tasks: JoinSet::new() };
+        let wakers: Wakers = Arc::new(channels.iter().map(|(name, _)| (name.clone(), Notify::new())).collect());
+        let mut deliverer = Self { wakers: Arc::clone(&wakers), stopping, tasks: JoinSet::new() };
         for (name, channel) in channels {
-            let waker = Arc::new(Notify::new());
-            deliverer.wakers.push(Arc::clone(&waker));
-            let task = Task { name, channel, outbox: Arc::clone(&outbox), clock: Arc::clone(&clock), waker, is_stopping: is_stopping.clone() };
+            let mut fallback = fallbacks.remove(&name);
+            if let Some(fallback) = &mut fallback {
+                // A message for a channel that nobody drives would wait for ever.
+                fallback.channels.retain(|other| *other != name && wakers.contains_key(other));
+            }
+            let fallback = fallback.filter(|fallback| !fallback.channels.is_empty());
+            let (outbox, clock, wakers) = (Arc::clone(&outbox), Arc::clone(&clock), Arc::clone(&wakers));
+            let task = Task { name, channel, fallback, outbox, clock, wakers, breaker: Breaker::default(), is_stopping: is_stopping.clone() };
             deliverer.tasks.spawn(task.run());
         }
         Ok(deliverer)
@@ -49,7 +66,7 @@ impl Deliverer {
 
     /// Says that messages were enqueued. Without it they are found within a minute.
     pub fn wake(&self) {
-        for waker in &self.wakers {
+        for waker in self.wakers.values() {
             waker.notify_one();
         }
     }
@@ -83,15 +100,21 @@ async fn bury_orphans(channels: &[(String, Channel)], outbox: &dyn Outbox, clock
 struct Task {
     name: String,
     channel: Channel,
+    fallback: Option<Fallback>,
     outbox: Arc<dyn Outbox>,
     clock: Arc<dyn Clock>,
-    waker: Arc<Notify>,
+    wakers: Wakers,
+    breaker: Breaker,
     is_stopping: watch::Receiver<bool>,
 }
 
 impl Task {
     async fn run(mut self) {
         while !*self.is_stopping.borrow() {
+            if let Some(wait) = self.breaker.wait(self.clock.now_ns()) {
+                self.wait(wait.min(LOOK_AGAIN_AFTER)).await;
+                continue;
+            }
             match self.outbox.next(&self.name, self.clock.now_ns()).await {
                 Ok(Next::Due(pending)) => self.deliver(&pending).await,
                 Ok(Next::At(instant_ns)) => {
@@ -109,9 +132,16 @@ impl Task {
 
     /// Until there may be something to do.
     async fn wait(&mut self, longest: Duration) {
+        let (wakers, name) = (Arc::clone(&self.wakers), self.name.clone());
+        let woken = async {
+            match wakers.get(&name) {
+                Some(waker) => waker.notified().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep(longest) => {}
-            () = self.waker.notified() => {}
+            () = woken => {}
             // An error means that nobody can stop the task any more but by dropping it.
             _ = self.is_stopping.changed() => {}
         }
@@ -124,6 +154,10 @@ impl Task {
         };
         let failure = match result {
             Ok((outcome, answer)) => {
+                if self.breaker.is_open() {
+                    tracing::info!(channel = %self.name, "channel {} takes messages again", self.name);
+                }
+                self.breaker.heard();
                 tracing::debug!(channel = %self.name, id = pending.id, outcome, "message {} delivered", pending.id);
                 let attempt = attempt(self.clock.now_ns(), true, &answer);
                 self.record(|task| task.outbox.delivered(pending.id, &attempt)).await;
@@ -135,17 +169,49 @@ impl Task {
         let attempts = pending.attempts.saturating_add(1);
         let failed = attempt(self.clock.now_ns(), false, &failure.error);
         let (now_ns, seed) = (self.clock.now_ns(), pending.id.cast_unsigned() ^ pending.enqueued_at_ns.cast_unsigned());
+        self.note(&failure, now_ns, seed);
+        let age_ns = u64::try_from(now_ns.saturating_sub(pending.enqueued_at_ns)).unwrap_or(0);
         match retry::decide(&failure, attempts, pending.enqueued_at_ns, now_ns, seed) {
             Decision::RetryAt(instant_ns) => {
                 self.count("retried");
                 tracing::warn!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, trying again", pending.id);
                 self.record(|task| task.outbox.failed(pending.id, &failed, instant_ns)).await;
+                if self.fallback.as_ref().is_some_and(|fallback| Duration::from_nanos(age_ns) >= fallback.after) {
+                    self.hand_over(pending).await;
+                }
             }
             Decision::GiveUp => {
                 self.count("dead");
                 tracing::error!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, giving up", pending.id);
+                // First, so that a crash in between does it again and loses nothing.
+                self.hand_over(pending).await;
                 self.record(|task| task.outbox.gave_up(pending.id, &failed)).await;
             }
+        }
+    }
+
+    /// What a failure says about the channel itself.
+    fn note(&mut self, failure: &Failure, now_ns: i64, seed: u64) {
+        if !failure.is_transient {
+            return self.breaker.heard();
+        }
+        let was_open = self.breaker.is_open();
+        self.breaker.failed(failure, now_ns, seed);
+        if self.breaker.is_open() && !was_open {
+            tracing::warn!(channel = %self.name, "channel {} does not answer, probing it with one message at a time", self.name);
+        }
+    }
+
+    /// Lets the fallback tell it, if there is one.
+    async fn hand_over(&self, pending: &Pending) {
+        let Some(fallback) = &self.fallback else { return };
+        if pending.message.is_err() {
+            return;
+        }
+        tracing::warn!(channel = %self.name, id = pending.id, "telling message {} through {} instead", pending.id, fallback.channels.join(", "));
+        self.record(|task| task.outbox.hand_over(pending, &fallback.channels, task.clock.now_ns())).await;
+        for waker in fallback.channels.iter().filter_map(|name| self.wakers.get(name)) {
+            waker.notify_one();
         }
     }
 

@@ -62,6 +62,10 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     /// An attempt failed and there will be none after it: the message becomes a dead letter.
     async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()>;
 
+    /// Enqueues a message for other channels as well. Done again for the same message and channel it MUST change nothing, even
+    /// after that channel took it.
+    async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()>;
+
     /// The channels that messages wait for.
     async fn waiting_channels(&self) -> Result<Vec<String>>;
 }

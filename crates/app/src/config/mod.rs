@@ -96,6 +96,7 @@ impl Config {
                 *path = folder.join(&*path).display().to_string();
             }
         }
+        config.notify = config.notify.beside(folder);
         for rule_files in &mut config.alert.rule_files {
             *rule_files = folder.join(&*rule_files).display().to_string();
         }

@@ -5,12 +5,11 @@
 //! start that fails.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_norway::{Mapping, Value};
-use signalbox_model::{Error, Result};
+use signalbox_model::Error;
 
 use crate::template::Templates;
 use crate::{Channel, Policy};
@@ -20,10 +19,9 @@ mod http;
 mod services;
 mod webhook;
 
-use email::{EmailConfig, GlobalSmtp};
+use email::GlobalSmtp;
 use http::HttpConfig;
 use services::{GlobalServices, Reader};
-use webhook::WebhookConfig;
 
 /// A receiver with the channels through which it is told, each with the name that outbox and log know.
 #[derive(Debug)]
@@ -85,14 +83,14 @@ const GLOBAL_OTHERS: [&str; 31] = [
 ///
 /// # Errors
 /// `Invalid` with the receiver, the key, and what is wrong with it or not supported.
-pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf], policy: &Policy) -> Result<Vec<NamedReceiver>> {
+pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf], policy: &Policy) -> signalbox_model::Result<Vec<NamedReceiver>> {
     let global = read_global(global, folder)?;
     let templates = Templates::load(templates).map_err(Error::invalid)?;
     let reader = Reader { global: &global, folder, templates: &templates, policy };
     receivers.iter().map(|receiver| read(receiver, &reader)).collect()
 }
 
-fn read_global(value: &Value, folder: &Path) -> Result<Global> {
+fn read_global(value: &Value, folder: &Path) -> signalbox_model::Result<Global> {
     let Some(mapping) = value.as_mapping() else {
         return if value.is_null() { Ok(Global::default()) } else { Err(Error::invalid("global: want names and values")) };
     };
@@ -107,8 +105,12 @@ fn read_global(value: &Value, folder: &Path) -> Result<Global> {
     Ok(global)
 }
 
-fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
-    let (global, folder) = (reader.global, reader.folder);
+/// One entry of `*_configs`, without anything from `global`.
+pub(crate) fn entry(key: &str, config: &Value, folder: &Path, templates: &Templates, policy: &Policy) -> Result<Channel, String> {
+    Reader { global: &Global::default(), folder, templates, policy }.channel(key, config)
+}
+
+fn read(receiver: &Value, reader: &Reader<'_>) -> signalbox_model::Result<NamedReceiver> {
     let empty = Mapping::new();
     let mapping = receiver.as_mapping().unwrap_or(&empty);
     let name = mapping.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -118,19 +120,7 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> Result<NamedReceiver> {
         let Some(key) = key.as_str() else { return Err(wrong("key", "want a text")) };
         let configs = value.as_sequence().map(Vec::as_slice).unwrap_or_default();
         for (index, config) in configs.iter().enumerate() {
-            let channel = match key {
-                "email_configs" => from::<EmailConfig>(config)
-                    .and_then(|config| config.channel(&global.smtp, folder, reader.templates))
-                    .map(|email| Channel::Email(Arc::new(email))),
-                "webhook_configs" => from::<WebhookConfig>(config)
-                    .and_then(|config| config.channel(global.http_config.as_ref(), folder, reader.templates, reader.policy))
-                    .map(|webhook| Channel::Webhook(Arc::new(webhook))),
-                _ => match services::known().find(|(known, _)| *known == key) {
-                    Some((_, is_resolved_sent)) => reader.hosted(key, is_resolved_sent, config).map(|hosted| Channel::Hosted(Arc::new(hosted))),
-                    None if key.ends_with("_configs") => Err("not supported".to_owned()),
-                    None => Err("field not found".to_owned()),
-                },
-            };
+            let channel = reader.channel(key, config);
             let channel = channel.map_err(|why| wrong(&format!("{key}[{index}]"), &why))?;
             channels.push((format!("{name}/{}[{index}]", channel.kind()), channel));
         }

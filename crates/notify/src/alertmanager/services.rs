@@ -1,13 +1,17 @@
 //! The `*_configs` of services on the web: their keys, with what `global` says where they say nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_norway::{Mapping, Value};
 
+use super::email::EmailConfig;
 use super::http::HttpConfig;
+use super::webhook::WebhookConfig;
 use super::{Global, from, seconds};
+use crate::Channel;
 use crate::hosted::{Hosted, Service};
 use crate::http::Client;
 use crate::http::address::Policy;
@@ -122,7 +126,7 @@ const KINDS: [(&str, bool); 22] = [
 ];
 
 /// All keys of receivers that this knows.
-pub(super) fn known() -> impl Iterator<Item = (&'static str, bool)> {
+fn known() -> impl Iterator<Item = (&'static str, bool)> {
     KINDS.into_iter()
 }
 
@@ -135,7 +139,26 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn hosted(&self, key: &str, is_resolved_sent: bool, config: &Value) -> Result<Hosted, String> {
+    /// The channel of one entry of a key.
+    pub(super) fn channel(&self, key: &str, config: &Value) -> Result<Channel, String> {
+        match key {
+            "email_configs" => {
+                let email = from::<EmailConfig>(config)?.channel(&self.global.smtp, self.folder, self.templates)?;
+                Ok(Channel::Email(Arc::new(email)))
+            }
+            "webhook_configs" => {
+                let webhook = from::<WebhookConfig>(config)?.channel(self.global.http_config.as_ref(), self.folder, self.templates, self.policy)?;
+                Ok(Channel::Webhook(Arc::new(webhook)))
+            }
+            _ => match known().find(|(known, _)| *known == key) {
+                Some((_, is_resolved_sent)) => Ok(Channel::Hosted(Arc::new(self.hosted(key, is_resolved_sent, config)?))),
+                None if key.ends_with("_configs") => Err("not supported".to_owned()),
+                None => Err("field not found".to_owned()),
+            },
+        }
+    }
+
+    fn hosted(&self, key: &str, is_resolved_sent: bool, config: &Value) -> Result<Hosted, String> {
         let mut keys = match config {
             Value::Null => Mapping::new(),
             Value::Mapping(mapping) => mapping.clone(),
@@ -358,7 +381,7 @@ impl Reader<'_> {
         Ok(match key {
             "ntfy_configs" => {
                 let settings: ntfy::Settings = from(keys)?;
-                if settings.topic.is_empty() {
+                if settings.topic.reveal().is_empty() {
                     return Err("missing topic on ntfy_config".to_owned());
                 }
                 let url = place(settings.url.as_ref(), None, NTFY_URL)?;

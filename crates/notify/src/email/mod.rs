@@ -7,7 +7,7 @@ mod compose;
 mod render;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -96,6 +96,14 @@ impl Default for Settings {
             auth_mechanisms: vec![AuthMechanism::Plain, AuthMechanism::Login],
             timeout_seconds: 30,
         }
+    }
+}
+
+impl Settings {
+    /// The same with files beside the file that names them.
+    pub(crate) fn beside(self, folder: &Path) -> Self {
+        let auth_password_file = self.auth_password_file.map(|file| folder.join(file));
+        Self { auth_password_file, tls: self.tls.beside(folder), ..self }
     }
 }
 

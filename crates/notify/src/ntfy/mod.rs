@@ -18,7 +18,8 @@ const MESSAGE_BYTES_MAX: usize = 4_096;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) url: Option<Secret>,
-    pub(crate) topic: String,
+    /// Who knows it may read it.
+    pub(crate) topic: Secret,
     title: String,
     message: String,
     priority: String,
@@ -30,7 +31,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             url: None,
-            topic: String::new(),
+            topic: Secret::new(""),
             title: r#"{{ template "__subject" . }}"#.to_owned(),
             message: r#"{{ .CommonAnnotations.SortedPairs.Values | join " " }}{{ template "__firing_and_resolved" . }}"#.to_owned(),
             priority: r#"{{ if eq .Status "firing" }}4{{ else }}3{{ end }}"#.to_owned(),
@@ -62,7 +63,7 @@ impl Service for Ntfy {
         let level = priority.trim().parse::<u8>().ok().filter(|level| (1..=5).contains(level));
         let level = level.ok_or_else(|| Failure::permanent(format!("priority: found {priority:?}: want 1 to 5")))?;
         let body = json!({
-            "topic": renderer.text(&settings.topic)?,
+            "topic": renderer.text(settings.topic.reveal())?,
             "title": renderer.text(&settings.title)?,
             "message": truncate_bytes(renderer.text(&settings.message)?.trim(), MESSAGE_BYTES_MAX),
             "priority": level,

@@ -10,6 +10,7 @@ mod functions;
 mod json;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,9 +24,15 @@ use functions::World;
 const FILES_MAX: usize = 1_000;
 
 /// The templates that texts of a configuration may call. Cloning is cheap.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Templates {
     library: Arc<Vec<Template>>,
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Templates({})", self.library.len())
+    }
 }
 
 impl Templates {

@@ -8,7 +8,7 @@ mod form;
 pub(crate) mod payload;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,20 @@ impl Default for Settings {
             bearer_token_file: None,
             tls: TlsSettings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The same with files beside the file that names them.
+    pub(crate) fn beside(mut self, folder: &Path) -> Self {
+        let beside = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+        self.url_file = beside(self.url_file);
+        self.bearer_token_file = beside(self.bearer_token_file);
+        if let Some(basic) = &mut self.basic_auth {
+            basic.password_file = beside(basic.password_file.take());
+        }
+        self.tls = self.tls.beside(folder);
+        self
     }
 }
 

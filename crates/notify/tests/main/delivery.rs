@@ -1,5 +1,6 @@
 //! Delivery drives the outbox: order of calls, retries by the clock, restarts, stopping.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use signalbox_model::{Clock, Error, Result};
 use signalbox_notify::message::{Message, Status};
 use signalbox_notify::template::Templates;
 use signalbox_notify::webhook::{self, Webhook};
-use signalbox_notify::{Attempt, Channel, Deliverer, Next, Outbox, Pending, Secret};
+use signalbox_notify::{Attempt, Channel, Deliverer, Fallback, Next, Outbox, Pending, Secret};
 use signalbox_testkit::ManualClock;
 use tokio::sync::watch;
 
@@ -25,6 +26,8 @@ const GONE: &str = "HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\
 struct MemoryOutbox {
     waiting: Mutex<Vec<(String, Pending, i64)>>,
     records: watch::Sender<Vec<String>>,
+    /// Messages that were handed over, and to which channels.
+    handed: Mutex<BTreeSet<(i64, String)>>,
 }
 
 impl MemoryOutbox {
@@ -33,7 +36,7 @@ impl MemoryOutbox {
             let pending = Pending { id, message, enqueued_at_ns: START_NS, attempts: 0 };
             (channel.to_owned(), pending, START_NS)
         };
-        Arc::new(Self { waiting: Mutex::new(messages.into_iter().map(pending).collect()), records: watch::channel(Vec::new()).0 })
+        Arc::new(Self { waiting: Mutex::new(messages.into_iter().map(pending).collect()), records: watch::channel(Vec::new()).0, handed: Mutex::default() })
     }
 
     fn end(&self, id: i64, record: String) -> Result<()> {
@@ -78,6 +81,15 @@ impl Outbox for MemoryOutbox {
         self.end(id, format!("{id} gave up: {}", attempt.answer))
     }
 
+    async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
+        let mut handed = self.handed.lock();
+        for channel in channels.iter().filter(|channel| handed.insert((pending.id, (*channel).clone()))) {
+            let pending = Pending { id: pending.id + 100, attempts: 0, enqueued_at_ns: at_ns, ..pending.clone() };
+            self.waiting.lock().push((channel.clone(), pending, at_ns));
+        }
+        Ok(())
+    }
+
     async fn waiting_channels(&self) -> Result<Vec<String>> {
         let mut names: Vec<String> = self.waiting.lock().iter().map(|(name, _, _)| name.clone()).collect();
         names.sort();
@@ -93,7 +105,7 @@ fn hook(name: &str, peer: &HttpPeer) -> (String, Channel) {
 
 async fn start(channels: Vec<(String, Channel)>, outbox: &Arc<MemoryOutbox>, clock: &ManualClock) -> Deliverer {
     let (outbox, clock): (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
-    Deliverer::start(channels, outbox, clock).await.unwrap()
+    Deliverer::start(channels, BTreeMap::new(), outbox, clock).await.unwrap()
 }
 
 #[tokio::test]
@@ -196,6 +208,10 @@ impl Outbox for ForgetfulOutbox {
         self.0.gave_up(id, attempt).await
     }
 
+    async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
+        self.0.hand_over(pending, channels, at_ns).await
+    }
+
     async fn waiting_channels(&self) -> Result<Vec<String>> {
         self.0.waiting_channels().await
     }
@@ -206,7 +222,7 @@ async fn a_delivery_that_could_not_be_recorded_is_recorded_later_not_repeated() 
     let (peer, clock) = (HttpPeer::start(&[OK, OK]), ManualClock::at_ns(START_NS));
     let memory = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
     let outbox: Arc<dyn Outbox> = Arc::new(ForgetfulOutbox(memory.clone(), Mutex::new(1)));
-    let deliverer = Deliverer::start(vec![hook("ops", &peer)], outbox, Arc::new(clock)).await.unwrap();
+    let deliverer = Deliverer::start(vec![hook("ops", &peer)], BTreeMap::new(), outbox, Arc::new(clock)).await.unwrap();
     // Stopping waits for the record.
     peer.requests.recv().unwrap();
     deliverer.stop().await;
@@ -234,4 +250,75 @@ async fn a_test_says_what_came_of_each_channel() {
     let body: serde_json::Value = serde_json::from_str(&taker.requests.recv().unwrap().body).unwrap();
     assert_eq!(body["groupLabels"], serde_json::json!({"alertname": "SignalboxTest"}));
     assert_eq!(body["commonLabels"], serde_json::json!({"alertname": "SignalboxTest", "severity": "none", "team": "x"}));
+}
+
+fn fallback(after_s: u64) -> BTreeMap<String, Fallback> {
+    [("ops".to_owned(), Fallback { channels: vec!["mail".to_owned()], after: Duration::from_secs(after_s) })].into()
+}
+
+#[tokio::test]
+async fn the_fallback_is_told_once_when_a_message_is_given_up() {
+    let (refuser, taker, clock) = (HttpPeer::start(&[GONE]), HttpPeer::start(&[OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
+    let dynamic: (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
+    let channels = vec![hook("ops", &refuser), hook("mail", &taker)];
+    let deliverer = Deliverer::start(channels, fallback(900), dynamic.0, dynamic.1).await.unwrap();
+    let mut records = outbox.records(2).await;
+    records.sort();
+    assert_eq!(records, ["1 gave up: unexpected status code 410", "101 delivered"]);
+    deliverer.stop().await;
+    assert_eq!(taker.requests.try_iter().count(), 1);
+}
+
+#[tokio::test]
+async fn the_fallback_is_told_when_a_channel_fails_for_long_and_the_channel_is_tried_on() {
+    let (peer, taker, clock) = (HttpPeer::start(&[BUSY, BUSY, BUSY, OK]), HttpPeer::start(&[OK, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message()))]);
+    let dynamic: (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
+    let deliverer = Deliverer::start(vec![hook("ops", &peer), hook("mail", &taker)], fallback(60), dynamic.0, dynamic.1).await.unwrap();
+    assert_eq!(outbox.records(1).await, ["1 failed: unexpected status code 503"], "not at once");
+    clock.advance(Duration::from_secs(70));
+    deliverer.wake();
+    assert!(outbox.records(3).await.contains(&"101 delivered".to_owned()));
+    for count in [4, 5] {
+        clock.advance(Duration::from_secs(600));
+        deliverer.wake();
+        outbox.records(count).await;
+    }
+    assert_eq!(outbox.records(5).await.last().unwrap(), "1 delivered");
+    deliverer.stop().await;
+    assert_eq!(taker.requests.try_iter().count(), 1, "once, however often the channel fails");
+}
+
+#[tokio::test]
+async fn a_dead_channel_is_probed_with_one_message_at_a_time() {
+    let (peer, clock) = (HttpPeer::start(&[BUSY, BUSY, BUSY, BUSY, BUSY, OK, OK, OK, OK, OK, OK, OK, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with((1..=8).map(|id| ("ops", id, Ok(message()))).collect());
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    assert_eq!(outbox.records(5).await.len(), 5);
+    deliverer.wake();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(peer.requests.try_iter().count(), 5, "the other three wait for the probe");
+    clock.advance(Duration::from_secs(60));
+    deliverer.wake();
+    let records = outbox.records(13).await;
+    assert_eq!(records.iter().filter(|record| record.ends_with("delivered")).count(), 8);
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_receiver_asks_for_holds_for_all_messages_to_it() {
+    let slow_down = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let (peer, clock) = (HttpPeer::start(&[slow_down, OK, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message())), ("ops", 2, Ok(message()))]);
+    let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
+    assert_eq!(outbox.records(1).await, ["1 failed: unexpected status code 429"]);
+    clock.advance(Duration::from_secs(29));
+    deliverer.wake();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(peer.requests.try_iter().count(), 1);
+    clock.advance(Duration::from_secs(1));
+    deliverer.wake();
+    outbox.records(3).await;
+    deliverer.stop().await;
 }

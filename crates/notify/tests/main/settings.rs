@@ -23,7 +23,7 @@ fn what_cannot_work_is_refused_with_receiver_and_key() {
     let webhook = |inner: &str| format!(r#"{{"name": "ops", "webhook": {{{inner}}}}}"#);
     let cases = [
         (r#"{"name": ""}"#.to_owned(), "found no name"),
-        (r#"{"name": "ops"}"#.to_owned(), "found none: want email or webhook"),
+        (r#"{"name": "ops"}"#.to_owned(), "found none: want email, webhook or entries"),
         (r#"{"name": "ops", "email": {"smarthost": "mail", "from": "a@b.c", "to": ["a@b.c"]}}"#.to_owned(), "smarthost: found \"mail\": want host:port"),
         (r#"{"name": "ops", "email": {"smarthost": "mail:25", "from": "nobody", "to": ["a@b.c"]}}"#.to_owned(), "from: found \"nobody\": want an address"),
         (r#"{"name": "ops", "email": {"smarthost": "mail:25", "from": "a@b.c", "to": []}}"#.to_owned(), "to: found no address"),
@@ -71,4 +71,77 @@ fn secrets_are_not_shown() {
     let settings = settings(text).unwrap();
     let shown = format!("{settings:?} {} {:?}", serde_json::to_string(&settings).unwrap(), settings.channels().unwrap());
     assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn receivers_take_all_channels_with_alertmanagers_keys() {
+    let keys = [
+        ("email_configs", r#"{"to": "a@b.c", "from": "d@e.f", "smarthost": "mail:25"}"#),
+        ("webhook_configs", r#"{"url": "http://h/", "payload": {"a": "{{ .Status }}"}}"#),
+        ("slack_configs", r#"{"api_url": "https://h/s3cret", "channel": "c"}"#),
+        ("pagerduty_configs", r#"{"routing_key": "s3cret"}"#),
+        ("opsgenie_configs", r#"{"api_key": "s3cret"}"#),
+        ("msteams_configs", r#"{"webhook_url": "https://h"}"#),
+        ("msteamsv2_configs", r#"{"webhook_url": "https://h"}"#),
+        ("telegram_configs", r#"{"bot_token": "s3cret", "chat_id": 1}"#),
+        ("discord_configs", r#"{"webhook_url": "https://h"}"#),
+        ("mattermost_configs", r#"{"webhook_url": "https://h"}"#),
+        ("pushover_configs", r#"{"user_key": "s3cret", "token": "s3cret"}"#),
+        ("sns_configs", r#"{"topic_arn": "arn:aws:sns:eu-west-1:1:x", "sigv4": {"access_key": "AKID", "secret_key": "s3cret"}}"#),
+        ("webex_configs", r#"{"room_id": "r", "http_config": {"authorization": {"credentials": "s3cret"}}}"#),
+        ("victorops_configs", r#"{"api_key": "s3cret", "routing_key": "r"}"#),
+        ("rocketchat_configs", r#"{"token": "s3cret", "token_id": "s3cret"}"#),
+        ("jira_configs", r#"{"api_url": "https://h/rest/api/2", "project": "P", "issue_type": "Bug"}"#),
+        ("incidentio_configs", r#"{"url": "https://h", "alert_source_token": "s3cret"}"#),
+        ("wechat_configs", r#"{"api_secret": "s3cret", "corp_id": "c"}"#),
+        ("ntfy_configs", r#"{"topic": "s3cret"}"#),
+        ("matrix_configs", r#"{"url": "https://h", "room_id": "!r:h", "access_token": "s3cret"}"#),
+        ("gotify_configs", r#"{"url": "https://h", "token": "s3cret"}"#),
+        ("googlechat_configs", r#"{"webhook_url": "https://h/s3cret"}"#),
+        ("feishu_configs", r#"{"webhook_url": "https://h/s3cret"}"#),
+        ("dingtalk_configs", r#"{"webhook_url": "https://h/s3cret"}"#),
+    ];
+    let entries: Vec<String> = keys.iter().map(|(key, entry)| format!("\"{key}\": [{entry}]")).collect();
+    let settings = settings(&format!("{{\"receivers\": [{{\"name\": \"all\", {}}}]}}", entries.join(", "))).unwrap();
+    let channels = settings.channels().unwrap();
+    let names: Vec<String> = channels.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, keys.iter().map(|(key, _)| format!("all/{}[0]", key.trim_end_matches("_configs"))).collect::<Vec<_>>());
+    assert_eq!(settings.channels_of("all"), names);
+    let shown = format!("{settings:?} {} {channels:?}", serde_json::to_string(&settings).unwrap());
+    assert!(shown.contains("\"routing_key\":\"<hidden>\"") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn an_entry_that_cannot_work_is_named() {
+    let channels = |entry: &str| settings(&format!("{{\"receivers\": [{{\"name\": \"ops\", {entry}}}]}}")).unwrap().channels().unwrap_err();
+    let error = channels(r#""slack_configs": [{"api_url": "https://h"}, {"colour": 1}]"#);
+    assert!(error.message().starts_with("cannot use slack_configs[1] of receiver \"ops\" in notify.receivers: "), "{error}");
+    assert!(
+        channels(r#""webhook": {"url": "https://h", "preset": "slack", "body": "x"}"#).message().contains("found more than one of preset, payload and body")
+    );
+    assert!(channels(r#""webhook": {"url": "https://h", "method": "GET"}"#).message().contains("method: found \"GET\""));
+    assert!(channels(r#""webhook": {"url": "https://h", "headers": {"Authorization": "{{ .Status }}"}}"#).message().contains("want basic_auth"));
+}
+
+#[test]
+fn a_fallback_leads_to_an_end() {
+    let with = |fallbacks: [&str; 3]| {
+        let receiver = |(name, fallback): (&str, &str)| {
+            let fallback = if fallback.is_empty() { String::new() } else { format!("\"fallback\": \"{fallback}\", ") };
+            format!("{{\"name\": \"{name}\", {fallback}\"webhook\": {{\"url\": \"https://h\"}}, \"ntfy_configs\": [{{\"topic\": \"t\"}}]}}")
+        };
+        let receivers: Vec<String> = ["a", "b", "c"].into_iter().zip(fallbacks).map(receiver).collect();
+        settings(&format!("{{\"receivers\": [{}]}}", receivers.join(", "))).unwrap()
+    };
+    let chain = with(["b", "c", ""]);
+    chain.channels().unwrap();
+    let fallbacks = chain.fallbacks();
+    assert_eq!(fallbacks.keys().collect::<Vec<_>>(), ["a/ntfy[0]", "a/webhook", "b/ntfy[0]", "b/webhook"]);
+    assert_eq!((fallbacks["a/webhook"].channels.join(" "), fallbacks["a/webhook"].after.as_secs()), ("b/webhook b/ntfy[0]".to_owned(), 900));
+    for (fallbacks, why) in
+        [(["b", "c", "a"], "found a circle through \"a\""), (["a", "", ""], "found a circle"), (["x", "", ""], "found \"x\": want the name of a receiver")]
+    {
+        let error = with(fallbacks).channels().unwrap_err();
+        assert!(error.message().contains(why), "{error}");
+    }
 }
