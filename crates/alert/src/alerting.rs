@@ -26,8 +26,6 @@ use crate::world::{Parts, World};
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// Lines of the notification log older than this are forgotten, 30 days.
-const LOG_NANOS_MAX: i64 = 30 * 86_400 * 1_000_000_000;
 /// How often the log is cleaned.
 const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 
@@ -328,8 +326,12 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>,
 
 async fn clean(shared: &Shared, now_ns: i64) {
     let (meta, now_ms) = (&shared.world.parts.meta, now_ns.div_euclid(1_000_000));
-    if let Err(error) = meta.forget_notifications(now_ns.saturating_sub(LOG_NANOS_MAX)).await {
+    let history_before_ms = now_ms.saturating_sub(shared.world.history_ms);
+    if let Err(error) = meta.forget_notifications(history_before_ms.saturating_mul(1_000_000)).await {
         tracing::warn!("cannot forget old notifications, trying again in an hour: {error}");
+    }
+    if let Err(error) = meta.forget_alert_history(history_before_ms).await {
+        tracing::warn!("cannot forget the old history of alerts, trying again in an hour: {error}");
     }
     let mut dispatcher = shared.dispatcher.lock().await;
     let before_ms = now_ms.saturating_sub(SILENCES_KEPT_MS);

@@ -3,10 +3,10 @@
 //! The notification log is the only memory. A message and its line in the log are one transaction, and the key of a message
 //! names its predecessor: whatever happens in between, each message about a group has at most one successor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use signalbox_meta::{MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
+use signalbox_meta::{HistoryNote, MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
 use signalbox_notify::message::{group_key, sort_alerts};
 use signalbox_notify::{Alert, Message, Reason, Status};
@@ -16,6 +16,7 @@ use crate::evaluate::pairs;
 use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, decide};
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
 use crate::mute::{Muted, Muting};
+use crate::mute_log::{self, MuteLog};
 use crate::routing::Route;
 
 /// After the database failed, how long until it is tried again.
@@ -65,12 +66,21 @@ pub(crate) struct Dispatcher {
     external_url: String,
     /// Not before this instant is the database tried again.
     retry_at_ms: Option<i64>,
+    mute_log: MuteLog,
+}
+
+/// What mutes a group at an instant.
+struct Watched<'a> {
+    /// Time intervals that mute its route.
+    intervals: BTreeSet<String>,
+    /// Its members, each with what mutes it.
+    members: Vec<(&'a Notice, Muted)>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(plan: Plan, muting: Muting, external_url: String) -> Self {
         let groups = Groups::new(Arc::clone(&plan.root));
-        Self { firing: BTreeMap::new(), outside: BTreeMap::new(), groups, plan, muting, external_url, retry_at_ms: None }
+        Self { firing: BTreeMap::new(), outside: BTreeMap::new(), groups, plan, muting, external_url, retry_at_ms: None, mute_log: MuteLog::default() }
     }
 
     /// Takes what is new about alerts.
@@ -137,10 +147,11 @@ impl Dispatcher {
         self.retry_at_ms = None;
         let (mut enqueued, mut told) = (0, Vec::new());
         for group in self.groups.due(now_ms) {
-            match self.tell(group, meta, now_ms).await {
+            let watched = self.watch(group, now_ms);
+            match self.tell(group, &watched, meta, now_ms).await {
                 Ok(messages) => {
                     enqueued += messages;
-                    told.push(group.id());
+                    told.push((group.id(), notes(group, watched)));
                 }
                 Err(error) => {
                     tracing::error!(group = %group.labels, "cannot enqueue notifications, trying again: {error}");
@@ -149,18 +160,33 @@ impl Dispatcher {
                 }
             }
         }
-        for id in told {
+        let mut events = Vec::new();
+        for (id, notes) in told {
+            events.extend(self.mute_log.observe(&id, notes, now_ms));
             self.groups.told(&id, now_ms);
+        }
+        let groups = &self.groups;
+        self.mute_log.keep(|id| groups.has(id));
+        if !events.is_empty()
+            && let Err(error) = meta.save_alert_events(&events).await
+        {
+            // Who is told does not depend on it.
+            tracing::warn!("cannot remember what muted {} alerts: {error}", events.len());
         }
         enqueued
     }
 
-    async fn tell(&self, group: &AlertGroup, meta: &Meta, now_ms: i64) -> Result<usize> {
-        if !self.muting.of_route(&group.route, now_ms).is_empty() {
+    fn watch<'a>(&self, group: &'a AlertGroup, now_ms: i64) -> Watched<'a> {
+        let firing: Vec<&Labels> = self.firing.keys().collect();
+        let members = group.members().map(|notice| (notice, self.muting.of(&notice.labels, &firing, now_ms))).collect();
+        Watched { intervals: self.muting.of_route(&group.route, now_ms), members }
+    }
+
+    async fn tell(&self, group: &AlertGroup, watched: &Watched<'_>, meta: &Meta, now_ms: i64) -> Result<usize> {
+        if !watched.intervals.is_empty() {
             return Ok(0);
         }
-        let firing: Vec<&Labels> = self.firing.keys().collect();
-        let heard: Vec<&Notice> = group.members().filter(|notice| !self.muting.of(&notice.labels, &firing, now_ms).is_muted()).collect();
+        let heard: Vec<&Notice> = watched.members.iter().filter(|(_, muted)| !muted.is_muted()).map(|(notice, _)| *notice).collect();
         let key = group_key(&group.route.key, &pairs(&group.labels));
         let mut messages = Vec::new();
         for target in self.plan.targets(&group.route.receiver) {
@@ -216,6 +242,12 @@ impl Dispatcher {
             about: about(&message),
         })
     }
+}
+
+/// What mutes the alerts of a group that fire, for the log.
+fn notes(group: &AlertGroup, watched: Watched<'_>) -> Vec<(Labels, HistoryNote)> {
+    let firing = watched.members.into_iter().filter(|(notice, _)| notice.ends_at_ms.is_none());
+    firing.map(|(notice, muted)| (notice.labels.clone(), mute_log::note(&group.route.receiver, &muted, &watched.intervals))).collect()
 }
 
 /// What a message says, for the log.

@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use signalbox_meta::{AlertChanges, Pairs, StoredAlert, StoredGroup};
-use signalbox_model::{Labels, Result};
+use signalbox_meta::{AlertChanges, HistoryEvent, Pairs, StoredAlert, StoredGroup};
+use signalbox_model::{Error, Labels, Result};
 
 use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
+use crate::history;
 use crate::link::generator_url;
 use crate::record::{self, Sample};
 use crate::rule_file::{Group, Rule, RuleKind};
@@ -26,13 +27,15 @@ const OUTAGE_MAX_MS: i64 = 3_600_000;
 pub(crate) struct Evaluator {
     pub(crate) group: Group,
     pub(crate) slots: Slots,
-    query_offset_ms: i64,
+    pub(crate) query_offset_ms: i64,
     pub(crate) rules: Vec<RuleState>,
     /// The slot that was evaluated last, or the one before the group came to be.
     last_ms: i64,
     pub(crate) evaluated: Evaluated,
     /// What may be told as soon as the state is durable.
     untold: Vec<Notice>,
+    /// What is to be remembered and is not in the database.
+    unsaved: Vec<HistoryEvent>,
 }
 
 /// When an evaluation was, and how it went.
@@ -84,11 +87,20 @@ impl Evaluator {
             }
         }
         for rule in &mut rules {
-            rule.written = record::alert_series(&rule.alerts).into_iter().map(|sample| sample.labels).collect();
+            let values = history::values(&rule.alerts, &BTreeMap::new(), &world.asker.external_labels);
+            rule.written = record::alert_series(&rule.alerts).into_iter().chain(values).map(|sample| sample.labels).collect();
         }
         let query_offset_ms = group.query_offset_ms.unwrap_or(world.query_offset_ms);
-        let mut evaluator =
-            Self { slots, query_offset_ms, rules, last_ms: slots.at_or_before(now_ms), evaluated: Evaluated::default(), untold: Vec::new(), group };
+        let mut evaluator = Self {
+            slots,
+            query_offset_ms,
+            rules,
+            last_ms: slots.at_or_before(now_ms),
+            evaluated: Evaluated::default(),
+            untold: Vec::new(),
+            unsaved: Vec::new(),
+            group,
+        };
         evaluator.untold = evaluator.notices(world, |alert| alert.state != State::Pending);
         evaluator
     }
@@ -106,6 +118,7 @@ impl Evaluator {
             }
         }
         self.evaluated = earlier.evaluated.clone();
+        self.unsaved.clone_from(&earlier.unsaved);
         if self.slots == earlier.slots {
             self.last_ms = earlier.last_ms;
         }
@@ -148,8 +161,11 @@ impl Evaluator {
     async fn rule(&mut self, index: usize, world: &World, at_ms: i64) -> Result<()> {
         let rule = &self.group.rules[index];
         let occasion = Occasion { at_ms, query_offset_ms: self.query_offset_ms, interval_ms: self.slots.interval_ms() };
-        let evaluation = evaluate(&world.asker, &self.group, rule, &self.rules[index].alerts, &occasion).await;
+        let mut evaluation = evaluate(&world.asker, &self.group, rule, &self.rules[index].alerts, &occasion).await;
         self.untold.extend(news(rule, &self.rules[index].alerts, &evaluation, at_ms, world));
+        let events = self.events(index, &evaluation, &occasion, world);
+        history::wait(&mut self.unsaved, events);
+        evaluation.samples.extend(history::values(&evaluation.alerts, &evaluation.found, &world.asker.external_labels));
         let state = &mut self.rules[index];
         state.alerts = evaluation.alerts;
         let is_recording = matches!(rule.kind, RuleKind::Recording);
@@ -169,6 +185,21 @@ impl Evaluator {
         world.write(record::batch(&samples, &state.written, occasion.query_ms())).await?;
         state.written = samples.into_iter().map(|sample| sample.labels).collect();
         Ok(())
+    }
+
+    /// What is to be remembered of the evaluation of a rule.
+    fn events(&self, index: usize, evaluation: &Evaluation, occasion: &Occasion, world: &World) -> Vec<HistoryEvent> {
+        let state = &self.rules[index];
+        let evaluated = history::Evaluated {
+            group: &self.group,
+            rule: &self.group.rules[index],
+            at_ms: occasion.at_ms,
+            is_late: world.parts.clock.now_ms().saturating_sub(occasion.at_ms) >= occasion.interval_ms,
+            external: &world.asker.external_labels,
+        };
+        let mut events = evaluated.changes(&state.alerts, &evaluation.alerts, &evaluation.transitions, &evaluation.found);
+        events.extend(evaluated.failure(state.evaluated.error.as_deref(), evaluation.error.as_ref().map(Error::message)));
+        events
     }
 
     /// Makes the state durable. Then, and only then, what is new may be told.
@@ -192,10 +223,14 @@ impl Evaluator {
         }
         // While something is pending, the database must know how long the server was there to see it.
         let is_pending = self.rules.iter().flat_map(|rule| rule.alerts.values()).any(|alert| alert.state == State::Pending);
-        if changes.upserts.is_empty() && changes.gone.is_empty() && !is_pending {
+        if changes.upserts.is_empty() && changes.gone.is_empty() && self.unsaved.is_empty() && !is_pending {
             return Ok(());
         }
-        world.parts.meta.save_alerts(&changes).await?;
+        changes.history = std::mem::take(&mut self.unsaved);
+        if let Err(error) = world.parts.meta.save_alerts(&changes).await {
+            self.unsaved = changes.history;
+            return Err(error);
+        }
         for rule in &mut self.rules {
             rule.saved.clone_from(&rule.alerts);
         }

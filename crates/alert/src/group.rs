@@ -205,6 +205,11 @@ impl Groups {
         }
     }
 
+    /// Whether there is such a group.
+    pub fn has(&self, id: &GroupId) -> bool {
+        self.groups.contains_key(id)
+    }
+
     /// Number of groups.
     pub fn len(&self) -> usize {
         self.groups.len()

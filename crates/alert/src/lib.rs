@@ -9,6 +9,7 @@
 pub mod alertmanager;
 pub mod alertmanager_file;
 pub mod backtest;
+pub mod explain;
 pub mod group;
 pub mod inhibit;
 pub mod intervals;
@@ -31,7 +32,9 @@ mod evaluate;
 mod evaluation;
 mod expand;
 mod judge;
+mod history;
 mod link;
+mod mute_log;
 mod orphans;
 mod outbox;
 mod record;

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_meta::{AlertChanges, StoredGroup};
-use signalbox_model::Result;
+use signalbox_meta::{AlertChanges, HistoryEvent, HistoryNote, Pairs, StoredGroup};
+use signalbox_model::{Labels, Result};
+use signalbox_notify::message::fingerprint;
 
-use crate::evaluate::{Evaluator, restore, store, with_external};
+use crate::evaluate::{Evaluator, pairs, restore, store, with_external};
+use crate::expand::ALERT_NAME;
 use crate::group::Notice;
 use crate::state::{State, resolve};
 use crate::world::World;
@@ -34,6 +36,7 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
             remaining += 1;
             if alert.state == State::Firing {
                 resolve(&mut alert, now_ms);
+                changes.history.push(ended(group, &with_external(&labels, &world.asker.external_labels), alert.value, now_ms));
                 changes.upserts.push(store(&orphan.rule, &labels, &alert));
             }
             notices.extend(alert.fired_at_ms.map(|starts_at_ms| Notice {
@@ -51,4 +54,22 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
         }
     }
     Ok(notices)
+}
+
+/// That an alert is over because its rule is gone.
+fn ended(group: &StoredGroup, labels: &Labels, value: f64, now_ms: i64) -> HistoryEvent {
+    let labels: Pairs = pairs(labels);
+    HistoryEvent {
+        at_ms: now_ms,
+        file: group.file.clone(),
+        group: group.name.clone(),
+        rule: labels.get(ALERT_NAME).cloned().unwrap_or_default(),
+        fingerprint: Some(fingerprint(&labels)),
+        labels,
+        change: "resolved".to_owned(),
+        state: State::Inactive.as_str().to_owned(),
+        value: Some(value),
+        note: HistoryNote { error: Some("its rule is gone".to_owned()), ..HistoryNote::default() },
+        ..HistoryEvent::default()
+    }
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub group_interval_seconds: u64,
     /// After how long a group that did not change is told again, in seconds.
     pub repeat_interval_seconds: u64,
+    /// How long it is kept what became of alerts and who was told, in days. Values of alerts are metrics and go with them.
+    pub history_days: u64,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             group_wait_seconds: 30,
             group_interval_seconds: 5 * 60,
             repeat_interval_seconds: 4 * 3600,
+            history_days: 90,
         }
     }
 }
@@ -66,6 +69,7 @@ impl Settings {
             ("evaluation_interval_seconds", self.evaluation_interval_seconds),
             ("group_interval_seconds", self.group_interval_seconds),
             ("repeat_interval_seconds", self.repeat_interval_seconds),
+            ("history_days", self.history_days),
         ] {
             if seconds == 0 {
                 return Err(Error::invalid(format!("cannot use setting alert.{name}: found 0: want at least 1")));
@@ -99,6 +103,11 @@ impl Settings {
 
     pub(crate) fn external_labels(&self) -> Labels {
         Labels::from_pairs(&self.external_labels)
+    }
+
+    /// How long history is kept.
+    pub(crate) fn history_ms(&self) -> i64 {
+        milliseconds(self.history_days.saturating_mul(86_400))
     }
 
     /// How long an alert that is over stays known: Prometheus' quarter of an hour, and long enough for its group to be told.

@@ -14,6 +14,7 @@ pub(crate) fn of(evaluator: &Evaluator) -> GroupStatus {
         file: group.file.clone(),
         name: group.name.clone(),
         interval: milliseconds(evaluator.slots.interval_ms()),
+        query_offset: milliseconds(evaluator.query_offset_ms),
         limit: group.limit,
         evaluated_at_ns: evaluator.evaluated.at_ns,
         evaluation: evaluator.evaluated.took,

@@ -44,7 +44,7 @@ fn alert(instance: &str, is_firing: bool, value: f64) -> ActiveAlert {
 
 fn group(name: &str, file: &str, rules: Vec<RuleStatus>) -> GroupStatus {
     let (interval, evaluation) = (Duration::from_secs(30), Duration::from_micros(1_500));
-    GroupStatus { file: file.into(), name: name.into(), interval, limit: 7, evaluated_at_ns: Some(T0), evaluation, rules }
+    GroupStatus { file: file.into(), name: name.into(), interval, query_offset: Duration::ZERO, limit: 7, evaluated_at_ns: Some(T0), evaluation, rules }
 }
 
 /// Two groups: one that works and one that was never evaluated.

@@ -1,12 +1,14 @@
 //! Alerting as Alertmanager's API asks it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use signalbox_alert::Alerting;
 use signalbox_alert::alertmanager::{self, AlertView, GroupView};
+use signalbox_alert::explain::{Way, WayStep};
 use signalbox_alert::silence::Silence;
-use signalbox_api::alertmanager::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, PostedAlert};
+use signalbox_api::alertmanager::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, DeskWay, DeskWayStep, PostedAlert};
 use signalbox_model::{Clock, Labels, Result};
 use signalbox_notify::message::fingerprint;
 
@@ -46,6 +48,20 @@ impl AlertDesk for OwnAlerts {
 
     async fn receivers(&self) -> Vec<String> {
         self.alerting.receivers().await
+    }
+
+    async fn ways(&self, labels: &BTreeMap<String, String>) -> Vec<DeskWay> {
+        let step = |step: WayStep| DeskWayStep { matchers: step.matchers, receiver: step.receiver, continues: step.continues };
+        let show_way = |way: Way| DeskWay {
+            steps: way.steps.into_iter().map(step).collect(),
+            receiver: way.receiver,
+            group_key: way.group_key,
+            group_by: way.group_by,
+            wait_ms: way.wait_ms,
+            interval_ms: way.interval_ms,
+            repeat_ms: way.repeat_ms,
+        };
+        self.alerting.ways(&Labels::from_pairs(labels)).await.into_iter().map(show_way).collect()
     }
 
     async fn silences(&self) -> Vec<DeskSilence> {

@@ -9,8 +9,9 @@ use signalbox_model::{Error, Result};
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use crate::alert_history;
 use crate::migrate::Migration;
-use crate::{Meta, commit, failed};
+use crate::{HistoryEvent, Meta, commit, failed};
 
 pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     number: 3,
@@ -91,6 +92,8 @@ pub struct AlertChanges {
     pub upserts: Vec<StoredAlert>,
     /// Alerts that are no more, by rule and labels.
     pub gone: Vec<(String, Pairs)>,
+    /// What is to be remembered of it.
+    pub history: Vec<HistoryEvent>,
 }
 
 impl Meta {
@@ -112,6 +115,7 @@ impl Meta {
         for alert in &changes.upserts {
             insert(&mut transaction, changes, alert).await?;
         }
+        alert_history::append(&mut transaction, &changes.history).await?;
         commit(transaction).await
     }
 

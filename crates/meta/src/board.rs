@@ -27,6 +27,8 @@ pub struct GroupStatus {
     pub name: String,
     /// How often it is evaluated.
     pub interval: Duration,
+    /// How far back of an evaluation its queries look.
+    pub query_offset: Duration,
     /// Series or alerts that one rule may make; 0 is no limit.
     pub limit: usize,
     /// When its latest evaluation began, nanoseconds since the Unix epoch.

@@ -4,6 +4,7 @@
 //! one file per noun, each with its own tables; [`migrate`] has the list of all. What must agree is written in one
 //! transaction: a message in the outbox and its line in the notification log above all.
 
+mod alert_history;
 mod alerts;
 mod board;
 mod gate;
@@ -25,6 +26,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use alert_history::{ALERT_VALUE_SERIES, HISTORY_EVENTS_MAX, HistoryEvent, HistoryFilter, HistoryNote};
 pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use gate::{Fate, Gate};

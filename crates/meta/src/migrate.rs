@@ -7,7 +7,7 @@ use signalbox_model::{Error, Result};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::{BEGIN, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, silences};
+use crate::{BEGIN, alert_history, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, silences};
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,7 @@ pub(crate) const ALL: &[&[Migration]] = &[
     outside_alerts::MIGRATIONS,
     label_sets::MIGRATIONS,
     notification_detail::MIGRATIONS,
+    alert_history::MIGRATIONS,
 ];
 
 /// Brings the schema to the version of this program, one transaction a step.

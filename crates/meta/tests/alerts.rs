@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use signalbox_meta::{AlertChanges, Meta, Pairs, StoredAlert};
+use signalbox_meta::{AlertChanges, HistoryEvent, HistoryFilter, HistoryNote, Meta, Pairs, StoredAlert};
 
 fn pairs(list: &[(&str, &str)]) -> Pairs {
     list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -23,7 +23,7 @@ fn alert(rule: &str, instance: &str, state: &str) -> StoredAlert {
 }
 
 fn changes(name: &str, at_ms: i64, upserts: Vec<StoredAlert>, gone: Vec<(String, Pairs)>) -> AlertChanges {
-    AlertChanges { file: "rules.yaml".into(), name: name.into(), evaluated_at_ms: at_ms, upserts, gone }
+    AlertChanges { file: "rules.yaml".into(), name: name.into(), evaluated_at_ms: at_ms, upserts, gone, history: Vec::new() }
 }
 
 #[tokio::test]
@@ -61,4 +61,66 @@ async fn nothing_of_a_refused_change_is_kept() {
     let odd = StoredAlert { state: "odd".into(), ..alert("Down", "b", "firing") };
     meta.save_alerts(&changes("g", 10, vec![alert("Down", "a", "firing"), odd], vec![])).await.unwrap_err();
     assert_eq!(meta.load_alerts().await.unwrap(), []);
+}
+
+fn event(at_ms: i64, fingerprint: u64, change: &str, value: Option<f64>) -> HistoryEvent {
+    let labels: Pairs = [("alertname".to_owned(), "Down".to_owned()), ("host".to_owned(), fingerprint.to_string())].into();
+    let (file, group, rule) = ("rules.yaml".to_owned(), "g".to_owned(), "Down".to_owned());
+    HistoryEvent {
+        at_ms,
+        file,
+        group,
+        rule,
+        fingerprint: Some(fingerprint),
+        labels,
+        change: change.into(),
+        state: change.into(),
+        value,
+        ..HistoryEvent::default()
+    }
+}
+
+#[tokio::test]
+async fn history_is_written_with_the_alerts_and_found_by_all_that_names_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+    let began = event(1_000, 7, "pending", Some(f64::INFINITY));
+    let fired = HistoryEvent { is_late: true, ..event(2_000, 7, "firing", Some(0.1)) };
+    let other = event(2_000, u64::MAX, "firing", None);
+    let note = HistoryNote { silenced_by: vec!["id".into()], receiver: Some("ops".into()), ..HistoryNote::default() };
+    let silenced = HistoryEvent { file: String::new(), group: String::new(), rule: String::new(), note, ..event(3_000, 7, "silenced", None) };
+    let failed = HistoryEvent { fingerprint: None, labels: Pairs::new(), ..event(4_000, 7, "error", None) };
+    let changes = AlertChanges { history: vec![began.clone(), fired.clone(), other.clone()], ..changes("g", 2_000, Vec::new(), Vec::new()) };
+    meta.save_alerts(&changes).await.unwrap();
+    meta.save_alert_events(&[silenced.clone(), failed.clone()]).await.unwrap();
+
+    let all = HistoryFilter { limit: 100, ..HistoryFilter::default() };
+    let found = async |filter: HistoryFilter| meta.alert_history(&filter).await.unwrap();
+    // What names no rule is of the rule that the alert had.
+    let silenced = HistoryEvent { file: "rules.yaml".into(), group: "g".into(), rule: "Down".into(), ..silenced };
+    assert_eq!(found(all.clone()).await, [failed.clone(), silenced.clone(), other.clone(), fired.clone(), began.clone()]);
+    assert_eq!(found(HistoryFilter { limit: 1, ..all.clone() }).await, std::slice::from_ref(&failed));
+    assert_eq!(found(HistoryFilter { of_rules: true, ..all.clone() }).await, [failed]);
+    assert_eq!(found(HistoryFilter { fingerprint: Some(u64::MAX), ..all.clone() }).await, std::slice::from_ref(&other));
+    assert_eq!(found(HistoryFilter { start_ms: Some(2_000), end_ms: Some(2_000), ..all.clone() }).await, [other, fired]);
+    assert_eq!(found(HistoryFilter { alert_name: Some("Down".into()), ..all.clone() }).await.len(), 4);
+    for nobody in [
+        HistoryFilter { alert_name: Some("Up".into()), ..all.clone() },
+        HistoryFilter { file: Some("x".into()), ..all.clone() },
+        HistoryFilter { group: Some("x".into()), ..all.clone() },
+        HistoryFilter { rule: Some("x".into()), ..all.clone() },
+    ] {
+        assert_eq!(found(nobody).await, []);
+    }
+    let with = async |name: &str, value: &str| {
+        let found = meta.alerts_with(&[(name.to_owned(), value.to_owned())].into(), 10).await.unwrap();
+        found.into_iter().map(|(fingerprint, _)| fingerprint).collect::<Vec<_>>()
+    };
+    assert_eq!(with("alertname", "Down").await, [u64::MAX, 7]);
+    assert_eq!(with("host", "7").await, [7]);
+    assert_eq!(with("host", "\"").await, [0; 0]);
+
+    assert_eq!(meta.forget_alert_history(3_000).await.unwrap(), 3);
+    assert_eq!(found(all).await.len(), 2);
+    assert_eq!(with("alertname", "Down").await, [7], "labels go with the last that names them");
 }

@@ -21,6 +21,16 @@ pub(super) fn time_ns(ns: i64) -> String {
     time(ns.div_euclid(1_000_000))
 }
 
+/// A number as JSON; what JSON has no number for is text.
+pub(super) fn number(value: f64) -> Value {
+    match value {
+        value if value.is_finite() => json!(value),
+        value if value.is_nan() => json!("NaN"),
+        value if value > 0.0 => json!("+Inf"),
+        _ => json!("-Inf"),
+    }
+}
+
 /// A fingerprint as everybody writes it: 16 hexadecimal digits.
 pub(super) fn fingerprint(fingerprint: u64) -> String {
     format!("{fingerprint:016x}")
@@ -31,6 +41,11 @@ pub(super) fn fingerprint(fingerprint: u64) -> String {
 pub(super) struct Refusal(Error);
 
 impl Refusal {
+    /// There is no such thing.
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self(Error::new(ErrorKind::NotFound, message))
+    }
+
     /// The request is wrong.
     pub(super) fn bad(message: impl Into<String>) -> Self {
         Self(Error::invalid(message))

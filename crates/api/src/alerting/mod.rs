@@ -1,4 +1,4 @@
-//! What only Signalbox tells of its alerts, below `/api/v1/alerting`: who was told what, rules that are not in force
+//! What only Signalbox tells of its alerts, below `/api/v1/alerting`: their history, who was told what, rules that are not in force
 //! read and tried.
 //!
 //! Answers are `{"status":"success","data":…}`, refusals `{"status":"error","errorType":…,"error":…}`. Times in answers are RFC 3339
@@ -14,6 +14,8 @@ use signalbox_model::{Error, ErrorKind};
 use crate::ApiState;
 
 mod answer;
+mod explain;
+mod history;
 mod notifications;
 mod params;
 mod rule_desk;
@@ -26,6 +28,8 @@ pub use rule_desk::{
 /// The API, with full paths, to be mounted at the root.
 pub fn router(state: ApiState) -> Router {
     Router::new()
+        .route("/api/v1/alerting/explain", get(explain::explain))
+        .route("/api/v1/alerting/history", get(history::list))
         .route("/api/v1/alerting/notifications", get(notifications::list))
         .route("/api/v1/alerting/rules/check", post(rules::check))
         .route("/api/v1/alerting/rules/backtest", post(rules::backtest))

@@ -2,24 +2,17 @@
 
 use super::answer::Refusal;
 use crate::http::Params;
+use crate::instant;
 
 /// Entries of an answer where nothing is said.
 const LIMIT_DEFAULT: u32 = 500;
 /// Entries of an answer at most.
 const LIMIT_MAX: u32 = 10_000;
-/// Beyond this instant there are no timestamps.
-const INSTANT_MS_MAX: f64 = 8.64e15;
 
 /// Milliseconds since the Unix epoch: seconds with a fraction, or RFC 3339.
 pub(super) fn instant_ms(params: &Params, name: &str) -> Result<Option<i64>, Refusal> {
-    let Some(text) = params.get(name) else { return Ok(None) };
-    let wrong = || Refusal::bad(format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp"));
-    if let Ok(seconds) = text.parse::<f64>() {
-        let milliseconds = (seconds * 1e3).round();
-        return if milliseconds.abs() <= INSTANT_MS_MAX { Ok(Some(milliseconds as i64)) } else { Err(wrong()) };
-    }
-    let timestamp: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-    Ok(Some(timestamp.as_millisecond()))
+    let read = |text| instant::instant_ms(text).map_err(|error| Refusal::bad(format!("invalid parameter {name:?}: {error}")));
+    params.get(name).map(read).transpose()
 }
 
 /// `limit`, from 1 to 10 000.

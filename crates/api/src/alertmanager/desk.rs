@@ -94,6 +94,36 @@ pub struct PostedAlert {
     pub generator_url: String,
 }
 
+/// A way through the tree of routes, from the root to the route whose receiver is told. Times are milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskWay {
+    /// The routes on it, the root first.
+    pub steps: Vec<DeskWayStep>,
+    /// Who is told.
+    pub receiver: String,
+    /// The group that the alert is in, as notifications name it.
+    pub group_key: String,
+    /// Labels that make a group; `...` is all of them.
+    pub group_by: Vec<String>,
+    /// From the first alert of a new group to the first message.
+    pub wait_ms: i64,
+    /// Between two messages about a group that changes.
+    pub interval_ms: i64,
+    /// Between two messages about a group that does not.
+    pub repeat_ms: i64,
+}
+
+/// A route on a way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskWayStep {
+    /// What an alert must match, as Alertmanager writes it.
+    pub matchers: Vec<String>,
+    /// Its receiver.
+    pub receiver: String,
+    /// Whether siblings behind it are asked too.
+    pub continues: bool,
+}
+
 /// Whoever keeps alerts and silences.
 #[async_trait]
 pub trait AlertDesk: Send + Sync + fmt::Debug {
@@ -111,6 +141,11 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
 
     /// Names of all receivers.
     async fn receivers(&self) -> Vec<String>;
+
+    /// The ways that an alert with these labels goes, in order; none where there are no routes.
+    async fn ways(&self, _labels: &Pairs) -> Vec<DeskWay> {
+        Vec::new()
+    }
 
     /// All silences that are known.
     async fn silences(&self) -> Vec<DeskSilence>;

@@ -23,7 +23,7 @@ mod status;
 
 pub use settings::Settings;
 
-pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, NoAlerts, PostedAlert};
+pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
 
 /// The API, to be mounted where Alertmanager's clients look for it.
 pub fn router(state: ApiState) -> Router {
