@@ -60,6 +60,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("calls of Tempo's streaming service", "api", "streaming", "tests/brief.rs", "streaming"),
     ("questions for differences of traces", "api", "trace_diff", "tests/brief.rs", "trace_diff"),
     ("rule files", "alert", "rule_file", "src/rule_file/tests.rs", "no_mutant_of_a_rule_file_makes_it_panic"),
+    ("groups of rules", "alert", "rule_group", "src/rule_text.rs", "no_mutant_of_a_group_makes_it_panic"),
     ("unit tests of rules", "alert", "unit_test", "src/unit_test/tests.rs", "no_mutant_of_a_file_of_tests_makes_it_panic"),
     ("series in tests", "lang", "series", "src/promql/series/tests.rs", "no_mutant_of_a_series_makes_it_panic"),
     ("templates of Go", "alert", "template", "src/template/tests.rs", "no_mutant_of_a_template_makes_it_panic"),

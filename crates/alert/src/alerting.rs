@@ -19,7 +19,7 @@ use crate::limits::EVALUATIONS_MAX;
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
 use crate::resume::{end_series, resume};
-use crate::rule_file;
+use crate::ruler::Sources;
 use crate::settings::Settings;
 use crate::silence::Silence;
 use crate::world::{Parts, World};
@@ -36,6 +36,11 @@ pub struct Alerting {
     notify: signalbox_notify::Settings,
     shared: Arc<Shared>,
     deliverer: Arc<Mutex<Option<Deliverer>>>,
+    /// The rule files in force.
+    sources: parking_lot::Mutex<Arc<Sources>>,
+    /// Rules were set or deleted by API.
+    rules_changed: Notify,
+    setting_rules: Mutex<()>,
     /// The text of the `alertmanager.yml` in force.
     original: parking_lot::Mutex<Option<String>>,
     running: Mutex<Running>,
@@ -67,7 +72,8 @@ impl Alerting {
     pub async fn start(settings: Settings, notify: &signalbox_notify::Settings, parts: Parts) -> Result<Self> {
         settings.check()?;
         let Told { plan, muting, channels, original } = told(&settings, notify)?;
-        let groups = rule_file::load_all(&settings.rule_files)?;
+        let sources = Sources::load(&settings.rule_files)?;
+        let groups = sources.all_groups(&parts.meta).await?;
         let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
         let deliverer = Deliverer::start(channels, fallbacks(original.as_deref(), notify), outbox, Arc::clone(&parts.clock)).await?;
         let world = World::new(parts, &settings);
@@ -84,7 +90,19 @@ impl Alerting {
         let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&deliverer), is_stopping))));
         let running = Mutex::new(Running::start(evaluators, &shared));
         let original = parking_lot::Mutex::new(original);
-        Ok(Self { settings, notify: notify.clone(), shared, running, deliverer, dispatching, stop_dispatching, original })
+        Ok(Self {
+            settings,
+            notify: notify.clone(),
+            shared,
+            running,
+            deliverer,
+            dispatching,
+            stop_dispatching,
+            sources: parking_lot::Mutex::new(Arc::new(sources)),
+            rules_changed: Notify::new(),
+            setting_rules: Mutex::new(()),
+            original,
+        })
     }
 
     /// Reads the rule files again. Alerts of rules that are still there go on; those of rules that are gone are resolved.
@@ -108,10 +126,39 @@ impl Alerting {
     /// # Errors
     /// As [`Alerting::reload`].
     pub async fn reload_files(&self, rule_files: &[String]) -> Result<()> {
-        let groups = rule_file::load_all(rule_files)?;
+        let sources = Sources::load(rule_files)?;
         let has_file = !self.settings.alertmanager_config_file.as_os_str().is_empty();
         let told = has_file.then(|| told(&self.settings, &self.notify)).transpose()?;
+        self.apply(Some(sources)).await?;
+        if let Some(told) = told {
+            self.replan(told).await?;
+        }
+        self.shared.news.notify_one();
+        Ok(())
+    }
+
+    /// Reads only the rule files again, those that were read before and those that their patterns find now.
+    ///
+    /// # Errors
+    /// As [`Alerting::reload`].
+    pub async fn reload_rules(&self) -> Result<()> {
+        let sources = Sources::load(&self.sources().patterns)?;
+        self.apply(Some(sources)).await
+    }
+
+    /// Puts in force what was set by API, beside the files as they were read last.
+    ///
+    /// # Errors
+    /// Of the database; then the rules in force stay in force.
+    pub async fn apply_set_rules(&self) -> Result<()> {
+        self.apply(None).await
+    }
+
+    /// Puts rules in force: of these files or of those in force, and those that were set. Alerts of rules that are still there go on.
+    async fn apply(&self, sources: Option<Sources>) -> Result<()> {
         let mut running = self.running.lock().await;
+        let sources = sources.map_or_else(|| self.sources(), Arc::new);
+        let groups = sources.all_groups(self.meta()).await?;
         let before = running.stop().await;
         let world = &self.shared.world;
         let (evaluators, notices) = match resume(groups, &before, world).await {
@@ -126,9 +173,7 @@ impl Alerting {
         }
         self.shared.dispatcher.lock().await.update(notices, world.parts.clock.now_ms());
         *running = Running::start(evaluators, &self.shared);
-        if let Some(told) = told {
-            self.replan(told).await?;
-        }
+        *self.sources.lock() = sources;
         self.shared.news.notify_one();
         Ok(())
     }
@@ -145,6 +190,21 @@ impl Alerting {
         self.shared.dispatcher.lock().await.replan(told.plan, told.muting, parts.clock.now_ms());
         *self.original.lock() = told.original;
         Ok(())
+    }
+
+    /// The rule files in force.
+    pub(crate) fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources.lock())
+    }
+
+    /// Told when rules were set or deleted by API.
+    pub(crate) fn rules_changed(&self) -> &Notify {
+        &self.rules_changed
+    }
+
+    /// Nobody else sets rules for as long as the guard lives.
+    pub(crate) async fn setting_rules(&self) -> MutexGuard<'_, ()> {
+        self.setting_rules.lock().await
     }
 
     /// The settings in force.

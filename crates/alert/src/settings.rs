@@ -15,6 +15,8 @@ use crate::routing::Route;
 pub struct Settings {
     /// Paths of rule files in Prometheus' format; `*`, `?`, `[…]` and `**` are patterns. A path without them must exist.
     pub rule_files: Vec<String>,
+    /// How often rule files are looked at for changes, in seconds; 0 is never. What changed is read when it is found twice the same.
+    pub rule_files_interval_seconds: u64,
     /// How often groups are evaluated that do not say so themselves, in seconds.
     pub evaluation_interval_seconds: u64,
     /// How far back of an evaluation its queries look where a group does not say so itself, in seconds: for senders that are late.
@@ -44,6 +46,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rule_files: Vec::new(),
+            rule_files_interval_seconds: 5,
             evaluation_interval_seconds: 60,
             query_offset_seconds: 0,
             external_labels: BTreeMap::new(),

@@ -17,6 +17,7 @@ pub mod jaeger;
 pub mod loki;
 pub mod native;
 pub mod prometheus;
+pub mod ruler;
 pub mod settings;
 pub mod tempo;
 pub mod zipkin;
@@ -53,6 +54,8 @@ pub struct ApiState {
     pub(crate) alert_desk: Arc<dyn alertmanager::AlertDesk>,
     /// Who reads and tries rules.
     pub(crate) rule_desk: Arc<dyn alerting::RuleDesk>,
+    /// Who keeps rules that are set over HTTP.
+    pub(crate) ruler: Arc<dyn ruler::Ruler>,
     /// Where alerting writes down what happened; a server without rules has none.
     pub(crate) meta: Option<Arc<Meta>>,
 }
@@ -65,8 +68,8 @@ impl ApiState {
         let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
         let targets = Arc::new(prometheus::NoTargets);
         let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
-        let rule_desk = Arc::new(alerting::NoRules);
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk, meta: None }
+        let (rule_desk, ruler) = (Arc::new(alerting::NoRules), Arc::new(ruler::NoRuler));
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk, ruler, meta: None }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -97,6 +100,12 @@ impl ApiState {
     #[must_use]
     pub fn with_rule_desk(self, rule_desk: Arc<dyn alerting::RuleDesk>) -> Self {
         Self { rule_desk, ..self }
+    }
+
+    /// With who keeps rules that are set over HTTP.
+    #[must_use]
+    pub fn with_ruler(self, ruler: Arc<dyn ruler::Ruler>) -> Self {
+        Self { ruler, ..self }
     }
 
     /// With where alerting writes down what happened.
@@ -135,19 +144,20 @@ pub fn router(state: &ApiState) -> axum::Router {
         .merge(prometheus::router(state))
         .merge(native::router(state.clone()))
         .merge(alerting::router(state.clone()))
+        .merge(ruler::router(state))
         .layer(axum::middleware::from_fn(native::asker::note))
 }
 
 /// Loki's API alone, under its prefix and with what Loki has at the root, for a listener of its own.
 pub fn loki_router(state: &ApiState) -> axum::Router {
-    let alerts = axum::Router::new().nest("/prometheus/api/v1", prometheus::alerts_router(state.clone()));
+    let alerts = axum::Router::new().nest("/prometheus/api/v1", prometheus::log_alerts_router(state.clone()));
     let router = axum::Router::new().nest("/loki", as_loki(state)).merge(loki::beside(state.clone())).merge(alerts);
     router.layer(axum::middleware::from_fn(native::asker::note))
 }
 
 /// Loki's API, with alerts at the path where its ruler shows them.
 fn as_loki(state: &ApiState) -> axum::Router {
-    loki::router(state.clone()).nest("/prometheus/api/v1", prometheus::alerts_router(state.clone()))
+    loki::router(state.clone()).nest("/prometheus/api/v1", prometheus::log_alerts_router(state.clone()))
 }
 
 /// Jaeger's API alone, HTTP and gRPC, without a prefix, for a listener of its own.

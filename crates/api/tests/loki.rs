@@ -90,27 +90,6 @@ async fn forms_are_read_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rules_are_not_written() {
-    let world = World::head().await;
-    for (method, path) in [(Method::POST, "rules/x"), (Method::DELETE, "rules/x"), (Method::DELETE, "rules/x/y")] {
-        let answer = send(&world, method, &format!("/loki/api/v1/{path}")).await;
-        assert_eq!(answer.status, 405, "{path}");
-        assert!(answer.text().contains("rules are files"), "{path}: {}", answer.text());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_are_rule_files() {
-    let world = World::head().await;
-    let answer = world.get("/loki/api/v1/rules").await;
-    let read: serde_json::Value = serde_norway::from_str(&answer.text()).unwrap();
-    assert_eq!(read["/rules/shop.yaml"][0]["rules"][0]["for"], "5m");
-    let group: serde_json::Value = serde_norway::from_str(&world.get("/loki/api/v1/rules/%2Frules%2Fshop.yaml/shop").await.text()).unwrap();
-    assert_eq!(group, read["/rules/shop.yaml"][0]);
-    assert_eq!(world.get("/loki/api/v1/rules/%2Frules%2Fshop.yaml/none").await.status, 404);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_listener_of_its_own_has_what_loki_has_at_the_root() {
     let world = World::as_loki().await;
     for (path, status) in [

@@ -22,6 +22,7 @@ mod metrics;
 mod openapi;
 mod prometheus;
 mod remote_read;
+mod ruler;
 mod rules;
 mod search;
 mod service_map;

@@ -103,3 +103,18 @@ async fn refuses_parameters_as_prometheus_does() {
         assert_eq!((answer.status, json["errorType"].as_str(), json["error"].as_str()), (400, Some("bad_data"), Some(want)), "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_path_of_lokis_ruler_shows_rules_over_logs_alone() {
+    let world = World::head().await;
+    assert_eq!(world.get("/loki/prometheus/api/v1/rules").await.json()["data"]["groups"], serde_json::json!([]));
+    assert_eq!(world.get("/loki/prometheus/api/v1/alerts").await.json()["data"]["alerts"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_rules_can_be_set_is_said_where_mimir_says_it() {
+    let world = World::head().await;
+    let features = async |path: &str| world.get(path).await.json()["data"]["features"].clone();
+    assert_eq!(features("/prometheus/api/v1/status/buildinfo").await["ruler_config_api"], "true");
+    assert!(features("/api/v1/status/buildinfo").await.is_null());
+}

@@ -116,7 +116,7 @@ impl World {
             store.flush().await.unwrap();
         }
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
-        let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board());
+        let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board()).with_ruler(crate::ruler::Memory::filled());
         let state = state.with_settings(&signalbox_api::Settings { prometheus, ..signalbox_api::Settings::default() }).unwrap();
         Self { router: signalbox_api::router(&state), state, dir }
     }

@@ -35,6 +35,8 @@ use crate::doors::{self, Address, Doors, Gates, Questions};
 use crate::front::{Front, Side};
 use crate::pull::{self, Targets};
 use crate::reload::Reloader;
+use crate::rule_watch;
+use crate::ruler::OwnRuler;
 use crate::rules::desk::OwnRules;
 use crate::selfwatch::{Identity, SelfWatch};
 use crate::serve::{self, Gate, Listener};
@@ -75,6 +77,7 @@ pub struct Server {
     drain: Duration,
     stop_watching: CancellationToken,
     watching: Option<JoinHandle<()>>,
+    rule_watch: JoinHandle<()>,
 }
 
 impl Bound {
@@ -143,7 +146,12 @@ impl Bound {
         let rule_desk = OwnRules::new(Arc::clone(&api.engine), config.alert.clone(), config.notify.clone());
         let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
         let desk = OwnAlerts { alerting: Arc::clone(&alerting), clock: Arc::clone(&clock) };
-        let api = api.with_targets(Arc::new(targets)).with_alert_desk(Arc::new(desk)).with_rule_desk(Arc::new(rule_desk)).with_meta(Arc::clone(&meta));
+        let api = api
+            .with_targets(Arc::new(targets))
+            .with_alert_desk(Arc::new(desk))
+            .with_rule_desk(Arc::new(rule_desk))
+            .with_meta(Arc::clone(&meta))
+            .with_ruler(Arc::new(OwnRuler(Arc::clone(&alerting))));
         let notices = api.notices().clone();
         let writes = TaskTracker::new();
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header, writes: writes.clone() };
@@ -181,6 +189,7 @@ impl Bound {
         }
 
         let stop_watching = CancellationToken::new();
+        let rule_watch = rule_watch::watch(Arc::clone(&reloader), Duration::from_secs(config.alert.rule_files_interval_seconds), stop_watching.clone());
         let watching = config.telemetry.self_watch.then(|| {
             let port = addresses.first().map_or(0, |(_, address)| address.port());
             let watch =
@@ -191,7 +200,23 @@ impl Bound {
         tracing::info!(data_dir = %config.data_dir.display(), "ready");
         let files = sources.start(entry, &config.data_dir);
         let drain = Duration::from_secs(config.http.drain_seconds);
-        Ok(Server { addresses, store, meta, ingester, files, reloader, notices, phase: admin.phase, stop, serving, writes, drain, stop_watching, watching })
+        Ok(Server {
+            addresses,
+            store,
+            meta,
+            ingester,
+            files,
+            reloader,
+            notices,
+            phase: admin.phase,
+            stop,
+            serving,
+            writes,
+            drain,
+            stop_watching,
+            watching,
+            rule_watch,
+        })
     }
 }
 
@@ -220,7 +245,7 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, ingester, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, .. } = self;
+        let Self { store, meta, ingester, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, rule_watch, .. } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
@@ -232,6 +257,9 @@ impl Server {
         if let Some(files) = files {
             files.stop().await;
         }
+        // What it puts in force must not run when alerting has stopped.
+        rule_watch.abort();
+        let _ended = rule_watch.await;
         reloader.scraping.stop().await;
         reloader.alerting.shutdown().await;
         stop_watching.cancel();

@@ -16,6 +16,7 @@ use signalbox_telemetry::{Queue, SystemClock};
 use crate::boot::{Bound, Server};
 use crate::config::{self, Config};
 use crate::prometheus;
+use crate::remote;
 use crate::rules;
 use crate::shutdown;
 
@@ -42,6 +43,12 @@ enum Command {
     /// Says what would have been, over stored history.
     #[command(subcommand)]
     Backtest(Backtest),
+    /// Asks a server about its alerts.
+    #[command(subcommand)]
+    Alert(Alert),
+    /// Takes rules from a server, or gives it some.
+    #[command(subcommand)]
+    Rules(remote::rules::Rules),
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +118,12 @@ pub struct Flags {
 }
 
 #[derive(Debug, Subcommand)]
+enum Alert {
+    /// Says why somebody was told of an alert, or nobody: evaluations, changes, routes, what mutes it, each attempt to tell.
+    Explain(remote::explain::Arguments),
+}
+
+#[derive(Debug, Subcommand)]
 enum Check {
     /// Checks a configuration file and the rule files that it names: Signalbox's own, or a `prometheus.yml`.
     Config {
@@ -153,6 +166,8 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(arguments) => serve(&arguments).map(done),
         Command::Demo(arguments) => demo(&arguments).map(done),
+        Command::Alert(Alert::Explain(arguments)) => ask(remote::explain::run(&arguments)).map(done),
+        Command::Rules(rules) => ask(remote::rules::run(&rules)).map(done),
         Command::Check(Check::Config { file }) => check_config(&file).map(done),
         Command::Check(Check::Prometheus { file }) => check_prometheus(&file).map(done),
         Command::Check(Check::Rules(arguments)) => rules::check::run(&arguments),
@@ -325,6 +340,12 @@ fn demo(arguments: &Demo) -> Result<()> {
             _ = signals.next() => Ok(()),
         }
     })
+}
+
+/// Runs a command that asks a server.
+fn ask(command: impl Future<Output = Result<()>>) -> Result<()> {
+    install_tls();
+    runtime()?.block_on(command)
 }
 
 /// The one implementation of TLS that outgoing clients use.

@@ -15,6 +15,9 @@ mod doors;
 mod front;
 mod pull;
 mod reload;
+mod remote;
+mod rule_watch;
+mod ruler;
 mod rules;
 mod web;
 

@@ -42,6 +42,15 @@ impl Reloader {
         reloaded
     }
 
+    /// Reads only the rule files again.
+    ///
+    /// # Errors
+    /// If one is wrong; then nothing changes.
+    pub(crate) async fn reload_rules(&self) -> Result<()> {
+        let _one = self.one_at_a_time.lock().await;
+        self.alerting.reload_rules().await
+    }
+
     async fn try_reload(&self) -> Result<()> {
         let loaded = pull::load(&self.prometheus_file, &self.clock)?;
         let rule_files = [self.rule_files.as_slice(), loaded.rule_files.as_slice()].concat();

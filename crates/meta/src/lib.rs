@@ -14,6 +14,7 @@ mod notification_detail;
 mod notification_log;
 mod outbox;
 mod outside_alerts;
+mod rule_groups;
 mod silences;
 
 use std::ops::{Deref, DerefMut};
@@ -34,6 +35,7 @@ pub use notification_detail::{Attempt, MessageAbout, NotificationFilter, Notific
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};
 pub use outside_alerts::OutsideAlert;
+pub use rule_groups::StoredRuleGroup;
 pub use silences::StoredSilence;
 
 /// How long a call waits for another process (a backup, an operator's `sqlite3`) to let go of the database.

@@ -15,6 +15,7 @@ use crate::ApiState;
 
 mod answer;
 mod explain;
+mod export;
 mod history;
 mod notifications;
 mod params;
@@ -31,6 +32,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/alerting/explain", get(explain::explain))
         .route("/api/v1/alerting/history", get(history::list))
         .route("/api/v1/alerting/notifications", get(notifications::list))
+        .route("/api/v1/alerting/rules/export", get(export::export))
         .route("/api/v1/alerting/rules/check", post(rules::check))
         .route("/api/v1/alerting/rules/backtest", post(rules::backtest))
         .with_state(state)

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::routing::{any, get, post};
 
 use crate::ApiState;
+use crate::ruler::{self, Dialect};
 
 mod delete;
 mod desk;
@@ -20,7 +21,6 @@ mod params;
 mod patterns;
 mod query;
 mod render;
-mod rules;
 mod settings;
 mod status;
 mod tail;
@@ -47,25 +47,24 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/index/volume_range", get(index::volume_range).post(index::volume_range))
         .route("/api/v1/tail", get(tail::tail))
         .route("/api/v1/delete", post(delete::add).put(delete::add).get(delete::list).delete(delete::cancel))
-        .route("/api/v1/rules", get(rules::all).post(rules::write).delete(rules::write))
-        .route("/api/v1/rules/{namespace}", get(rules::of_file).post(rules::write).delete(rules::write))
-        .route("/api/v1/rules/{namespace}/{group}", get(rules::one).post(rules::write).delete(rules::write))
         .route("/api/v1/format_query", get(status::format_query).post(status::format_query))
         .route("/api/v1/drilldown-limits", get(status::drilldown_limits))
         .route("/api/v1/status/buildinfo", get(status::build_info))
         .route("/ready", get(status::ready))
         .with_state(state.clone());
-    router.merge(beside(state))
+    let rules = ruler::routes(state.clone(), "/api/v1/rules", Dialect::Loki);
+    router.merge(rules).merge(beside(state))
 }
 
 /// What Loki has beside its API, of one process; at the root of a listener of its own.
 pub fn beside(state: ApiState) -> Router {
-    Router::new()
+    let own = Router::new()
         .route("/config", get(status::config))
         .route("/services", get(status::services))
         .route("/flush", post(status::flush))
         .route("/ring", any(status::ring))
         .route("/log_level", any(status::log_level))
         .route("/api/prom/{*path}", get(status::retired))
-        .with_state(state)
+        .with_state(state.clone());
+    own.merge(ruler::routes(state, "/api/prom/rules", Dialect::Either))
 }

@@ -1,17 +1,29 @@
 //! `GET /alerts`: all alerts that are pending or firing.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
-use signalbox_meta::{ActiveAlert, RuleKind};
+use signalbox_meta::{ActiveAlert, GroupStatus, RuleKind};
 
 use super::number::write_exponent;
 use super::render;
+use super::rules::of_logs;
 use crate::ApiState;
 
 /// `GET /alerts`
 pub(super) async fn alerts(State(state): State<ApiState>) -> Response {
+    answer(&state.alerts.groups())
+}
+
+/// The same of rules over logs alone.
+pub(super) async fn log_alerts(State(state): State<ApiState>) -> Response {
+    answer(&of_logs(&state.alerts.groups()))
+}
+
+fn answer(groups: &[Arc<GroupStatus>]) -> Response {
     let mut out = String::from("{\"alerts\":[");
-    for group in state.alerts.groups() {
+    for group in groups {
         for rule in &group.rules {
             let RuleKind::Alerting(alerting) = &rule.kind else { continue };
             if !alerting.alerts.is_empty() && !out.ends_with('[') {

@@ -103,9 +103,9 @@ fn api(state: ApiState) -> Router {
         .with_state(state)
 }
 
-/// Rules and alerts alone: rulers of other products show theirs in the same form.
-pub fn alerts_router(state: ApiState) -> Router {
-    Router::new().route("/rules", get(rules::rules)).route("/alerts", get(alerts::alerts)).with_state(state)
+/// Rules over logs and their alerts alone: Loki shows its own in the same form.
+pub fn log_alerts_router(state: ApiState) -> Router {
+    Router::new().route("/rules", get(rules::log_rules)).route("/alerts", get(alerts::log_alerts)).with_state(state)
 }
 
 fn beside(prefix: &str, state: ApiState) -> Router {

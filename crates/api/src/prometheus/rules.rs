@@ -1,6 +1,7 @@
 //! `GET /rules`: all rules, how their latest evaluation went, and the alerts of each.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -39,8 +40,26 @@ struct Page<'a> {
 
 /// `GET /rules`
 pub(super) async fn rules(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    let wanted = Wanted::new(&params)?;
-    let all = state.alerts.groups();
+    answer(&state.alerts.groups(), &params)
+}
+
+/// The same of rules over logs alone.
+pub(super) async fn log_rules(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
+    answer(&of_logs(&state.alerts.groups()), &params)
+}
+
+/// The groups with their rules in LogQL, without those that have none.
+pub(super) fn of_logs(groups: &[Arc<GroupStatus>]) -> Vec<Arc<GroupStatus>> {
+    let is_logql = |rule: &&RuleStatus| rule.lang == "logql";
+    let of_group = |group: &Arc<GroupStatus>| {
+        let rules: Vec<RuleStatus> = group.rules.iter().filter(is_logql).cloned().collect();
+        (!rules.is_empty()).then(|| Arc::new(GroupStatus { rules, ..GroupStatus::clone(group) }))
+    };
+    groups.iter().filter_map(of_group).collect()
+}
+
+fn answer(all: &[Arc<GroupStatus>], params: &Params) -> Result<Response, Refusal> {
+    let wanted = Wanted::new(params)?;
     let start = match wanted.page.as_ref().and_then(|page| page.start) {
         None => 0,
         Some(token) => all

@@ -1,6 +1,6 @@
 //! Who answers, and how it was started.
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -18,8 +18,13 @@ fn build() -> Value {
 }
 
 /// `GET /status/buildinfo`
-pub(super) async fn build_info() -> Response {
-    render::success(&build().to_string())
+pub(super) async fn build_info(OriginalUri(uri): OriginalUri) -> Response {
+    let mut build = build();
+    if uri.path().starts_with("/prometheus/") {
+        // Mimir's prefix: Grafana asks there whether rules may be set, and sets none where nothing is said.
+        build["features"] = json!({ "ruler_config_api": "true", "alertmanager_config_api": "false" });
+    }
+    render::success(&build.to_string())
 }
 
 /// `GET /version`, beside the API: the same without an envelope.
