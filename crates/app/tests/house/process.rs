@@ -140,7 +140,7 @@ fn rule_files_are_checked_with_their_expressions() {
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), format!("Checking {good}\n  SUCCESS: 1 rules found\n\n")));
     let output = run(&["check", "rules", &bad, &good]);
     assert_eq!(output.status.code(), Some(1));
-    let expected = format!("  FAILED:\n{bad}: 4:25: group \"g\", rule 1, \"a:b\": could not parse expression: 1:4: parse error: unclosed left parenthesis\n");
+    let expected = format!("  FAILED:\n{bad}: 4:25: group \"g\", rule 1, \"a:b\": could not parse expression: 1:7: parse error: unclosed left parenthesis\n");
     assert_eq!(text(&output.stderr), expected);
     assert!(text(&output.stdout).contains(&format!("Checking {good}\n  SUCCESS: 1 rules found\n")), "the others are checked as well");
     let output = run(&["check", "rules", "/nonexistent.yaml"]);
