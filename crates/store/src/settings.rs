@@ -23,7 +23,8 @@ pub struct Settings {
     /// Segments are merged into segments of at most about this size. Larger ones compress and read a little better, and need
     /// more space and time to merge.
     pub compact_bytes_max: u64,
-    /// Memory for decoded pages and indexes of metric segments. More makes repeated dashboards faster.
+    /// Memory for decoded pages and indexes of segments: of metrics, and what is looked up again of logs and spans. More makes repeated
+    /// dashboards and look-ups faster.
     pub metric_cache_bytes: u64,
     /// The write-ahead log.
     pub wal: WalSettings,
