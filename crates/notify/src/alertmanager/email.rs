@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::email::{Email, Encryption, Own, Settings};
+use crate::email::{Email, Encryption, Own, Settings, Threading};
 use crate::settings::Secret;
 use crate::template::Templates;
 use crate::tls::TlsSettings;
@@ -49,9 +49,10 @@ impl GlobalSmtp {
         if self.smtp_auth_password.is_some() && self.smtp_auth_password_file.is_some() {
             return Err("at most one of smtp_auth_password & smtp_auth_password_file must be configured".to_owned());
         }
-        if self.smtp_auth_secret.is_some() || self.smtp_auth_secret_file.is_some() {
-            return Err("global: smtp_auth_secret is not supported: CRAM-MD5 is broken, want smtp_auth_password".to_owned());
+        if self.smtp_auth_secret.is_some() && self.smtp_auth_secret_file.is_some() {
+            return Err("at most one of smtp_auth_secret & smtp_auth_secret_file must be configured".to_owned());
         }
+        self.smtp_auth_secret_file = self.smtp_auth_secret_file.take().map(|file| folder.join(file));
         self.smtp_auth_password_file = self.smtp_auth_password_file.take().map(|file| folder.join(file));
         Ok(())
     }
@@ -78,28 +79,45 @@ pub(super) struct EmailConfig {
     force_implicit_tls: Option<bool>,
     tls_config: Option<TlsSettings>,
     send_resolved: Option<bool>,
-    threading: Option<serde_norway::Value>,
+    threading: Option<ThreadingConfig>,
+}
+
+/// By what mails are threaded. Mails about a group always are; this may part them by the day.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ThreadingConfig {
+    enabled: bool,
+    thread_by_date: String,
+}
+
+impl ThreadingConfig {
+    fn resolve(&self, headers: &BTreeMap<String, String>) -> Result<Threading, String> {
+        if !self.enabled {
+            return Ok(Threading::Group);
+        }
+        if let Some(name) = ["References", "In-Reply-To"].into_iter().find(|name| headers.keys().any(|key| key.eq_ignore_ascii_case(name))) {
+            return Err(format!("conflicting configuration: threading.enabled conflicts with custom {name} header"));
+        }
+        match self.thread_by_date.as_str() {
+            "none" => Ok(Threading::Group),
+            "daily" => Ok(Threading::Daily),
+            _ => Err("threading.thread_by_date must be either 'none' or 'daily'".to_owned()),
+        }
+    }
 }
 
 impl EmailConfig {
     pub(super) fn channel(self, global: &GlobalSmtp, folder: &Path, templates: &Templates) -> Result<Email, String> {
-        for (key, is_given) in [
-            ("threading", self.threading.is_some()),
-            ("auth_secret", self.auth_secret.is_some() || self.auth_secret_file.is_some()),
-            ("auth_identity", self.auth_identity.is_some() || global.smtp_auth_identity.is_some()),
-        ] {
-            if is_given {
-                return Err(format!("{key} is not supported"));
-            }
+        if self.auth_secret.is_some() && self.auth_secret_file.is_some() {
+            return Err("at most one of auth_secret & auth_secret_file must be configured".to_owned());
         }
         if self.auth_password.is_some() && self.auth_password_file.is_some() {
             return Err("at most one of auth_password & auth_password_file must be configured".to_owned());
         }
         let headers = self.headers.unwrap_or_default();
         let to = self.to.ok_or("missing to address in email config")?;
-        if let Some(template) = [Some(to.as_str()), self.from.as_deref()].into_iter().flatten().find(|text| text.contains("{{")) {
-            return Err(format!("templates of addresses are not supported: found {template:?}"));
-        }
+        [Some(&to), self.from.as_ref()].into_iter().flatten().filter(|text| text.contains("{{")).try_for_each(|text| Templates::check(text))?;
+        let threading = self.threading.unwrap_or_default().resolve(&headers)?;
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (html, text) = (given(self.html), given(self.text));
         headers.values().chain(&html).chain(&text).filter(|text| text.contains("{{")).try_for_each(|text| Templates::check(text))?;
@@ -108,6 +126,11 @@ impl EmailConfig {
         let (auth_password, auth_password_file) = match has_own_password {
             true => (self.auth_password, self.auth_password_file.map(|file| folder.join(file))),
             false => (global.smtp_auth_password.clone(), global.smtp_auth_password_file.clone()),
+        };
+        let has_own_secret = self.auth_secret.is_some() || self.auth_secret_file.is_some();
+        let (auth_secret, auth_secret_file) = match has_own_secret {
+            true => (self.auth_secret, self.auth_secret_file.map(|file| folder.join(file))),
+            false => (global.smtp_auth_secret.clone(), global.smtp_auth_secret_file.clone()),
         };
         let is_implicit = self.force_implicit_tls.or(global.smtp_force_implicit_tls).unwrap_or_else(|| smarthost.ends_with(":465"));
         let encryption = match (is_implicit, self.require_tls.or(global.smtp_require_tls).unwrap_or(true)) {
@@ -118,18 +141,25 @@ impl EmailConfig {
         let defaults = Settings::default();
         let email = Email::new(&Settings {
             from: self.from.or_else(|| global.smtp_from.clone()).ok_or("no global SMTP from set")?,
-            to: to.split(',').map(|address| address.trim().to_owned()).collect(),
+            // A template may hold commas of its own; what it makes is taken apart later.
+            to: if to.contains("{{") { vec![to] } else { to.split(',').map(|address| address.trim().to_owned()).collect() },
             smarthost,
             hello: self.hello.or_else(|| global.smtp_hello.clone()).unwrap_or(defaults.hello.clone()),
             send_resolved: self.send_resolved.unwrap_or(false),
             headers,
             encryption,
             tls: self.tls_config.or_else(|| global.smtp_tls_config.clone()).unwrap_or_default().beside(folder),
+            ..defaults.clone()
+        })?;
+        let email = email.authenticated(&Settings {
             auth_username: self.auth_username.or_else(|| global.smtp_auth_username.clone()),
             auth_password,
             auth_password_file,
+            auth_identity: self.auth_identity.or_else(|| global.smtp_auth_identity.clone()),
+            auth_secret,
+            auth_secret_file,
             ..defaults
         })?;
-        Ok(email.with(Own { templates: templates.clone(), html, text }))
+        Ok(email.with(Own { templates: templates.clone(), html, text, threading }))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Message as Mail;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox, Mailboxes, MultiPart, SinglePart};
 
 use super::render;
 use crate::Delivery;
@@ -19,10 +19,26 @@ const OWN_HEADERS: &[&str] = &["from", "to", "date", "message-id", "in-reply-to"
 /// What all mails of a receiver share.
 #[derive(Debug)]
 pub(super) struct Composer {
-    from: Mailbox,
-    to: Vec<Mailbox>,
+    from: Addresses,
+    to: Vec<Addresses>,
     headers: Vec<(HeaderName, String)>,
     own: Option<Own>,
+}
+
+/// Addresses as they are, or a template of them.
+#[derive(Debug)]
+enum Addresses {
+    Known(Mailbox),
+    Template(String),
+}
+
+/// What mails are threaded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threading {
+    /// All about a group.
+    Group,
+    /// All about a group of one day.
+    Daily,
 }
 
 /// Templates that replace the texts of a mail. With them, values of headers are templates too.
@@ -33,11 +49,18 @@ pub(crate) struct Own {
     pub(crate) html: Option<String>,
     /// The plain text, instead of that of every mail.
     pub(crate) text: Option<String>,
+    /// What mails are threaded by.
+    pub(crate) threading: Threading,
 }
 
 impl Composer {
     pub(super) fn new(from: &str, to: &[String], headers: &BTreeMap<String, String>) -> Result<Self, String> {
-        let address = |key: &str, text: &str| text.parse::<Mailbox>().map_err(|error| format!("{key}: found {text:?}: want an address: {error}"));
+        let address = |key: &str, text: &str| {
+            if text.contains("{{") {
+                return Ok(Addresses::Template(text.to_owned()));
+            }
+            text.parse().map(Addresses::Known).map_err(|error| format!("{key}: found {text:?}: want an address: {error}"))
+        };
         if to.is_empty() {
             return Err("to: found no address".into());
         }
@@ -65,19 +88,27 @@ impl Composer {
     }
 
     pub(super) fn compose(&self, delivery: Delivery<'_>) -> Result<Mail, Failure> {
-        let (message, domain) = (delivery.message, self.from.email.domain());
-        let thread = format!("<group.{:016x}@{domain}>", hash(&message.group_key));
+        let message = delivery.message;
+        let (from, to) = self.addresses(delivery)?;
+        let domain = from.email.domain().to_owned();
+        let thread = match self.own.as_ref().map(|own| own.threading) {
+            Some(Threading::Daily) => {
+                let day = crate::instant::rfc3339(delivery.enqueued_at_ns);
+                format!("<group.{:016x}.{}@{domain}>", hash(&message.group_key), day.get(..10).unwrap_or_default())
+            }
+            _ => format!("<group.{:016x}@{domain}>", hash(&message.group_key)),
+        };
         let enqueued_at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(delivery.enqueued_at_ns).unwrap_or(0));
         let mut mail = Mail::builder()
-            .from(self.from.clone())
+            .from(from)
             .date(enqueued_at)
             .subject(one_line(&message.subject()))
             .message_id(Some(format!("<{}.{:016x}@{domain}>", delivery.key(), hash(&message.group_key))))
             .in_reply_to(thread.clone())
             .references(thread)
             .user_agent(concat!("Signalbox/", env!("CARGO_PKG_VERSION")).to_owned());
-        for to in &self.to {
-            mail = mail.to(to.clone());
+        for to in to {
+            mail = mail.to(to);
         }
         // No answers from out-of-office robots (RFC 3834).
         for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Signalbox-Status", message.status().as_str())] {
@@ -99,6 +130,28 @@ impl Composer {
         let bodies = [text.unwrap_or_else(|| render::text(message)), html.unwrap_or_else(|| render::html(message))];
         let composed = mail.multipart(alternatives(message, &delivery.key(), bodies));
         composed.map_err(|error| Failure::permanent(format!("cannot compose mail: {error}")))
+    }
+}
+
+impl Composer {
+    /// Who sends, and who is told; templates are expanded.
+    fn addresses(&self, delivery: Delivery<'_>) -> Result<(Mailbox, Vec<Mailbox>), Failure> {
+        let expand = |key: &str, addresses: &Addresses| {
+            let template = match addresses {
+                Addresses::Known(mailbox) => return Ok(vec![mailbox.clone()]),
+                Addresses::Template(template) => template,
+            };
+            let own = self.own.as_ref().ok_or_else(|| Failure::permanent(format!("{key}: templates are not supported here")))?;
+            let text = one_line(&Renderer::new(&own.templates, delivery.message, delivery.now_ns).text(template)?);
+            let parsed: Mailboxes = text.trim().parse().map_err(|error| Failure::permanent(format!("{key}: found {text:?}: want an address: {error}")))?;
+            Ok(parsed.into_iter().collect())
+        };
+        let from = expand("from", &self.from)?.into_iter().next().ok_or_else(|| Failure::permanent("from: found no address"))?;
+        let mut to = Vec::new();
+        for addresses in &self.to {
+            to.extend(expand("to", addresses)?);
+        }
+        if to.is_empty() { Err(Failure::permanent("to: found no address")) } else { Ok((from, to)) }
     }
 }
 

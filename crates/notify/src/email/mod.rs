@@ -4,16 +4,17 @@
 //! took the first attempt without our learning of it can tell. All mails about a group refer to one thread.
 
 mod compose;
+mod md5;
 mod render;
+mod session;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::authentication::Mechanism;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Identity, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
 use crate::retry::{self, Failure};
@@ -21,7 +22,8 @@ use crate::settings::{Secret, SecretSource};
 use crate::tls::{TlsSettings, TlsVersion};
 use crate::{Delivery, Receipt};
 use compose::Composer;
-pub(crate) use compose::Own;
+pub(crate) use compose::{Own, Threading};
+use session::Auth;
 
 /// Settings of mails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +51,13 @@ pub struct Settings {
     pub auth_password: Option<Secret>,
     /// A file with the password, read at each mail.
     pub auth_password_file: Option<PathBuf>,
-    /// Mechanisms that may be used, the preferred one first, of those that the server offers.
+    /// On whose behalf to send, where the server wants to know (PLAIN).
+    pub auth_identity: Option<String>,
+    /// Secret for CRAM-MD5, which is used where no mechanism for the password is offered.
+    pub auth_secret: Option<Secret>,
+    /// A file with it, read at each mail.
+    pub auth_secret_file: Option<PathBuf>,
+    /// Mechanisms that may be used for the password, the preferred one first, of those that the server offers.
     pub auth_mechanisms: Vec<AuthMechanism>,
     /// Seconds that one mail may take from connecting to the server's yes.
     pub timeout_seconds: u64,
@@ -93,6 +101,9 @@ impl Default for Settings {
             auth_username: None,
             auth_password: None,
             auth_password_file: None,
+            auth_identity: None,
+            auth_secret: None,
+            auth_secret_file: None,
             auth_mechanisms: vec![AuthMechanism::Plain, AuthMechanism::Login],
             timeout_seconds: 30,
         }
@@ -102,8 +113,9 @@ impl Default for Settings {
 impl Settings {
     /// The same with files beside the file that names them.
     pub(crate) fn beside(self, folder: &Path) -> Self {
-        let auth_password_file = self.auth_password_file.map(|file| folder.join(file));
-        Self { auth_password_file, tls: self.tls.beside(folder), ..self }
+        let beside = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+        let (auth_password_file, auth_secret_file) = (beside(self.auth_password_file), beside(self.auth_secret_file));
+        Self { auth_password_file, auth_secret_file, tls: self.tls.beside(folder), ..self }
     }
 }
 
@@ -113,9 +125,9 @@ pub struct Email {
     host: String,
     port: u16,
     hello: ClientId,
-    tls: Tls,
-    credentials: Option<(String, SecretSource)>,
-    mechanisms: Vec<Mechanism>,
+    encryption: Encryption,
+    tls: TlsSettings,
+    auth: Option<Auth>,
     timeout: Duration,
     composer: Composer,
     sends_resolved: bool,
@@ -134,21 +146,38 @@ impl Email {
         if settings.auth_mechanisms.is_empty() {
             return Err("auth_mechanisms: found none: want plain or login".into());
         }
-        let mechanism = |mechanism: &AuthMechanism| match mechanism {
-            AuthMechanism::Plain => Mechanism::Plain,
-            AuthMechanism::Login => Mechanism::Login,
-        };
+        // What cannot work shows at the start.
+        tls(settings.encryption, &settings.tls, &host)?;
         Ok(Self {
-            tls: tls(settings.encryption, &settings.tls, &host)?,
+            encryption: settings.encryption,
+            tls: settings.tls.clone(),
             host,
             port,
             hello: ClientId::Domain(settings.hello.clone()),
-            credentials: credentials(settings)?,
-            mechanisms: settings.auth_mechanisms.iter().map(mechanism).collect(),
+            auth: auth(
+                settings,
+                SecretSource::from_keys("auth_password", settings.auth_password.as_ref(), settings.auth_password_file.as_ref())?,
+                SecretSource::from_keys("auth_secret", settings.auth_secret.as_ref(), settings.auth_secret_file.as_ref())?,
+            )?,
             timeout: Duration::from_secs(settings.timeout_seconds),
             composer: Composer::new(&settings.from, &settings.to, &settings.headers)?,
             sends_resolved: settings.send_resolved,
         })
+    }
+
+    /// The same with this way to say who sends. Files are read when they are needed: they may come later than we.
+    pub(crate) fn authenticated(self, settings: &Settings) -> Result<Self, String> {
+        if settings.auth_username.as_ref().is_none_or(String::is_empty) {
+            // A password of nobody is none: Alertmanager sends without.
+            return Ok(Self { auth: None, ..self });
+        }
+        let source = |text: &Option<Secret>, file: &Option<PathBuf>| match (text, file) {
+            (Some(text), _) => Some(SecretSource::Text(text.clone())),
+            (None, file) => file.clone().map(SecretSource::File),
+        };
+        let password = source(&settings.auth_password, &settings.auth_password_file);
+        let secret = source(&settings.auth_secret, &settings.auth_secret_file);
+        Ok(Self { auth: auth(settings, password, secret)?, ..self })
     }
 
     /// The same with templates for its texts and headers.
@@ -162,23 +191,12 @@ impl Email {
 
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
         let mail = self.composer.compose(delivery)?;
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
-            .port(self.port)
-            .timeout(Some(self.timeout))
-            .hello_name(self.hello.clone())
-            .tls(self.tls.clone())
-            .authentication(self.mechanisms.clone());
-        if let Some((username, password)) = &self.credentials {
-            let password = password.read().map_err(Failure::transient)?;
-            transport = transport.credentials(Credentials::new(username.clone(), password.reveal().to_owned()));
-        }
-        // A connection a mail: mails are rare, and servers hang up on idle clients.
-        match tokio::time::timeout(self.timeout, transport.build().send(mail)).await {
+        match tokio::time::timeout(self.timeout, self.send(&mail)).await {
             Ok(Ok(response)) => {
                 let text: Vec<&str> = response.message().collect();
                 Ok(Receipt { answer: retry::shortened(format!("{} {}", response.code(), text.join(" "))) })
             }
-            Ok(Err(error)) => Err(failure(&error)),
+            Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::transient(format!("cannot send mail: no answer within {} s", self.timeout.as_secs()))),
         }
     }
@@ -238,12 +256,21 @@ fn tls(encryption: Encryption, settings: &TlsSettings, host: &str) -> Result<Tls
     })
 }
 
-fn credentials(settings: &Settings) -> Result<Option<(String, SecretSource)>, String> {
-    let password = SecretSource::from_keys("auth_password", settings.auth_password.as_ref(), settings.auth_password_file.as_ref())?;
-    match (&settings.auth_username, password) {
-        (None, None) => Ok(None),
-        (Some(username), Some(password)) => Ok(Some((username.clone(), password))),
-        (Some(_), None) => Err("auth_username: found no auth_password and no auth_password_file".into()),
-        (None, Some(_)) => Err("auth_password: found no auth_username".into()),
+fn auth(settings: &Settings, password: Option<SecretSource>, secret: Option<SecretSource>) -> Result<Option<Auth>, String> {
+    let mechanism = |mechanism: &AuthMechanism| match mechanism {
+        AuthMechanism::Plain => Mechanism::Plain,
+        AuthMechanism::Login => Mechanism::Login,
+    };
+    match (&settings.auth_username, password.is_some() || secret.is_some()) {
+        (None, false) => Ok(None),
+        (Some(username), true) => Ok(Some(Auth {
+            username: username.clone(),
+            identity: settings.auth_identity.clone(),
+            password,
+            secret,
+            mechanisms: settings.auth_mechanisms.iter().map(mechanism).collect(),
+        })),
+        (Some(_), false) => Err("auth_username: found no auth_password and no auth_password_file".into()),
+        (None, true) => Err("auth_password: found no auth_username".into()),
     }
 }

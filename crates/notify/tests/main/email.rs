@@ -250,3 +250,54 @@ async fn templates_of_alertmanager_yml_replace_texts_and_subject() {
         "{html}"
     );
 }
+
+/// A mail by what `alertmanager.yml` says beside the server.
+async fn mailed(peer: &SmtpPeer, keys: &str, message: &Message) -> Result<(), Failure> {
+    let config = format!("{{name: ops, email_configs: [{{smarthost: 'localhost:{}', require_tls: false, {keys}}}]}}", peer.port);
+    let receiver = serde_norway::from_str(&config).unwrap();
+    let policy = signalbox_notify::Policy::default();
+    let read = signalbox_notify::alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[], &policy).unwrap();
+    let (_, channel) = read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap();
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_secret_is_never_sent_with_cram_md5() {
+    let peer = SmtpPeer::start(Script { offers: vec!["AUTH CRAM-MD5"], ..Script::default() });
+    let keys = "to: b@example.org, from: a@example.org, auth_username: tim, auth_secret: tanstaaftanstaaf";
+    mailed(&peer, keys, &message()).await.unwrap();
+    let session = peer.sessions.recv().unwrap();
+    // The answer of RFC 2195: tim b913a602c7eda7a495b4e6e7334d3890
+    assert_eq!(session.commands[1..3], ["AUTH CRAM-MD5", "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw"]);
+    assert!(session.mail.contains("Subject:"));
+}
+
+#[tokio::test]
+async fn an_identity_goes_before_the_name() {
+    let peer = SmtpPeer::start(Script { offers: vec!["AUTH PLAIN"], ..Script::default() });
+    let keys = "to: b@example.org, from: a@example.org, auth_username: u, auth_password: p, auth_identity: i";
+    mailed(&peer, keys, &message()).await.unwrap();
+    assert_eq!(peer.sessions.recv().unwrap().commands[1], "AUTH PLAIN aQB1AHA=");
+    let peer = SmtpPeer::start(Script::default());
+    let failure = mailed(&peer, keys, &message()).await.unwrap_err();
+    assert!(failure.is_transient && failure.error.contains("offers no mechanism"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn addresses_may_be_templates_and_threads_have_a_day() {
+    let peer = SmtpPeer::start(Script::default());
+    let keys =
+        "to: 'x@example.org, {{ .CommonLabels.severity }}@example.org', from: '{{ .Receiver }}@example.net', threading: {enabled: true, thread_by_date: daily}";
+    mailed(&peer, keys, &message()).await.unwrap();
+    let session = peer.sessions.recv().unwrap();
+    let told: Vec<&str> = session.commands.iter().filter(|command| command.starts_with("RCPT") || command.starts_with("MAIL")).map(String::as_str).collect();
+    assert_eq!(told, ["MAIL FROM:<ops@example.net>", "RCPT TO:<x@example.org>", "RCPT TO:<page@example.org>"]);
+    let (head, _, _) = parts(&session.mail);
+    assert!(head.iter().any(|line| line.starts_with("References: <group.") && line.ends_with(".2024-02-29@example.net>")), "{head:#?}");
+    let mut evil = message();
+    for alert in &mut evil.alerts {
+        alert.labels.insert("severity".to_owned(), "a@b.c>\r\nRCPT TO:<all".to_owned());
+    }
+    let failure = mailed(&peer, keys, &evil).await.unwrap_err();
+    assert!(!failure.is_transient && failure.error.starts_with("to: found"), "{failure:?}");
+}

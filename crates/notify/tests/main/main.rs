@@ -6,6 +6,7 @@ mod delivery;
 mod email;
 mod http_peer;
 mod issues;
+mod secrets;
 mod services;
 mod settings;
 mod smtp_peer;

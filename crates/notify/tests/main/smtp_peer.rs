@@ -71,6 +71,7 @@ fn serve(tcp: TcpStream, script: &Script) -> Session {
             (Some(answer), _) => answer.to_owned(),
             (None, "EHLO") => extensions(&script.offers),
             (None, "AUTH") if line == "AUTH LOGIN" => login(&mut session, &mut stream),
+            (None, "AUTH") if line == "AUTH CRAM-MD5" => cram(&mut session, &mut stream),
             (None, "AUTH") => "235 welcome".into(),
             (None, "DATA") => {
                 if say(&mut stream, "354 go on").is_none() {
@@ -106,6 +107,14 @@ fn extensions(offers: &[&str]) -> String {
     let last = lines.len() - 1;
     let lines = lines.iter().enumerate().map(|(at, line)| format!("250{}{line}", if at == last { ' ' } else { '-' }));
     lines.collect::<Vec<_>>().join("\r\n")
+}
+
+/// The challenge of RFC 2195.
+fn cram(session: &mut Session, stream: &mut BufReader<Box<dyn ReadWrite>>) -> String {
+    if say(stream, "334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+").is_some() {
+        session.commands.extend(hear(stream));
+    }
+    "235 welcome".into()
 }
 
 fn login(session: &mut Session, stream: &mut BufReader<Box<dyn ReadWrite>>) -> String {
