@@ -90,6 +90,7 @@ impl GlobalServices {
 
 const SLACK_APP_URL: &str = "https://slack.com/api/chat.postMessage";
 const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+const PAGERDUTY_ONE_URL: &str = "https://events.pagerduty.com/generic/2010-04-15/create_event.json";
 const OPSGENIE_URL: &str = "https://api.opsgenie.com/";
 const TELEGRAM_URL: &str = "https://api.telegram.org";
 const ROCKETCHAT_URL: &str = "https://open.rocket.chat/";
@@ -240,12 +241,14 @@ impl Reader<'_> {
     fn pagerduty(&self, settings: pagerduty::Settings) -> Result<pagerduty::PagerDuty, String> {
         at_most_one("routing_key", (&settings.routing_key, &settings.routing_key_file))?;
         at_most_one("service_key", (&settings.service_key, &settings.service_key_file))?;
-        if is_given((&settings.service_key, &settings.service_key_file)) {
-            return Err("service_key is not supported: want routing_key, of the Events API v2".to_owned());
+        if let Some(key) = self.source((&settings.service_key, &settings.service_key_file)) {
+            // The URL of `global` is that of version 2.
+            let url = place(settings.url.as_ref(), None, PAGERDUTY_ONE_URL)?;
+            return Ok(pagerduty::PagerDuty { settings, url, key, version: pagerduty::Version::One });
         }
-        let routing_key = self.source((&settings.routing_key, &settings.routing_key_file)).ok_or("missing service or routing key in PagerDuty config")?;
+        let key = self.source((&settings.routing_key, &settings.routing_key_file)).ok_or("missing service or routing key in PagerDuty config")?;
         let url = place(settings.url.as_ref(), self.global.services.pagerduty_url.as_ref(), PAGERDUTY_URL)?;
-        Ok(pagerduty::PagerDuty { settings, url, routing_key })
+        Ok(pagerduty::PagerDuty { settings, url, key, version: pagerduty::Version::Two })
     }
 
     fn discord(&self, settings: discord::Settings) -> Result<discord::Discord, String> {

@@ -105,7 +105,7 @@ fn services_refuse_what_alertmanager_refuses() {
         ("slack_configs", "{api_url: 'http://x', actions: [{type: button, text: x}]}", "missing name or url in Slack action configuration"),
         ("slack_configs", "{api_url: 'http://x', text: '{{ nothing }}'}", "template: :1: function \"nothing\" not defined"),
         ("pagerduty_configs", "{}", "missing service or routing key in PagerDuty config"),
-        ("pagerduty_configs", "{service_key: x}", "service_key is not supported: want routing_key, of the Events API v2"),
+        ("pagerduty_configs", "{service_key: x, service_key_file: y}", "at most one of service_key & service_key_file must be configured"),
         ("discord_configs", "{}", "one of webhook_url or webhook_url_file must be configured"),
         ("discord_configs", "{webhook_url: 'http://x', timeout: 5s}", "`timeout`"),
         ("telegram_configs", "{bot_token: x}", "missing chat_id or chat_id_file on telegram_config"),

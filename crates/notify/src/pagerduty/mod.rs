@@ -1,5 +1,5 @@
 //! PagerDuty's Events API v2: a group of alerts is an incident, known by the hash of its key
-//! (<https://developer.pagerduty.com/docs/events-api-v2-overview>).
+//! (<https://developer.pagerduty.com/docs/events-api-v2-overview>); and version 1 for keys of services that are that old.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::hosted::{Service, expand_all, filled, group_hash};
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::message::{Message, Status};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
@@ -55,6 +55,9 @@ struct Link {
     text: String,
 }
 
+/// What stands in place of details that are too many.
+const TOO_LARGE: &str = "Custom details have been removed because the original event exceeds the maximum size of 512KB";
+
 /// Details that every event has, unless they are configured.
 const DETAILS: [(&str, &str); 4] = [
     ("firing", "{{ .Alerts.Firing | toJson }}"),
@@ -92,7 +95,17 @@ impl Default for Settings {
 pub(crate) struct PagerDuty {
     pub(crate) settings: Settings,
     pub(crate) url: Secret,
-    pub(crate) routing_key: SecretSource,
+    pub(crate) key: SecretSource,
+    pub(crate) version: Version,
+}
+
+/// Versions of the Events API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// With the key of a service.
+    One,
+    /// With a routing key.
+    Two,
 }
 
 impl PagerDuty {
@@ -108,12 +121,42 @@ impl PagerDuty {
         for (name, text) in [("summary", summary), ("source", renderer.text(source)?), ("severity", renderer.text(&settings.severity)?)] {
             payload.insert(name.to_owned(), text.into());
         }
-        let mut details = settings.details.clone();
+        payload.insert("custom_details".to_owned(), self.details(renderer)?);
+        Ok(payload)
+    }
+
+    fn details(&self, renderer: &Renderer<'_>) -> Result<Value, Failure> {
+        let mut details = self.settings.details.clone();
         for (name, text) in DETAILS {
             details.entry(name).or_insert_with(|| text.into());
         }
-        payload.insert("custom_details".to_owned(), expand_all(renderer, &details.into())?);
-        Ok(payload)
+        expand_all(renderer, &details.into())
+    }
+
+    /// The event of version 1.
+    fn first(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Request, Failure> {
+        let settings = &self.settings;
+        let service_key = renderer.text(self.key.read().map_err(Failure::transient)?.reveal())?;
+        if service_key.is_empty() {
+            return Err(Failure::permanent("service key cannot be empty"));
+        }
+        let firing = message.status() == Status::Firing;
+        let described = truncate(&renderer.text(&settings.description)?, SUMMARY_CHARACTERS_MAX);
+        let mut event = filled([
+            ("service_key", service_key),
+            ("event_type", if firing { "trigger" } else { "resolve" }.to_owned()),
+            ("incident_key", group_hash(message)),
+            ("description", described),
+            ("client", if firing { renderer.text(&settings.client)? } else { String::new() }),
+            ("client_url", if firing { renderer.text(&settings.client_url)? } else { String::new() }),
+        ]);
+        event.insert("details".to_owned(), self.details(renderer)?);
+        let request = Request::json(self.url.clone(), &Value::Object(event.clone()));
+        if request.body.len() <= EVENT_BYTES_MAX {
+            return Ok(request);
+        }
+        event.insert("details".to_owned(), json!({"error": TOO_LARGE}));
+        Ok(Request::json(self.url.clone(), &Value::Object(event)))
     }
 }
 
@@ -127,8 +170,11 @@ impl Service for PagerDuty {
     }
 
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        if self.version == Version::One {
+            return Ok(vec![self.first(message, renderer)?]);
+        }
         let settings = &self.settings;
-        let routing_key = renderer.text(self.routing_key.read().map_err(Failure::transient)?.reveal())?;
+        let routing_key = renderer.text(self.key.read().map_err(Failure::transient)?.reveal())?;
         if routing_key.is_empty() {
             return Err(Failure::permanent("routing key cannot be empty"));
         }
@@ -159,11 +205,16 @@ impl Service for PagerDuty {
         event.insert("payload".to_owned(), payload.clone().into());
         let mut request = Request::json(self.url.clone(), &Value::Object(event.clone()));
         if request.body.len() > EVENT_BYTES_MAX {
-            let error = "Custom details have been removed because the original event exceeds the maximum size of 512KB";
-            payload.insert("custom_details".to_owned(), json!({"error": error}));
+            payload.insert("custom_details".to_owned(), json!({"error": TOO_LARGE}));
             event.insert("payload".to_owned(), payload.into());
             request = Request::json(self.url.clone(), &Value::Object(event));
         }
         Ok(vec![request])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        // Version 1 says "too many" with a status that else is for good.
+        let is_limited = self.version == Version::One && answer.status == 403;
+        answer.check().map_err(|failure| Failure { is_transient: failure.is_transient || is_limited, ..failure })
     }
 }

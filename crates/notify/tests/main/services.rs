@@ -95,6 +95,22 @@ async fn pagerduty_gets_an_event_with_the_key_of_the_group() {
 }
 
 #[tokio::test]
+async fn pagerduty_takes_old_keys_of_services() {
+    let config = "{service_key: 'k-{{ .CommonLabels.severity }}', url: URL/generic/2010-04-15/create_event.json, details: {team: '{{ .Receiver }}'}}";
+    let requests = told("pagerduty_configs", config, &message(), &[OK]).await;
+    assert_eq!(requests[0].line, "POST /generic/2010-04-15/create_event.json HTTP/1.1");
+    let event = body(&requests[0]);
+    let texts: Vec<&str> = ["service_key", "event_type", "incident_key", "description", "client"].iter().map(|name| event[name].as_str().unwrap()).collect();
+    assert_eq!(texts, ["k-page", "trigger", HASH, "[FIRING:1] Slow (page)", "Alertmanager"]);
+    assert_eq!((&event["details"]["team"], &event["details"]["num_firing"]), (&json!("ops"), &json!(1)));
+    let over = body(&told("pagerduty_configs", config, &resolved(), &[OK]).await[0]);
+    assert_eq!((&over["event_type"], over.get("client")), (&json!("resolve"), None));
+    assert!(judged("pagerduty_configs", config, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.is_transient, "too many");
+    let new = judged("pagerduty_configs", "{routing_key: k, url: URL}", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(!new.is_transient);
+}
+
+#[tokio::test]
 async fn an_event_too_large_for_pagerduty_goes_without_details() {
     let mut large = message();
     large.alerts[0].annotations.insert("long".to_owned(), "x".repeat(520_000));
