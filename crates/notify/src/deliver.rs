@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_model::{Clock, Result};
+use signalbox_model::{Clock, ErrorKind, Result};
 use signalbox_telemetry::{names, registry};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -209,7 +209,14 @@ impl Task {
             return;
         }
         tracing::warn!(channel = %self.name, id = pending.id, "telling message {} through {} instead", pending.id, fallback.channels.join(", "));
-        self.record(|task| task.outbox.hand_over(pending, &fallback.channels, task.clock.now_ns())).await;
+        while let Err(error) = self.outbox.hand_over(pending, &fallback.channels, self.clock.now_ns()).await {
+            tracing::error!(channel = %self.name, error = &error as &dyn std::error::Error, "cannot hand message {} over", pending.id);
+            // The fallback is as dead as the channel: waiting for it would hold up all other messages of this one.
+            if error.kind() == ErrorKind::Limit {
+                return;
+            }
+            tokio::time::sleep(OUTBOX_RETRY_AFTER).await;
+        }
         for waker in fallback.channels.iter().filter_map(|name| self.wakers.get(name)) {
             waker.notify_one();
         }

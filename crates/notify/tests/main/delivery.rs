@@ -28,6 +28,8 @@ struct MemoryOutbox {
     records: watch::Sender<Vec<String>>,
     /// Messages that were handed over, and to which channels.
     handed: Mutex<BTreeSet<(i64, String)>>,
+    /// Whether no other channel takes any more.
+    is_full: Mutex<bool>,
 }
 
 impl MemoryOutbox {
@@ -36,7 +38,12 @@ impl MemoryOutbox {
             let pending = Pending { id, message, enqueued_at_ns: START_NS, attempts: 0 };
             (channel.to_owned(), pending, START_NS)
         };
-        Arc::new(Self { waiting: Mutex::new(messages.into_iter().map(pending).collect()), records: watch::channel(Vec::new()).0, handed: Mutex::default() })
+        Arc::new(Self {
+            waiting: Mutex::new(messages.into_iter().map(pending).collect()),
+            records: watch::channel(Vec::new()).0,
+            handed: Mutex::default(),
+            is_full: Mutex::default(),
+        })
     }
 
     fn end(&self, id: i64, record: String) -> Result<()> {
@@ -82,6 +89,9 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
+        if *self.is_full.lock() {
+            return Err(Error::limit("too many messages wait"));
+        }
         let mut handed = self.handed.lock();
         for channel in channels.iter().filter(|channel| handed.insert((pending.id, (*channel).clone()))) {
             let pending = Pending { id: pending.id + 100, attempts: 0, enqueued_at_ns: at_ns, ..pending.clone() };
@@ -320,5 +330,16 @@ async fn what_a_receiver_asks_for_holds_for_all_messages_to_it() {
     clock.advance(Duration::from_secs(1));
     deliverer.wake();
     outbox.records(3).await;
+    deliverer.stop().await;
+}
+
+#[tokio::test]
+async fn a_fallback_that_is_full_holds_up_nothing() {
+    let (refuser, taker, clock) = (HttpPeer::start(&[GONE, OK]), HttpPeer::start(&[OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("ops", 1, Ok(message())), ("ops", 2, Ok(message()))]);
+    *outbox.is_full.lock() = true;
+    let dynamic: (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
+    let deliverer = Deliverer::start(vec![hook("ops", &refuser), hook("mail", &taker)], fallback(900), dynamic.0, dynamic.1).await.unwrap();
+    assert_eq!(outbox.records(2).await, ["1 gave up: unexpected status code 410", "2 delivered"]);
     deliverer.stop().await;
 }
