@@ -69,7 +69,7 @@ pub(super) async fn explain(State(state): State<ApiState>, Asker(tenant): Asker,
     let rule = group.and_then(|group| rule_of(group, &rule_name, &subject.labels));
     let start_ms = match params::instant_ms(&params, "start")? {
         Some(start_ms) => start_ms,
-        None => start(&known, group, at_ms),
+        None => start(&known, group, subject.live.as_ref().map(|live| live.starts_at_ms), at_ms),
     };
     let window = Window { at_ms, start_ms, limit };
     let events: Vec<HistoryEvent> = known.into_iter().filter(|event| event.at_ms >= start_ms).collect();
@@ -156,8 +156,9 @@ fn rule_of<'a>(group: &'a GroupStatus, name: &str, labels: &Pairs) -> Option<&'a
     named().find(is_like).or_else(|| named().next())
 }
 
-/// When the latest episode began, events newest first, and some evaluations before it.
-fn start(events: &[HistoryEvent], group: Option<&GroupStatus>, at_ms: i64) -> i64 {
+/// When the latest episode began, events newest first, and some evaluations before it. Of alerts of other rulers there are no events but
+/// what mutes them: they began when they say so.
+fn start(events: &[HistoryEvent], group: Option<&GroupStatus>, live_since_ms: Option<i64>, at_ms: i64) -> i64 {
     let mut began_ms = None;
     for event in events.iter().filter(|event| !MUTES.contains(&event.change.as_str())) {
         let is_end = event.state == "inactive";
@@ -169,7 +170,8 @@ fn start(events: &[HistoryEvent], group: Option<&GroupStatus>, at_ms: i64) -> i6
         }
     }
     let before_ms = group.map_or(0, |group| milliseconds(group.interval.saturating_mul(EVALUATIONS_BEFORE)));
-    began_ms.map_or(at_ms.saturating_sub(LOOK_BACK_MS), |began_ms| began_ms.saturating_sub(before_ms))
+    let long_ago_ms = at_ms.saturating_sub(LOOK_BACK_MS);
+    began_ms.map_or(live_since_ms.map_or(long_ago_ms, |since_ms| since_ms.min(long_ago_ms)), |began_ms| began_ms.saturating_sub(before_ms))
 }
 
 /// The samples of the alert in a window, ascending in time.

@@ -28,10 +28,12 @@ fn episodes() -> Vec<HistoryEvent> {
 #[test]
 fn the_window_begins_with_the_latest_episode() {
     let events = episodes();
-    assert_eq!(start(&events, None, 20_000), 6_000);
-    assert_eq!(start(&events[1..], None, 8_500), 6_000);
-    assert_eq!(start(&events[5..], None, 4_000), 2_000);
-    assert_eq!(start(&[], None, 4_000_000), 4_000_000 - LOOK_BACK_MS);
+    assert_eq!(start(&events, None, None, 20_000), 6_000);
+    assert_eq!(start(&events[1..], None, Some(1), 8_500), 6_000);
+    assert_eq!(start(&events[5..], None, None, 4_000), 2_000);
+    assert_eq!(start(&[], None, None, 4_000_000), 4_000_000 - LOOK_BACK_MS);
+    assert_eq!(start(&[], None, Some(7_000), 4_000_000), 7_000);
+    assert_eq!(start(&[], None, Some(3_999_000), 4_000_000), 4_000_000 - LOOK_BACK_MS);
 }
 
 #[test]
