@@ -284,8 +284,8 @@ usage_report: {{reporting_enabled: false}}
 memberlist: {{bind_addr: [127.0.0.1], bind_port: {gossip}, advertise_addr: 127.0.0.1}}
 distributor: {{receivers: {{otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}}}}}
 query_frontend: {{search: {{max_duration: 0}}}}
-live_store: {{wal: {{path: {folder}/live}}, shutdown_marker_dir: {folder}/marker}}
-storage: {{trace: {{backend: local, blocklist_poll: 15s, wal: {{path: {folder}/wal}}, local: {{path: {folder}/blocks}}}}}}
+live_store: {{wal: {{path: {folder}/live, ingestion_time_range_slack: 10000h}}, shutdown_marker_dir: {folder}/marker}}
+storage: {{trace: {{backend: local, blocklist_poll: 15s, wal: {{path: {folder}/wal, ingestion_time_range_slack: 10000h}}, local: {{path: {folder}/blocks}}}}}}
 overrides: {{defaults: {{ingestion: {{rate_limit_bytes: 10000000000, burst_size_bytes: 10000000000, max_traces_per_user: 0}},
   global: {{max_bytes_per_trace: 0}}}}}}
 """
