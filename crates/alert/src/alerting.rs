@@ -15,7 +15,7 @@ use crate::alertmanager::SILENCES_KEPT_MS;
 use crate::alertmanager_file::AlertmanagerFile;
 use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
-use crate::limits::EVALUATIONS_MAX;
+use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
 use crate::resume::{end_series, resume};
@@ -26,6 +26,8 @@ use crate::world::{Parts, World};
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// How often it is written up to when rules were evaluated.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often the log is cleaned.
 const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 
@@ -55,6 +57,8 @@ struct Shared {
     /// Groups have news.
     news: Notify,
     evaluations: Semaphore,
+    /// Groups that make up for what they missed need one of these as well: those that are on time go before them.
+    late: Semaphore,
 }
 
 /// The tasks of the groups.
@@ -82,7 +86,13 @@ impl Alerting {
         let muting = Muting { silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(), ..muting };
         let mut dispatcher = Dispatcher::new(plan, muting, world.asker.external_url.clone());
         dispatcher.hear(world.parts.meta.outside_alerts().await?, now_ms);
-        let shared = Arc::new(Shared { world, dispatcher: Mutex::new(dispatcher), news: Notify::new(), evaluations: Semaphore::new(EVALUATIONS_MAX) });
+        let shared = Arc::new(Shared {
+            world,
+            dispatcher: Mutex::new(dispatcher),
+            news: Notify::new(),
+            evaluations: Semaphore::new(EVALUATIONS_MAX),
+            late: Semaphore::new(LATE_EVALUATIONS_MAX),
+        });
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
@@ -330,12 +340,16 @@ impl Running {
 /// The life of one group.
 async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping: watch::Receiver<bool>) -> Evaluator {
     while !*is_stopping.borrow() {
+        let _late = if evaluator.is_late(&shared.world) { shared.late.acquire().await.ok() } else { None };
         if let Ok(_permit) = shared.evaluations.acquire().await {
             let notices = evaluator.run_due(&shared.world).await;
             if !notices.is_empty() {
                 shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
                 shared.news.notify_one();
             }
+        }
+        if evaluator.is_late(&shared.world) {
+            continue;
         }
         let wait_ms = evaluator.slots.wait_ms(shared.world.parts.clock.now_ms());
         let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
@@ -351,7 +365,7 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
 /// Tells about groups that are due, until the server stops.
 async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>, mut is_stopping: watch::Receiver<bool>) {
     let clock = &shared.world.parts.clock;
-    let mut cleaned_at = None;
+    let (mut cleaned_at, mut noted_at) = (None, None);
     while !*is_stopping.borrow() {
         let now_ms = clock.now_ms();
         let next_at_ms = {
@@ -370,6 +384,10 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>,
             cleaned_at = Some(clock.monotonic());
             clean(&shared, clock.now_ns()).await;
         }
+        if noted_at.is_none_or(|at: Duration| clock.monotonic().saturating_sub(at) >= NOTE_EVERY) {
+            noted_at = Some(clock.monotonic());
+            note_progress(&shared).await;
+        }
         let wait_ms = next_at_ms.map_or(i64::MAX, |at_ms| at_ms.saturating_sub(clock.now_ms())).max(1);
         let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
         tokio::select! {
@@ -379,8 +397,15 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>,
             _ = is_stopping.changed() => {}
         }
     }
+    note_progress(&shared).await;
     if let Some(deliverer) = deliverer.lock().await.take() {
         deliverer.stop().await;
+    }
+}
+
+async fn note_progress(shared: &Shared) {
+    if let Err(error) = shared.world.progress.save(&shared.world.parts.meta).await {
+        tracing::warn!("cannot write up to when rules were evaluated; after a crash more is evaluated again: {error}");
     }
 }
 

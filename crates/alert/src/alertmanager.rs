@@ -265,6 +265,7 @@ fn merge(alert: &mut OutsideAlert, known: Option<&OutsideAlert>, now_ms: i64) {
 /// An alert from outside as receivers see it: on until its end.
 pub(crate) fn notice(alert: &OutsideAlert, now_ms: i64) -> Notice {
     Notice {
+        is_late: false,
         labels: Labels::from_pairs(&alert.labels),
         annotations: Labels::from_pairs(&alert.annotations),
         starts_at_ms: alert.starts_at_ms,

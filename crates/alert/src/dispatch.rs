@@ -192,7 +192,13 @@ impl Dispatcher {
         for target in self.plan.targets(&group.route.receiver) {
             let latest = meta.latest_notification(&target.channel, &key).await?;
             let told = latest.as_ref().and_then(told);
-            let members = heard.iter().copied().filter(|notice| target.sends_resolved || notice.ends_at_ms.is_none());
+            let known = late_and_known(&heard, meta, &target.channel, &key).await?;
+            let is_news = |notice: &&Notice| match notice.ends_at_ms {
+                None => true,
+                Some(_) if is_told(told.as_ref(), notice) || !notice.is_late => target.sends_resolved,
+                Some(_) => !known.contains(&notice.episode()),
+            };
+            let members = heard.iter().copied().filter(is_news);
             if let Some(telling) = decide(members, told.as_ref(), now_ms, group.route.repeat_ms) {
                 messages.push(self.message(group, target, &key, latest.as_ref(), telling, now_ms)?);
             }
@@ -254,6 +260,20 @@ fn notes(group: &AlertGroup, watched: Watched<'_>) -> Vec<(Labels, HistoryNote)>
 fn about(message: &Message) -> MessageAbout {
     let told = |alert: &Alert| ToldAlert { fingerprint: alert.fingerprint(), labels: alert.labels.clone(), is_firing: alert.status == Status::Firing };
     MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: message.alerts.iter().map(told).collect() }
+}
+
+/// Of alerts that were found late and are over: those that some message told of. Others must be told, whatever the channel wants
+/// to know of what is over, and the latest message alone does not say who was.
+async fn late_and_known(heard: &[&Notice], meta: &Meta, channel: &str, key: &str) -> Result<BTreeSet<u64>> {
+    let began_ms = heard.iter().filter(|notice| notice.is_late && notice.ends_at_ms.is_some()).map(|notice| notice.starts_at_ms).min();
+    match began_ms {
+        None => Ok(BTreeSet::new()),
+        Some(began_ms) => Ok(meta.told_since(channel, key, began_ms.saturating_mul(1_000_000)).await?.into_iter().collect()),
+    }
+}
+
+fn is_told(told: Option<&Told>, notice: &Notice) -> bool {
+    told.is_some_and(|told| told.firing.contains(&notice.episode()))
 }
 
 /// What a receiver knows from the latest message. One that was given up told nothing, and after "all is well" a group begins anew.

@@ -5,9 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use signalbox_lang::duration::format_ms;
 use signalbox_meta::{AlertChanges, HistoryEvent, Pairs, StoredAlert, StoredGroup};
 use signalbox_model::{Error, Labels, Result};
 
+use crate::catch_up::{Next, goes_on, next};
 use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
 use crate::history;
@@ -31,9 +33,15 @@ pub(crate) struct Evaluator {
     pub(crate) rules: Vec<RuleState>,
     /// The slot that was evaluated last, or the one before the group came to be.
     last_ms: i64,
+    /// The slot up to which the database knows everything.
+    durable_ms: i64,
+    /// Before this instant what was missed is not made up: senders that waited for the server have a moment to say what they have.
+    resumes_at_ms: i64,
+    /// Since when the group makes up for what it missed.
+    late_since: Option<Duration>,
     pub(crate) evaluated: Evaluated,
     /// What may be told as soon as the state is durable.
-    untold: Vec<Notice>,
+    untold: BTreeMap<u64, Notice>,
     /// What is to be remembered and is not in the database.
     unsaved: Vec<HistoryEvent>,
 }
@@ -77,7 +85,8 @@ impl Evaluator {
         let slots = Slots::new(&group.file, &group.name, group.interval_ms.unwrap_or(world.interval_ms));
         let keys = rule_keys(&group.rules);
         let mut rules: Vec<RuleState> = keys.into_iter().map(|key| RuleState { key, ..RuleState::default() }).collect();
-        let is_long_ago = stored.is_some_and(|stored| now_ms.saturating_sub(stored.evaluated_at_ms) > OUTAGE_MAX_MS);
+        let outage_max_ms = OUTAGE_MAX_MS.max(world.horizon_ms);
+        let is_long_ago = stored.is_some_and(|stored| now_ms.saturating_sub(stored.evaluated_at_ms) > outage_max_ms);
         for alert in stored.map(|stored| stored.alerts.as_slice()).unwrap_or_default() {
             let Some(rule) = rules.iter_mut().find(|rule| rule.key == alert.rule) else { continue };
             let (labels, state) = restore(alert);
@@ -91,18 +100,29 @@ impl Evaluator {
             rule.written = record::alert_series(&rule.alerts).into_iter().chain(values).map(|sample| sample.labels).collect();
         }
         let query_offset_ms = group.query_offset_ms.unwrap_or(world.query_offset_ms);
+        let last_ms = slots.at_or_before(now_ms);
         let mut evaluator = Self {
             slots,
             query_offset_ms,
             rules,
-            last_ms: slots.at_or_before(now_ms),
+            last_ms,
+            durable_ms: last_ms,
+            resumes_at_ms: last_ms,
+            late_since: None,
             evaluated: Evaluated::default(),
-            untold: Vec::new(),
+            untold: BTreeMap::new(),
             unsaved: Vec::new(),
             group,
         };
-        evaluator.untold = evaluator.notices(world, |alert| alert.state != State::Pending);
+        evaluator.untold = by_episode(evaluator.notices(world, |alert| alert.state != State::Pending));
         evaluator
+    }
+
+    /// Goes on after the slot that was evaluated before the server stopped: those since then were missed.
+    pub(crate) fn go_on_after(&mut self, evaluated_at_ms: i64, now_ms: i64) {
+        self.last_ms = self.slots.at_or_before(evaluated_at_ms.min(now_ms));
+        self.durable_ms = self.last_ms;
+        self.resumes_at_ms = self.slots.at_or_before(now_ms) + self.slots.interval_ms();
     }
 
     /// Takes over what an earlier evaluator of the group knows and the database does not.
@@ -120,28 +140,55 @@ impl Evaluator {
         self.evaluated = earlier.evaluated.clone();
         self.unsaved.clone_from(&earlier.unsaved);
         if self.slots == earlier.slots {
-            self.last_ms = earlier.last_ms;
+            // What it evaluated and could not save is evaluated again.
+            (self.last_ms, self.durable_ms) = (earlier.durable_ms, earlier.durable_ms);
+            self.resumes_at_ms = earlier.resumes_at_ms;
+            self.unsaved.clear();
         }
     }
 
-    /// Evaluates the group if its time has come. Returns what may be told.
+    /// Evaluates the group at one slot if its time has come. Returns what may be told: nothing while there is more to make up, so
+    /// that an alert is told as it is, and not as it was on the way.
     pub(crate) async fn run_due(&mut self, world: &World) -> Vec<Notice> {
-        if let Some(due) = self.slots.due(self.last_ms, world.parts.clock.now_ms()) {
-            if due.missed > 0 {
-                world.missed.add(due.missed);
-                tracing::warn!(group = self.group.name, file = self.group.file, missed = due.missed, "evaluations of rules came too late");
+        let now_ms = world.parts.clock.now_ms();
+        if let Some(next) = self.next(world, now_ms) {
+            if next.lost > 0 {
+                world.missed.add(next.lost);
+                tracing::warn!(group = self.group.name, file = self.group.file, missed = next.lost, "evaluations of rules came too late");
             }
-            self.last_ms = due.at_ms;
-            self.evaluate(world, due.at_ms).await;
+            self.late_since = next.is_late.then(|| self.late_since.unwrap_or_else(|| world.parts.clock.monotonic()));
+            self.last_ms = next.at_ms;
+            self.evaluate(world, next.at_ms, next.is_late.then(|| now_ms.saturating_sub(next.at_ms))).await;
+            if next.is_late {
+                world.late.add(1);
+                return Vec::new();
+            }
         }
         self.take_untold(world).await
     }
 
-    async fn evaluate(&mut self, world: &World, at_ms: i64) {
+    /// Whether the next evaluation is one that was missed.
+    pub(crate) fn is_late(&self, world: &World) -> bool {
+        self.next(world, world.parts.clock.now_ms()).is_some_and(|next| next.is_late)
+    }
+
+    fn next(&self, world: &World, now_ms: i64) -> Option<Next> {
+        // A clock that was set back must not make it wait for longer than it meant to.
+        if (1..=self.slots.interval_ms()).contains(&(self.resumes_at_ms - now_ms)) {
+            return None;
+        }
+        let is_given_up = self.late_since.is_some_and(|since| {
+            let elapsed = world.parts.clock.monotonic().saturating_sub(since);
+            !goes_on(elapsed, self.evaluated.took, self.slots.interval_ms())
+        });
+        next(&self.slots, self.last_ms, now_ms, if is_given_up { 0 } else { world.horizon_ms })
+    }
+
+    async fn evaluate(&mut self, world: &World, at_ms: i64, late_ms: Option<i64>) {
         let (at_ns, began) = (world.parts.clock.now_ns(), world.parts.clock.monotonic());
         for index in 0..self.rules.len() {
             let (rule_at_ns, rule_began) = (world.parts.clock.now_ns(), world.parts.clock.monotonic());
-            let result = self.rule(index, world, at_ms).await;
+            let result = self.rule(index, world, at_ms, late_ms).await;
             let took = world.parts.clock.monotonic().saturating_sub(rule_began);
             let error = result.err().map(|error| error.message().to_owned());
             match &error {
@@ -158,11 +205,11 @@ impl Evaluator {
     }
 
     /// Evaluates one rule, writes its series, and keeps what may be told.
-    async fn rule(&mut self, index: usize, world: &World, at_ms: i64) -> Result<()> {
+    async fn rule(&mut self, index: usize, world: &World, at_ms: i64, late_ms: Option<i64>) -> Result<()> {
         let rule = &self.group.rules[index];
-        let occasion = Occasion { at_ms, query_offset_ms: self.query_offset_ms, interval_ms: self.slots.interval_ms() };
+        let occasion = Occasion { at_ms, query_offset_ms: self.query_offset_ms, interval_ms: self.slots.interval_ms(), late_ms };
         let mut evaluation = evaluate(&world.asker, &self.group, rule, &self.rules[index].alerts, &occasion).await;
-        self.untold.extend(news(rule, &self.rules[index].alerts, &evaluation, at_ms, world));
+        self.untold.extend(by_episode(news(rule, &self.rules[index].alerts, &evaluation, at_ms, world)));
         let events = self.events(index, &evaluation, &occasion, world);
         history::wait(&mut self.unsaved, events);
         evaluation.samples.extend(history::values(&evaluation.alerts, &evaluation.found, &world.asker.external_labels));
@@ -194,7 +241,7 @@ impl Evaluator {
             group: &self.group,
             rule: &self.group.rules[index],
             at_ms: occasion.at_ms,
-            is_late: world.parts.clock.now_ms().saturating_sub(occasion.at_ms) >= occasion.interval_ms,
+            is_late: occasion.late_ms.is_some(),
             external: &world.asker.external_labels,
         };
         let mut events = evaluated.changes(&state.alerts, &evaluation.alerts, &evaluation.transitions, &evaluation.found);
@@ -208,7 +255,9 @@ impl Evaluator {
             tracing::error!(group = self.group.name, "cannot save the state of alerts, nobody is told until that works: {error}");
             return Vec::new();
         }
-        std::mem::take(&mut self.untold)
+        self.durable_ms = self.last_ms;
+        world.progress.note(&self.group.file, &self.group.name, self.last_ms);
+        std::mem::take(&mut self.untold).into_values().collect()
     }
 
     async fn save(&mut self, world: &World) -> Result<()> {
@@ -266,11 +315,29 @@ fn news(rule: &Rule, before: &Alerts, evaluation: &Evaluation, at_ms: i64, world
     notices
 }
 
+/// What is known last of each firing of an alert.
+fn by_episode(notices: Vec<Notice>) -> BTreeMap<u64, Notice> {
+    notices.into_iter().map(|notice| (notice.episode(), notice)).collect()
+}
+
+/// The annotation of an alert that was found late.
+const LATE: &str = "late";
+
+/// The annotations of an alert as receivers see them.
+fn annotations(alert: &Alert) -> Labels {
+    let Some(late_ms) = alert.late_ms.filter(|_| alert.annotations.get(LATE).is_none()) else { return alert.annotations.clone() };
+    let mut annotations = alert.annotations.to_builder();
+    // Seconds are what people read.
+    annotations.set(LATE, &format!("found {} after it began to fire: rules were not evaluated then", format_ms(late_ms - late_ms % 1000)));
+    annotations.build()
+}
+
 /// An alert as receivers see it; `None` if it never fired.
 fn notice(rule: &Rule, labels: &Labels, alert: &Alert, world: &World) -> Option<Notice> {
     Some(Notice {
         labels: with_external(labels, &world.asker.external_labels),
-        annotations: alert.annotations.clone(),
+        annotations: annotations(alert),
+        is_late: alert.late_ms.is_some(),
         starts_at_ms: alert.fired_at_ms?,
         ends_at_ms: alert.resolved_at_ms,
         generator_url: generator_url(rule, labels, &world.asker.external_url),
@@ -287,7 +354,7 @@ pub(crate) fn with_external(labels: &Labels, external: &Labels) -> Labels {
 }
 
 fn is_equal_when_stored(left: &Alert, right: &Alert) -> bool {
-    let times = |alert: &Alert| (alert.state, alert.active_at_ms, alert.fired_at_ms, alert.resolved_at_ms, alert.keep_firing_since_ms);
+    let times = |alert: &Alert| (alert.state, alert.active_at_ms, alert.fired_at_ms, alert.resolved_at_ms, alert.keep_firing_since_ms, alert.late_ms);
     times(left) == times(right)
 }
 
@@ -306,6 +373,7 @@ pub(crate) fn store(rule: &str, labels: &Labels, alert: &Alert) -> StoredAlert {
         fired_at_ms: alert.fired_at_ms,
         resolved_at_ms: alert.resolved_at_ms,
         keep_firing_since_ms: alert.keep_firing_since_ms,
+        late_ms: alert.late_ms,
     }
 }
 
@@ -319,6 +387,7 @@ pub(crate) fn restore(alert: &StoredAlert) -> (Labels, Alert) {
         fired_at_ms: alert.fired_at_ms,
         resolved_at_ms: alert.resolved_at_ms,
         keep_firing_since_ms: alert.keep_firing_since_ms,
+        late_ms: alert.late_ms,
     };
     (Labels::from_pairs(&alert.labels), restored)
 }

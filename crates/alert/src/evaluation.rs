@@ -28,6 +28,8 @@ pub(crate) struct Occasion {
     pub(crate) query_offset_ms: i64,
     /// How often the group is evaluated.
     pub(crate) interval_ms: i64,
+    /// How late the evaluation is, if it is made up.
+    pub(crate) late_ms: Option<i64>,
 }
 
 impl Occasion {
@@ -82,7 +84,13 @@ async fn attempt(asker: &Asker, group: &Group, rule: &Rule, before: &Alerts, occ
 /// Moves the alerts of a rule.
 async fn alerts(mut judge: Judge<'_>, answer: Result<Vec<VectorSample>>, group: &Group) -> Result<Evaluation> {
     let (alerting, before, at_ms) = (judge.alerting, judge.before, judge.occasion.at_ms);
-    let terms = Terms { hold_ms: alerting.hold_ms, keep_firing_ms: alerting.keep_firing_ms, retention_ms: judge.asker.retention_ms, limit: group.limit };
+    let terms = Terms {
+        hold_ms: alerting.hold_ms,
+        keep_firing_ms: alerting.keep_firing_ms,
+        retention_ms: judge.asker.retention_ms,
+        limit: group.limit,
+        late_ms: judge.occasion.late_ms,
+    };
     let judged = match answer {
         Ok(vector) => judge.findings(vector).await,
         Err(error) => Err(error),

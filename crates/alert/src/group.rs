@@ -49,6 +49,8 @@ pub struct Notice {
     pub ends_at_ms: Option<i64>,
     /// Where to look at its expression.
     pub generator_url: String,
+    /// It was found to fire only when what was missed was made up. Then it is told even if it is over by now.
+    pub is_late: bool,
 }
 
 impl Notice {
@@ -104,6 +106,8 @@ pub fn decide<'a>(members: impl Iterator<Item = &'a Notice>, told: Option<&Told>
                 is_fresh |= !was_told;
             }
             Some(_) if was_told => resolved += 1,
+            // It came and went while nobody was there to tell of it.
+            Some(_) if notice.is_late => resolved += 1,
             // It came and went between two messages.
             Some(_) => continue,
         }

@@ -135,7 +135,7 @@ mod tests {
     /// Words, states and values of the events of evaluations in a row; `None` finds nothing.
     fn told(values: &[Option<f64>]) -> Vec<String> {
         let group = rule_file::parse("a.yaml", "groups: [{name: g, rules: [{alert: Down, expr: up == 0}]}]").unwrap().remove(0);
-        let terms = Terms { hold_ms: 1_000, keep_firing_ms: 1_500, retention_ms: 1_000, limit: 0 };
+        let terms = Terms { hold_ms: 1_000, keep_firing_ms: 1_500, retention_ms: 1_000, limit: 0, late_ms: None };
         let (mut alerts, mut told) = (Alerts::new(), Vec::new());
         for (at_ms, value) in (0..).step_by(1_000).zip(values) {
             let element = |value: f64| Element { labels: labels(&[("alertname", "Down")]), annotations: Labels::empty(), value };
@@ -190,6 +190,7 @@ mod tests {
             fired_at_ms: None,
             resolved_at_ms: None,
             keep_firing_since_ms: None,
+            late_ms: None,
         };
         let name = |value: &'static str| labels(&[("alertname", value)]);
         let alerts = Alerts::from([(name("a"), alert(State::Firing)), (name("b"), alert(State::Pending)), (name("c"), alert(State::Inactive))]);

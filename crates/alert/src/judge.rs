@@ -50,7 +50,7 @@ impl<'a> Judge<'a> {
         let elements = self.expander.elements(self.rule, self.alerting, vector).await?;
         let found: BTreeSet<&Labels> = elements.iter().map(|element| &element.labels).collect();
         let missing: Missing<'a> = self.active().filter(|(labels, _)| !found.contains(labels)).collect();
-        let (policy, is_empty) = (self.alerting.policies.no_data, elements.is_empty());
+        let (policy, is_empty) = (self.no_data(), elements.is_empty());
         let asks = match policy {
             NoData::Ok => false,
             NoData::KeepLast => !missing.is_empty(),
@@ -79,11 +79,21 @@ impl<'a> Judge<'a> {
     /// `Limit`.
     pub(crate) async fn of_error(&mut self, error: &Error) -> Result<Findings> {
         let active: Missing<'a> = self.active().collect();
-        match self.alerting.policies.on_error {
+        match self.on_error() {
             OnError::Ok => Ok(Findings::default()),
             OnError::KeepLast => Ok(all(&active, Unfound::Stays)),
             OnError::Alert => self.go_on_or_begin(&active, &format!("evaluation failed: {}", error.message())).await,
         }
+    }
+
+    // While the server was away nothing was scraped, and what waits elsewhere has not arrived: an evaluation that is made up
+    // believes what is there, and nothing that is not.
+    fn no_data(&self) -> NoData {
+        if self.occasion.late_ms.is_some() { NoData::KeepLast } else { self.alerting.policies.no_data }
+    }
+
+    fn on_error(&self) -> OnError {
+        if self.occasion.late_ms.is_some() { OnError::KeepLast } else { self.alerting.policies.on_error }
     }
 
     fn active(&self) -> impl Iterator<Item = (&'a Labels, &'a Alert)> + use<'a> {

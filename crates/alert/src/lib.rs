@@ -9,6 +9,7 @@
 pub mod alertmanager;
 pub mod alertmanager_file;
 pub mod backtest;
+pub mod catch_up;
 pub mod explain;
 pub mod group;
 pub mod inhibit;
@@ -39,6 +40,7 @@ mod link;
 mod mute_log;
 mod orphans;
 mod outbox;
+mod progress;
 mod record;
 mod resume;
 mod status;

@@ -10,6 +10,10 @@ pub const PLACES_MAX: usize = 100;
 pub const ALERTS_PER_RULE_MAX: usize = 10_000;
 /// Alerts of one group that one message carries; the message says how many more there are.
 pub const ALERTS_PER_MESSAGE_MAX: usize = 1_000;
+/// Missed evaluations of one group that are made up; those before them are lost.
+pub const LATE_SLOTS_MAX: u64 = 1_000;
+/// Groups that make up for missed evaluations at the same time.
+pub const LATE_EVALUATIONS_MAX: usize = 2;
 /// Groups that are evaluated at the same time; others wait for their turn.
 pub const EVALUATIONS_MAX: usize = 8;
 /// Evaluations of all rules of one backtest: 30 days of minutes of 20 rules.

@@ -42,6 +42,7 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
             notices.extend(alert.fired_at_ms.map(|starts_at_ms| Notice {
                 labels: with_external(&labels, &world.asker.external_labels),
                 annotations: alert.annotations.clone(),
+                is_late: alert.late_ms.is_some(),
                 starts_at_ms,
                 ends_at_ms: alert.resolved_at_ms,
                 generator_url: format!("{}/ui/alerts", world.asker.external_url),

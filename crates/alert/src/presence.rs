@@ -92,7 +92,8 @@ fn both(expr: &Expr, binary: &Binary) -> Option<Expr> {
     let (lhs, rhs) = (side(&binary.lhs), side(&binary.rhs));
     let is_vector = |side: &Expr| side.value_type() == ValueType::Vector;
     let (lhs, rhs) = match (binary.op, lhs, rhs) {
-        (BinaryOp::Unless, lhs, _) => return lhs,
+        // The other side is a condition as well.
+        (BinaryOp::And | BinaryOp::Unless, lhs, _) => return lhs,
         (BinaryOp::Or, lhs, rhs) => (lhs?, rhs?),
         (_, Some(lhs), Some(rhs)) => (lhs, rhs),
         // One side always answers: what there is data for is the other's matter, if that is a vector.
@@ -151,7 +152,7 @@ mod tests {
             ("up == 0", "up == bool 0"),
             ("0 < rate(x[5m])", "0 < bool rate(x[5m])"),
             ("a > on (job) group_left (x) b", "a > bool on (job) group_left (x) b"),
-            ("(a > 1) and b < 2", "(a > bool 1) and b < bool 2"),
+            ("(a > 1) and b < 2", "(a > bool 1)"),
             ("a > 1 unless b < 2", "a > bool 1"),
             ("a > 1 or b > 2", "a > bool 1 or b > bool 2"),
             ("count by (job) (up == 0) > 2", "count by (job) (up == bool 0) > bool 2"),
@@ -166,7 +167,8 @@ mod tests {
             ("absent(up) > 0", "always"),
             ("sum(absent_over_time(up[5m]))", "always"),
             ("a > 1 or absent(a)", "always"),
-            ("absent(up) and on () maintenance == 0", "maintenance == bool 0"),
+            ("absent(up) and on () maintenance == 0", "always"),
+            ("absent(up) * on () maintenance", "maintenance"),
             ("a > 1 unless absent(b)", "a > bool 1"),
         ];
         for (text, want) in cases {

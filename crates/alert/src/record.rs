@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn alerts_are_series_while_they_are_active() {
-        let terms = Terms { hold_ms: 1_000, keep_firing_ms: 0, retention_ms: 60_000, limit: 0 };
+        let terms = Terms { hold_ms: 1_000, keep_firing_ms: 0, retention_ms: 60_000, limit: 0, late_ms: None };
         let found = || vec![Element { labels: labels(&[("alertname", "Down"), ("alertstate", "odd")]), annotations: Labels::empty(), value: 0.0 }];
         let show = |alerts: &Alerts| alert_series(alerts).iter().map(|sample| format!("{} {:?}", sample.labels, sample.point)).collect::<Vec<_>>();
         let (pending, _) = step(&Alerts::new(), found(), 5_500, &terms).unwrap();

@@ -1,6 +1,7 @@
 //! From rule files and what is known of their alerts to evaluators: at the start of the server and when files are read again.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use signalbox_model::{Labels, Result};
 
@@ -13,12 +14,15 @@ use crate::{orphans, record, rule_file, status};
 pub(crate) async fn resume(groups: Vec<rule_file::Group>, before: &[Evaluator], world: &World) -> Result<(Vec<Evaluator>, Vec<Notice>)> {
     let now_ms = world.parts.clock.now_ms();
     let stored = world.parts.meta.load_alerts().await?;
+    let is_start = !world.is_started.swap(true, Ordering::Relaxed);
     let mut evaluators = Vec::with_capacity(groups.len());
     for group in groups {
         let known = stored.iter().find(|known| known.file == group.file && known.name == group.name);
         let mut evaluator = Evaluator::new(group, known, world, now_ms);
         if let Some(earlier) = before.iter().find(|earlier| is_same(earlier, &evaluator)) {
             evaluator.inherit(earlier);
+        } else if let Some(known) = known.filter(|_| is_start) {
+            evaluator.go_on_after(known.evaluated_at_ms, now_ms);
         }
         evaluators.push(evaluator);
     }

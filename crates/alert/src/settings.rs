@@ -21,6 +21,8 @@ pub struct Settings {
     pub evaluation_interval_seconds: u64,
     /// How far back of an evaluation its queries look where a group does not say so itself, in seconds: for senders that are late.
     pub query_offset_seconds: u64,
+    /// How far back evaluations are made up that were missed because the server was away or busy, in seconds; 0 makes up none.
+    pub catch_up_horizon_seconds: u64,
     /// Labels of this server: templates see them as `$externalLabels`, notifications carry them.
     pub external_labels: BTreeMap<String, String>,
     /// Where people reach this server; links in notifications start with it.
@@ -49,6 +51,7 @@ impl Default for Settings {
             rule_files_interval_seconds: 5,
             evaluation_interval_seconds: 60,
             query_offset_seconds: 0,
+            catch_up_horizon_seconds: 3600,
             external_labels: BTreeMap::new(),
             external_url: "http://127.0.0.1:4400".to_owned(),
             alertmanager_config_file: PathBuf::new(),
@@ -102,6 +105,10 @@ impl Settings {
 
     pub(crate) fn query_offset_ms(&self) -> i64 {
         milliseconds(self.query_offset_seconds)
+    }
+
+    pub(crate) fn catch_up_horizon_ms(&self) -> i64 {
+        milliseconds(self.catch_up_horizon_seconds)
     }
 
     pub(crate) fn external_labels(&self) -> Labels {

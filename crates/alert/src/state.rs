@@ -47,6 +47,8 @@ pub struct Alert {
     pub resolved_at_ms: Option<i64>,
     /// Since when it goes on firing although it is found no more.
     pub keep_firing_since_ms: Option<i64>,
+    /// How late the evaluation was that made it fire, if that was made up.
+    pub late_ms: Option<i64>,
 }
 
 /// The alerts of one rule by their labels.
@@ -98,6 +100,8 @@ pub struct Terms {
     pub retention_ms: i64,
     /// Pending and firing alerts at a time; 0 is no limit.
     pub limit: usize,
+    /// How late the evaluation is, if it is made up.
+    pub late_ms: Option<i64>,
 }
 
 /// How an alert moved.
@@ -174,18 +178,19 @@ fn begin(element: Element, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Ch
         fired_at_ms: None,
         resolved_at_ms: None,
         keep_firing_since_ms: None,
+        late_ms: None,
     };
     if terms.hold_ms > 0 {
         moved(Change::Began);
     } else {
-        fire(&mut alert, now_ms, moved);
+        fire(&mut alert, now_ms, terms, moved);
     }
     alert
 }
 
-fn fire(alert: &mut Alert, now_ms: i64, moved: &mut impl FnMut(Change)) {
+fn fire(alert: &mut Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) {
     alert.state = State::Firing;
-    alert.fired_at_ms = Some(now_ms);
+    (alert.fired_at_ms, alert.late_ms) = (Some(now_ms), terms.late_ms);
     moved(Change::Fired);
 }
 
@@ -202,7 +207,7 @@ fn go_on(alert: &Alert, element: Element, now_ms: i64, terms: &Terms, moved: &mu
 fn hold(alert: &mut Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) {
     let is_due = now_ms.saturating_sub(alert.active_at_ms) >= terms.hold_ms;
     match alert.state {
-        State::Pending if is_due => fire(alert, now_ms, moved),
+        State::Pending if is_due => fire(alert, now_ms, terms, moved),
         State::Firing if !is_due => {
             alert.state = State::Pending;
             (alert.fired_at_ms, alert.keep_firing_since_ms) = (None, None);

@@ -1,6 +1,7 @@
 //! What all groups share: whom they ask, where they write, what they are told by the settings.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use signalbox_ingest::Sink;
 use signalbox_meta::{AlertBoard, Meta};
@@ -8,6 +9,7 @@ use signalbox_model::{Batch, Clock, Error, MetricBatch, Result, Tenant};
 use signalbox_telemetry::{Counter, names, registry};
 
 use crate::ask::{Answers, Asker};
+use crate::progress::Progress;
 use crate::settings::Settings;
 
 /// The parts of the server that alerting works with.
@@ -36,6 +38,12 @@ pub(crate) struct World {
     pub(crate) good: Counter,
     pub(crate) bad: Counter,
     pub(crate) missed: Counter,
+    pub(crate) late: Counter,
+    /// How far back missed evaluations are made up.
+    pub(crate) horizon_ms: i64,
+    pub(crate) progress: Progress,
+    /// Whether the groups of the start are there: those that come later missed nothing.
+    pub(crate) is_started: AtomicBool,
 }
 
 impl World {
@@ -57,6 +65,10 @@ impl World {
             good: evaluations("ok"),
             bad: evaluations("error"),
             missed: registry().counter(names::ALERT_EVALUATIONS_MISSED_TOTAL, &[]),
+            late: registry().counter(names::ALERT_EVALUATIONS_LATE_TOTAL, &[]),
+            horizon_ms: settings.catch_up_horizon_ms(),
+            progress: Progress::default(),
+            is_started: AtomicBool::new(false),
         }
     }
 

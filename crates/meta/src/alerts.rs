@@ -13,9 +13,10 @@ use crate::alert_history;
 use crate::migrate::Migration;
 use crate::{HistoryEvent, Meta, commit, failed};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 3,
-    sql: "
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 3,
+        sql: "
 CREATE TABLE alert_groups (
     file TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -38,7 +39,9 @@ CREATE TABLE alerts (
     FOREIGN KEY (file, group_name) REFERENCES alert_groups (file, name) ON DELETE CASCADE
 ) STRICT;
 ",
-}];
+    },
+    Migration { number: 10, sql: "ALTER TABLE alerts ADD COLUMN late_ms INTEGER" },
+];
 
 /// Labels or annotations by name.
 pub type Pairs = BTreeMap<String, String>;
@@ -64,6 +67,8 @@ pub struct StoredAlert {
     pub resolved_at_ms: Option<i64>,
     /// Since when it goes on firing although it is found no more.
     pub keep_firing_since_ms: Option<i64>,
+    /// How late the evaluation was that made it fire, if that was made up.
+    pub late_ms: Option<i64>,
 }
 
 /// The alerts of one group of rules.
@@ -119,6 +124,21 @@ impl Meta {
         commit(transaction).await
     }
 
+    /// Writes up to when groups, by file and name, were evaluated: all or nothing, durable on return.
+    ///
+    /// # Errors
+    /// As [`Meta::save_alerts`].
+    pub async fn save_evaluated(&self, evaluated_at_ms: &BTreeMap<(String, String), i64>) -> Result<()> {
+        let mut held = self.lock().await;
+        let mut transaction = held.begin().await?;
+        for ((file, name), at_ms) in evaluated_at_ms {
+            let upsert =
+                sqlx::query("INSERT INTO alert_groups VALUES (?, ?, ?) ON CONFLICT (file, name) DO UPDATE SET evaluated_at_ms = excluded.evaluated_at_ms");
+            upsert.bind(file).bind(name).bind(at_ms).execute(&mut *transaction).await.map_err(failed("write"))?;
+        }
+        commit(transaction).await
+    }
+
     /// Forgets a group and its alerts.
     ///
     /// # Errors
@@ -155,10 +175,10 @@ impl Meta {
 }
 
 async fn insert(connection: &mut SqliteConnection, changes: &AlertChanges, alert: &StoredAlert) -> Result<()> {
-    let query = sqlx::query("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let query = sqlx::query("INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     let query = query.bind(&changes.file).bind(&changes.name).bind(&alert.rule).bind(to_text(&alert.labels)?).bind(to_text(&alert.annotations)?);
     let query = query.bind(Some(alert.value).filter(|value| value.is_finite())).bind(&alert.state).bind(alert.active_at_ms);
-    let query = query.bind(alert.fired_at_ms).bind(alert.resolved_at_ms).bind(alert.keep_firing_since_ms);
+    let query = query.bind(alert.fired_at_ms).bind(alert.resolved_at_ms).bind(alert.keep_firing_since_ms).bind(alert.late_ms);
     query.execute(connection).await.map_err(failed("write")).map(|_| ())
 }
 
@@ -173,6 +193,7 @@ fn alert(row: &SqliteRow) -> Result<StoredAlert> {
         fired_at_ms: row.get("fired_at_ms"),
         resolved_at_ms: row.get("resolved_at_ms"),
         keep_firing_since_ms: row.get("keep_firing_since_ms"),
+        late_ms: row.get("late_ms"),
     })
 }
 

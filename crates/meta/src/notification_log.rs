@@ -120,6 +120,23 @@ impl Meta {
         query.fetch_all(held.connection()?).await.map_err(failed("read"))?.iter().map(notification).collect()
     }
 
+    /// Fingerprints of the alerts that a channel was told of since an instant, firing or resolved; messages that were given up told
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Meta::latest_notification`].
+    pub async fn told_since(&self, channel: &str, group_key: &str, since_ns: i64) -> Result<Vec<u64>> {
+        let mut held = self.lock().await;
+        let query = sqlx::query("SELECT * FROM notifications WHERE channel = ? AND group_key = ? AND created_at_ns >= ? AND outcome <> 'dead'");
+        let rows = query.bind(channel).bind(group_key).bind(since_ns).fetch_all(held.connection()?).await.map_err(failed("read"))?;
+        let mut told = Vec::new();
+        for line in rows.iter().map(notification) {
+            let line = line?;
+            told.extend(line.firing.iter().chain(&line.resolved));
+        }
+        Ok(told)
+    }
+
     /// Forgets lines from before an instant, except the latest of each group and those whose message waits. Dead letters of
     /// that age go as well. Returns how many lines went.
     ///

@@ -19,6 +19,7 @@ fn alert(rule: &str, instance: &str, state: &str) -> StoredAlert {
         fired_at_ms: (state != "pending").then_some(2_000),
         resolved_at_ms: (state == "inactive").then_some(3_000),
         keep_firing_since_ms: None,
+        late_ms: None,
     }
 }
 

@@ -63,6 +63,7 @@ names! {
     API_REQUESTS_TOTAL = "signalbox_api_requests_total", "Requests to the query APIs by dialect and status class.";
     ALERT_EVALUATIONS_TOTAL = "signalbox_alert_evaluations_total", "Evaluations of rules by outcome.";
     ALERT_EVALUATIONS_MISSED_TOTAL = "signalbox_alert_evaluations_missed_total", "Evaluations that did not happen in time.";
+    ALERT_EVALUATIONS_LATE_TOTAL = "signalbox_alert_evaluations_late_total", "Evaluations of groups that were missed and made up afterwards.";
     NOTIFY_MESSAGES_TOTAL = "signalbox_notify_messages_total", "Messages by channel and outcome.";
     HTTP_REQUESTS_TOTAL = "signalbox_http_requests_total", "Requests by listener side (write, read, own) and status class.";
     HTTP_REQUEST_SECONDS = "signalbox_http_request_seconds", "Time from the head of a request to the head of its answer, by side.";

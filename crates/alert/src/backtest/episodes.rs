@@ -85,6 +85,7 @@ impl Episodes {
         for Episode { firing, annotations } in &self.closed {
             let Some(fired_at_ms) = firing.fired_at_ms else { continue };
             let notice = Notice {
+                is_late: false,
                 labels: with_external(&firing.labels, &asker.external_labels),
                 annotations: annotations.clone(),
                 starts_at_ms: fired_at_ms,

@@ -178,7 +178,7 @@ impl Bench {
         replay.begin(request.end_ms.saturating_sub(query_offset_ms), step_ms);
         let mut at_ms = request.start_ms;
         while at_ms <= request.end_ms {
-            let occasion = Occasion { at_ms, query_offset_ms, interval_ms: step_ms };
+            let occasion = Occasion { at_ms, query_offset_ms, interval_ms: step_ms, late_ms: None };
             let evaluation = evaluate(asker, group, rule, &alerts, &occasion).await;
             episodes.evaluations += 1;
             if let Some(error) = &evaluation.error {

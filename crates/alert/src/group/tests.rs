@@ -12,6 +12,7 @@ fn policy(group_by: &[&str]) -> Arc<Route> {
 
 fn notice(name: &str, instance: &str, starts_at_s: i64, ends_at_s: Option<i64>) -> Notice {
     Notice {
+        is_late: false,
         labels: Labels::from_pairs([("alertname", name), ("instance", instance)]),
         annotations: Labels::empty(),
         starts_at_ms: starts_at_s * 1000,
@@ -157,4 +158,13 @@ fn a_clock_that_is_set_back_delays_no_group_for_long() {
     let mut world = World::new(policy(&[]));
     world.groups.update(&notice("A", "a", 100_000, None), 100_000_000);
     assert_eq!(world.flush(1_000), ["First A/a+"]);
+}
+
+#[test]
+fn what_came_and_went_while_nobody_was_there_is_told_all_the_same() {
+    let late = |ends_at_s| Notice { is_late: true, ..notice("Down", "a", 100, ends_at_s) };
+    let telling = |notice: &Notice| decide([notice].into_iter(), None, 200_000, 3_600_000).map(|telling| (telling.news, telling.notices.len()));
+    assert_eq!(telling(&late(Some(150))), Some((News::AllResolved, 1)));
+    assert_eq!(telling(&late(None)), Some((News::First, 1)));
+    assert_eq!(telling(&notice("Down", "a", 100, Some(150))), None);
 }

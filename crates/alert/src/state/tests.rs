@@ -3,7 +3,7 @@
 use super::*;
 
 const MINUTE: i64 = 60_000;
-const TERMS: Terms = Terms { hold_ms: 0, keep_firing_ms: 0, retention_ms: 15 * MINUTE, limit: 0 };
+const TERMS: Terms = Terms { hold_ms: 0, keep_firing_ms: 0, retention_ms: 15 * MINUTE, limit: 0, late_ms: None };
 
 fn labels(name: &str) -> Labels {
     Labels::from_pairs([("alertname", "A"), ("x", name)])

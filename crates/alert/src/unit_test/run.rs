@@ -217,7 +217,7 @@ impl Runner<'_> {
     async fn evaluate_rule(&mut self, index: usize, rule: usize, at_ms: i64) -> Result<(), String> {
         let Running { group, rules } = &self.groups[index];
         let interval_ms = group.interval_ms.unwrap_or(self.group_interval_ms);
-        let occasion = Occasion { at_ms, query_offset_ms: group.query_offset_ms.unwrap_or(0), interval_ms };
+        let occasion = Occasion { at_ms, query_offset_ms: group.query_offset_ms.unwrap_or(0), interval_ms, late_ms: None };
         let Evaluation { alerts, samples, error, .. } = evaluate(&self.asker, group, &group.rules[rule], &rules[rule].alerts, &occasion).await;
         let error = error.filter(|_| !says_what_errors_do(&group.rules[rule]));
         if let Some(error) = error {
