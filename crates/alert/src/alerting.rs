@@ -13,14 +13,17 @@ use tokio::task::JoinHandle;
 
 use crate::alertmanager::SILENCES_KEPT_MS;
 use crate::alertmanager_file::AlertmanagerFile;
+use crate::builtin;
 use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
 use crate::resume::{end_series, resume};
+use crate::rule_file::Group;
 use crate::ruler::Sources;
 use crate::settings::Settings;
+use crate::severity::Ranks;
 use crate::silence::Silence;
 use crate::world::{Parts, World};
 
@@ -77,13 +80,14 @@ impl Alerting {
         settings.check()?;
         let Told { plan, muting, channels, original } = told(&settings, notify)?;
         let sources = Sources::load(&settings.rule_files)?;
-        let groups = sources.all_groups(&parts.meta).await?;
+        let groups = all_groups(&sources, &parts.meta, &settings).await?;
         let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
         let deliverer = Deliverer::start(channels, fallbacks(original.as_deref(), notify), outbox, Arc::clone(&parts.clock)).await?;
         let world = World::new(parts, &settings);
         let now_ms = world.parts.clock.now_ms();
         let silences = world.parts.meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
-        let muting = Muting { silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect(), ..muting };
+        let silences = silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect();
+        let muting = Muting { silences, ranks: Ranks::of(&groups), ..muting };
         let mut dispatcher = Dispatcher::new(plan, muting, world.asker.external_url.clone());
         dispatcher.hear(world.parts.meta.outside_alerts().await?, now_ms);
         let shared = Arc::new(Shared {
@@ -168,7 +172,8 @@ impl Alerting {
     async fn apply(&self, sources: Option<Sources>) -> Result<()> {
         let mut running = self.running.lock().await;
         let sources = sources.map_or_else(|| self.sources(), Arc::new);
-        let groups = sources.all_groups(self.meta()).await?;
+        let groups = all_groups(&sources, self.meta(), &self.settings).await?;
+        let ranks = Ranks::of(&groups);
         let before = running.stop().await;
         let world = &self.shared.world;
         let (evaluators, notices) = match resume(groups, &before, world).await {
@@ -181,7 +186,10 @@ impl Alerting {
         if let Err(error) = end_series(&before, &evaluators, world).await {
             tracing::warn!("cannot mark the series of removed rules as ended: {error}");
         }
-        self.shared.dispatcher.lock().await.update(notices, world.parts.clock.now_ms());
+        let mut dispatcher = self.shared.dispatcher.lock().await;
+        dispatcher.muting.ranks = ranks;
+        dispatcher.update(notices, world.parts.clock.now_ms());
+        drop(dispatcher);
         *running = Running::start(evaluators, &self.shared);
         *self.sources.lock() = sources;
         self.shared.news.notify_one();
@@ -260,6 +268,13 @@ impl Alerting {
     }
 }
 
+/// The rules of files, those that were set by API, and those that every server has.
+async fn all_groups(sources: &Sources, meta: &Meta, settings: &Settings) -> Result<Vec<Group>> {
+    let mut groups = sources.all_groups(meta).await?;
+    groups.extend(builtin::groups(settings)?);
+    Ok(groups)
+}
+
 /// Who is told, how, and when not.
 #[derive(Debug)]
 struct Told {
@@ -286,7 +301,11 @@ fn fallbacks(original: Option<&str>, notify: &signalbox_notify::Settings) -> BTr
 fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told> {
     if settings.alertmanager_config_file.as_os_str().is_empty() {
         let channels = notify.channels()?;
-        let plan = Plan::flat(settings.route(), targets(&channels, &settings.receivers)?);
+        let mut told = targets(&channels, &settings.receivers)?;
+        // Who is told of everything because nobody is named does not mean the one that waits for the watchdog.
+        told.retain(|target| !settings.receivers.is_empty() || target.receiver != settings.watchdog.receiver);
+        let plan = Plan::flat(settings.route(), told);
+        let plan = builtin::route_watchdog(plan, settings, &targets(&channels, &[])?)?;
         return Ok(Told { plan, muting: Muting::default(), channels, original: None });
     }
     let path = &settings.alertmanager_config_file;
@@ -302,7 +321,9 @@ fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told
         channels.extend(receiver.channels);
     }
     let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
-    Ok(Told { plan: Plan { root: file.route, receivers }, muting, channels, original: Some(file.original) })
+    let all: Vec<Target> = receivers.values().flatten().cloned().collect();
+    let plan = builtin::route_watchdog(Plan { root: file.route, receivers }, settings, &all)?;
+    Ok(Told { plan, muting, channels, original: Some(file.original) })
 }
 
 /// All channels of the receivers with these names; no name means all receivers.

@@ -118,8 +118,8 @@ impl Dispatcher {
     pub(crate) fn replan(&mut self, plan: Plan, muting: Muting, now_ms: i64) {
         let ended: Vec<Notice> = self.groups.iter().flat_map(AlertGroup::members).filter(|notice| notice.ends_at_ms.is_some()).cloned().collect();
         self.groups = Groups::new(Arc::clone(&plan.root));
-        let silences = std::mem::take(&mut self.muting.silences);
-        (self.plan, self.muting) = (plan, Muting { silences, ..muting });
+        let Muting { silences, ranks, .. } = std::mem::take(&mut self.muting);
+        (self.plan, self.muting) = (plan, Muting { silences, ranks, ..muting });
         for notice in ended.iter().chain(self.firing.values()) {
             self.groups.update(notice, now_ms);
         }

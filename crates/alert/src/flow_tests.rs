@@ -27,7 +27,9 @@ use crate::world::{Parts, World};
 
 mod languages;
 mod late;
+mod own;
 mod policies;
+mod severities;
 
 /// 2023-11-14T22:13:20Z
 const T0_MS: i64 = 1_700_000_000_000;

@@ -23,6 +23,7 @@ pub mod rule_text;
 pub mod ruler;
 pub mod schedule;
 pub mod settings;
+pub mod severity;
 pub mod silence;
 pub mod state;
 pub mod template;
@@ -30,6 +31,7 @@ pub mod unit_test;
 
 mod alerting;
 mod ask;
+mod builtin;
 mod dispatch;
 mod evaluate;
 mod evaluation;

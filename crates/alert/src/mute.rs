@@ -7,6 +7,7 @@ use signalbox_model::Labels;
 use crate::inhibit::{Inhibition, inhibited_by};
 use crate::intervals::TimeInterval;
 use crate::routing::Route;
+use crate::severity::Ranks;
 use crate::silence::{Phase, Silence};
 
 /// What may mute alerts.
@@ -16,6 +17,8 @@ pub struct Muting {
     pub inhibitions: Vec<Inhibition>,
     /// Time intervals by name.
     pub intervals: BTreeMap<String, Vec<TimeInterval>>,
+    /// Severities of rules that have several.
+    pub ranks: Ranks,
     /// Silences by id.
     pub silences: BTreeMap<String, Silence>,
 }
@@ -41,7 +44,8 @@ impl Muting {
     pub fn of(&self, labels: &Labels, firing: &[&Labels], now_ms: i64) -> Muted {
         let covers = |silence: &&Silence| silence.phase(now_ms) == Phase::Active && silence.covers(labels);
         let silenced_by = self.silences.values().filter(covers).map(|silence| silence.id.clone()).collect();
-        let inhibited_by = inhibited_by(&self.inhibitions, labels, firing).map(|index| firing[index].clone());
+        let inhibitor = inhibited_by(&self.inhibitions, labels, firing).or_else(|| self.ranks.outranked_by(labels, firing));
+        let inhibited_by = inhibitor.map(|index| firing[index].clone());
         Muted { silenced_by, inhibited_by }
     }
 

@@ -23,6 +23,10 @@ pub struct Settings {
     pub query_offset_seconds: u64,
     /// How far back evaluations are made up that were missed because the server was away or busy, in seconds; 0 makes up none.
     pub catch_up_horizon_seconds: u64,
+    /// Rules about the server itself, of its own metrics: they are there without a file.
+    pub builtin: Builtin,
+    /// An alert that always fires, so that its silence says that nobody can be told of anything (a dead man's switch).
+    pub watchdog: Watchdog,
     /// Labels of this server: templates see them as `$externalLabels`, notifications carry them.
     pub external_labels: BTreeMap<String, String>,
     /// Where people reach this server; links in notifications start with it.
@@ -44,6 +48,40 @@ pub struct Settings {
     pub history_days: u64,
 }
 
+/// Rules about the server itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Builtin {
+    /// Whether they are evaluated. They need `telemetry.self_watch`: without it there are none.
+    pub enabled: bool,
+    /// Names of those that are not: SignalboxIngestStalled, SignalboxDiskFails, SignalboxDiskNearlyFull, SignalboxCorruption,
+    /// SignalboxRulesFail, SignalboxEvaluationsMissed, SignalboxNotificationsFail, SignalboxClockStepped.
+    pub rules_off: Vec<String>,
+}
+
+impl Default for Builtin {
+    fn default() -> Self {
+        Self { enabled: true, rules_off: Vec::new() }
+    }
+}
+
+/// The alert that always fires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Watchdog {
+    /// Name of the receiver that is told, and alone: one with a webhook to a service that calls when it hears nothing. Empty:
+    /// there is no watchdog.
+    pub receiver: String,
+    /// How often it is told, in seconds; the service should wait for at least three times as long.
+    pub interval_seconds: u64,
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self { receiver: String::new(), interval_seconds: 60 }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -52,6 +90,8 @@ impl Default for Settings {
             evaluation_interval_seconds: 60,
             query_offset_seconds: 0,
             catch_up_horizon_seconds: 3600,
+            builtin: Builtin::default(),
+            watchdog: Watchdog::default(),
             external_labels: BTreeMap::new(),
             external_url: "http://127.0.0.1:4400".to_owned(),
             alertmanager_config_file: PathBuf::new(),
@@ -76,6 +116,7 @@ impl Settings {
             ("group_interval_seconds", self.group_interval_seconds),
             ("repeat_interval_seconds", self.repeat_interval_seconds),
             ("history_days", self.history_days),
+            ("watchdog.interval_seconds", self.watchdog.interval_seconds),
         ] {
             if seconds == 0 {
                 return Err(Error::invalid(format!("cannot use setting alert.{name}: found 0: want at least 1")));
@@ -105,6 +146,10 @@ impl Settings {
 
     pub(crate) fn query_offset_ms(&self) -> i64 {
         milliseconds(self.query_offset_seconds)
+    }
+
+    pub(crate) fn watchdog_interval_ms(&self) -> i64 {
+        milliseconds(self.watchdog.interval_seconds)
     }
 
     pub(crate) fn catch_up_horizon_ms(&self) -> i64 {

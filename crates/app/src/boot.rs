@@ -116,6 +116,8 @@ impl Bound {
         let Self { mut config, clock, queue, admin, addresses, gates, sockets, stop, mut serving } = self;
         let (loaded, own_rule_files) = (pull::load(&config.scrape.config_file, &clock)?, config.alert.rule_files.clone());
         pull::share(&loaded, &mut config);
+        // They ask about what nobody writes then.
+        config.alert.builtin.enabled &= config.telemetry.self_watch;
         let prometheus = loaded.config;
 
         // Floor 1: what is kept.

@@ -401,11 +401,11 @@ impl Inner {
             },
         )?;
         let (weak, tenants, maintained) = (Arc::downgrade(self), Arc::clone(&self.tenants), maintenance.clone());
-        let (account, publisher) = (Arc::clone(&self.account), Arc::clone(&self.publisher));
+        let (account, publisher, shelf) = (Arc::clone(&self.account), Arc::clone(&self.publisher), Arc::clone(&self.maintainer.shelf));
         self.maintainer.desk.start(
             "store-maintain",
             move || {
-                gauges::report(&tenants, &account, publisher.deletions());
+                gauges::report(&tenants, &account, publisher.deletions(), shelf.disk.space(&shelf.dir).ok());
                 maintenance.is_over() || Maintainer::knows_damage(&tenants)
             },
             move |runtime| {

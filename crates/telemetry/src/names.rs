@@ -46,6 +46,8 @@ names! {
     STORE_ACTIVE_SERIES = "signalbox_store_active_series", "Series in the head.";
     STORE_HEAD_ROWS = "signalbox_store_head_rows", "Rows in the head by table.";
     STORE_HEAD_BYTES = "signalbox_store_head_bytes", "Bytes behind the rows in the head: of metrics those in the WAL, of logs and spans those in memory.";
+    STORE_DISK_AVAILABLE_BYTES = "signalbox_store_disk_available_bytes", "Bytes that may be written to the disk with the data.";
+    STORE_DISK_TOTAL_BYTES = "signalbox_store_disk_total_bytes", "Size of the disk with the data.";
     STORE_SEGMENTS = "signalbox_store_segments", "Segments by table.";
     STORE_SEGMENT_BYTES = "signalbox_store_segment_bytes", "Bytes of segments by table.";
     STORE_TEXT_ROWS_TOTAL = "signalbox_store_text_rows_total", "Rows on pages that searches for text read, or skipped because the index of text says that nothing fits.";
@@ -71,6 +73,7 @@ names! {
     HTTP_PANICS_TOTAL = "signalbox_http_panics_total", "Requests whose handler panicked.";
     TELEMETRY_RECORDS_TOTAL = "signalbox_telemetry_records_total", "Own samples, log records and spans written to the own store, by signal.";
     TELEMETRY_DROPPED_RECORDS_TOTAL = "signalbox_telemetry_dropped_records_total", "Own samples, log records and spans that were lost, by signal.";
+    TELEMETRY_CLOCK_STEPS_TOTAL = "signalbox_telemetry_clock_steps_total", "Jumps of the clock of the machine by more than five seconds.";
     BUILD_INFO = "signalbox_build_info", "Always 1; the version is a label.";
     PROCESS_RESIDENT_MEMORY_BYTES = "process_resident_memory_bytes", "Resident memory.";
     PROCESS_VIRTUAL_MEMORY_BYTES = "process_virtual_memory_bytes", "Virtual memory.";

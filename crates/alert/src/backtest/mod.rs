@@ -21,6 +21,7 @@ use crate::limits::{BACKTEST_ERRORS_MAX, BACKTEST_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::rule_file::{Group, Rule};
 use crate::settings::Settings;
+use crate::severity::Ranks;
 use crate::state::Alerts;
 use episodes::Episodes;
 use replay::Replay;
@@ -155,7 +156,8 @@ pub async fn run(bench: &Bench, request: &Request) -> Result<Vec<RuleReport>> {
             news.extend(told);
         }
     }
-    telling::tell(&bench.plan, &bench.muting, news, request.end_ms, &mut reports);
+    let muting = Muting { ranks: Ranks::of(&request.groups), ..bench.muting.clone() };
+    telling::tell(&bench.plan, &muting, news, request.end_ms, &mut reports);
     Ok(reports)
 }
 

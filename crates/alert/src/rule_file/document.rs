@@ -8,6 +8,7 @@ use serde::de::{self, MapAccess, Visitor};
 use super::UnknownFields;
 use super::lenient::Lenient;
 use super::problem::Problem;
+use super::severities::RawSeverity;
 
 /// One YAML document.
 #[derive(Debug, Default, Deserialize)]
@@ -46,8 +47,8 @@ impl RawGroup {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRule {
-    record: Option<String>,
-    alert: Option<String>,
+    pub(super) record: Option<String>,
+    pub(super) alert: Option<String>,
     pub(super) expr: Option<String>,
     #[serde(rename = "for")]
     pub(super) hold: Option<String>,
@@ -61,9 +62,10 @@ pub(super) struct RawRule {
     pub(super) no_data: Option<String>,
     pub(super) on_error: Option<String>,
     pub(super) recovery_expr: Option<String>,
+    pub(super) severities: Option<Vec<RawSeverity>>,
     /// YAML's merge key: what is not set here is taken from there.
     #[serde(rename = "<<")]
-    merge: Option<Box<RawRule>>,
+    pub(super) merge: Option<Box<RawRule>>,
 }
 
 impl RawRule {
@@ -92,6 +94,7 @@ impl RawRule {
             no_data: self.no_data.clone().or(base.no_data),
             on_error: self.on_error.clone().or(base.on_error),
             recovery_expr: self.recovery_expr.clone().or(base.recovery_expr),
+            severities: self.severities.clone().or(base.severities),
             merge: None,
         }
     }
@@ -104,6 +107,18 @@ pub(super) struct Pairs(Vec<(String, String)>);
 impl Pairs {
     pub(super) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
         self.0.iter()
+    }
+
+    /// These with others over them.
+    pub(super) fn over(&self, others: &Self) -> Self {
+        others.0.iter().fold(self.clone(), |pairs, (name, value)| pairs.with(name, value))
+    }
+
+    /// These with one more, or another value of one.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -12,6 +12,7 @@ mod lint;
 mod locate;
 mod policy;
 mod problem;
+mod severities;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -64,6 +65,17 @@ pub struct Rule {
     pub labels: Labels,
     /// What becomes of the result.
     pub kind: RuleKind,
+    /// Its place among the severities of the rule in the file, if that has several.
+    pub rank: Option<Rank>,
+}
+
+/// The place of a rule among the severities of one rule in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rank {
+    /// 0 is the highest.
+    pub position: usize,
+    /// Whether those below are not told while it fires.
+    pub outranks: bool,
 }
 
 /// The two kinds of rules.
@@ -282,7 +294,10 @@ impl Checker<'_> {
             if earlier < index {
                 self.rule_problem(&place, None, &format!("duplicate of rule {}", earlier + 1));
             }
-            rules.extend(self.rule(rule, &place, raw));
+            match &rule.severities {
+                None => rules.extend(self.rule(rule, &place, raw)),
+                Some(severities) => rules.extend(self.severities(rule, severities, &place, raw)),
+            }
         }
         let limit = usize::try_from(raw.limit.unwrap_or(0)).unwrap_or(0);
         (self.problems.len() == before).then(|| Group { file: self.file.to_owned(), name, interval_ms, query_offset_ms, limit, rules })
@@ -337,6 +352,7 @@ impl Checker<'_> {
             expr,
             labels,
             kind,
+            rank: None,
         })
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use signalbox_ingest::Sink;
 use signalbox_model::{Batch, Clock, Tenant};
-use signalbox_telemetry::{Queue, names, registry};
+use signalbox_telemetry::{Counter, Queue, names, registry};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -21,6 +21,9 @@ use crate::admin;
 
 /// Pause between two writes of log records and spans.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A difference of the clocks between two writes that is no inaccuracy.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
 
 /// Who speaks: the resource of own logs and traces, and the labels `job` and `instance` of own metrics.
 #[derive(Debug, Clone)]
@@ -49,13 +52,27 @@ pub struct SelfWatch {
     metrics_interval: Duration,
     next_metrics: Duration,
     is_failing: bool,
+    steps: Counter,
+    /// The clock of the machine and the one that nobody sets, at the last look.
+    looked: Option<(i64, Duration)>,
 }
 
 impl SelfWatch {
     /// `start_ns` is when the process started, in nanoseconds since the Unix epoch.
     pub fn new(sink: Arc<dyn Sink>, clock: Arc<dyn Clock>, queue: Arc<Queue>, identity: Identity, start_ns: i64, metrics_interval_seconds: u64) -> Self {
         let metrics_interval = Duration::from_secs(metrics_interval_seconds.max(1));
-        Self { sink, clock, queue, identity, start_ns, metrics_interval, next_metrics: Duration::ZERO, is_failing: false }
+        Self {
+            sink,
+            clock,
+            queue,
+            identity,
+            start_ns,
+            metrics_interval,
+            next_metrics: Duration::ZERO,
+            is_failing: false,
+            steps: registry().counter(names::TELEMETRY_CLOCK_STEPS_TOTAL, &[]),
+            looked: None,
+        }
     }
 
     /// Writes every second what was said, and every interval what was measured, until `stop`; then a last time.
@@ -77,8 +94,22 @@ impl SelfWatch {
         write.instrument(signalbox_telemetry::quiet()).await;
     }
 
+    /// Counts jumps of the clock of the machine: what it went on is not what time passed.
+    fn look_at_clock(&mut self) {
+        let now = (self.clock.now_ns(), self.clock.monotonic());
+        if let Some((wall_ns, monotonic)) = self.looked.replace(now) {
+            let passed_ns = i64::try_from(now.1.saturating_sub(monotonic).as_nanos()).unwrap_or(i64::MAX);
+            let step_ns = now.0.saturating_sub(wall_ns).saturating_sub(passed_ns);
+            if step_ns.unsigned_abs() > CLOCK_STEP.as_nanos() as u64 {
+                self.steps.add(1);
+                tracing::warn!("the clock of the machine jumped by {} s", step_ns / 1_000_000_000);
+            }
+        }
+    }
+
     /// Writes what waits, and the metrics if it is time.
     pub async fn write(&mut self) {
+        self.look_at_clock();
         let tenant = Tenant::default();
         let (logs, spans) = self.queue.take();
         let now = self.clock.monotonic();

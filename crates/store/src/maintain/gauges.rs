@@ -1,13 +1,14 @@
 //! What the store says about itself: how much of what it holds.
 
 use signalbox_model::Table;
+use signalbox_model::disk::Space;
 use signalbox_telemetry::{names, registry};
 
 use crate::tenants::Tenants;
 use crate::write::append::Account;
 
 /// Sets the gauges to what is held now.
-pub(crate) fn report(tenants: &Tenants, account: &Account, deletions: usize) {
+pub(crate) fn report(tenants: &Tenants, account: &Account, deletions: usize, space: Option<Space>) {
     let (mut series, mut rows) = (0, [0usize; Table::ALL.len()]);
     let (mut count, mut bytes) = ([0usize; Table::ALL.len()], [0u64; Table::ALL.len()]);
     for (_, store) in tenants.all() {
@@ -21,6 +22,10 @@ pub(crate) fn report(tenants: &Tenants, account: &Account, deletions: usize) {
                 bytes[at] += segment.record().bytes;
             }
         }
+    }
+    if let Some(space) = space {
+        registry().gauge(names::STORE_DISK_AVAILABLE_BYTES, &[]).set(space.available_bytes as f64);
+        registry().gauge(names::STORE_DISK_TOTAL_BYTES, &[]).set(space.total_bytes as f64);
     }
     registry().gauge(names::STORE_ACTIVE_SERIES, &[]).set(series as f64);
     registry().gauge(names::STORE_DELETIONS, &[]).set(deletions as f64);

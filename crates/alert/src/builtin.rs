@@ -1,0 +1,119 @@
+//! Rules that nobody has to write: about the server itself, and the watchdog that always barks.
+//!
+//! They are a group like any other, in the file `builtin`, asked of the server's own metrics (`telemetry.self_watch`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use signalbox_lang::matchers;
+use signalbox_model::{Error, Result};
+
+use crate::dispatch::{Plan, Target};
+use crate::group::GroupBy;
+use crate::routing::Route;
+use crate::rule_file::{Group, parse};
+use crate::settings::Settings;
+
+/// The rules.
+const TEXT: &str = include_str!("builtin.yaml");
+/// What stands for the path of their file.
+pub(crate) const FILE: &str = "builtin";
+/// The alert that always fires.
+const WATCHDOG: &str = "Watchdog";
+
+/// The group of the rules that the settings leave on; none if they leave none.
+///
+/// # Errors
+/// `Invalid` if the settings name a rule that there is not.
+pub(crate) fn groups(settings: &Settings) -> Result<Vec<Group>> {
+    let mut groups = parse(FILE, TEXT)?;
+    let known: BTreeSet<String> = groups.iter().flat_map(|group| &group.rules).map(|rule| rule.name.clone()).collect();
+    if let Some(unknown) = settings.builtin.rules_off.iter().find(|name| !known.contains(*name)) {
+        return Err(Error::invalid(format!("cannot use setting alert.builtin.rules_off: found {unknown:?}: want names among {known:?}")));
+    }
+    for group in &mut groups {
+        group.rules.retain(|rule| {
+            let is_on = if rule.name == WATCHDOG { !settings.watchdog.receiver.is_empty() } else { settings.builtin.enabled };
+            is_on && !settings.builtin.rules_off.contains(&rule.name)
+        });
+    }
+    groups.retain(|group| !group.rules.is_empty());
+    Ok(groups)
+}
+
+/// A plan in which the watchdog goes to its receiver, and nowhere else, as often as the settings say.
+///
+/// # Errors
+/// `Invalid` if there is no such receiver.
+pub(crate) fn route_watchdog(plan: Plan, settings: &Settings, all_targets: &[Target]) -> Result<Plan> {
+    let receiver = &settings.watchdog.receiver;
+    if receiver.is_empty() {
+        return Ok(plan);
+    }
+    let Plan { root, mut receivers } = plan;
+    let targets: Vec<Target> = all_targets.iter().filter(|target| target.receiver == *receiver).cloned().collect();
+    if targets.is_empty() {
+        let known: BTreeSet<&str> = all_targets.iter().map(|target| target.receiver.as_str()).collect();
+        return Err(Error::invalid(format!("cannot use setting alert.watchdog.receiver: found {receiver:?}: want the name of a receiver, one of {known:?}")));
+    }
+    receivers.insert(receiver.clone(), targets);
+    let interval_ms = settings.watchdog_interval_ms();
+    let route = Route {
+        id: format!("{}/watchdog", root.id),
+        key: format!("{}/{{alertname=\"{WATCHDOG}\"}}", root.key),
+        group_by: GroupBy::new(&["alertname".to_owned()]),
+        wait_ms: 0,
+        interval_ms,
+        repeat_ms: interval_ms,
+        matchers: matchers::parse(&format!("alertname=\"{WATCHDOG}\""))?,
+        ..Route::root(receiver.clone())
+    };
+    let mut root = Route::clone(&root);
+    root.routes.insert(0, Arc::new(route));
+    Ok(Plan { root: Arc::new(root), receivers })
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_model::Labels;
+
+    use super::*;
+    use crate::settings::{Builtin, Watchdog};
+
+    fn names(settings: &Settings) -> Vec<String> {
+        groups(settings).unwrap().iter().flat_map(|group| &group.rules).map(|rule| rule.name.clone()).collect()
+    }
+
+    #[test]
+    fn each_rule_can_be_turned_off_and_the_watchdog_on() {
+        let mut settings = Settings::default();
+        let all = names(&settings);
+        assert!(all.contains(&"SignalboxIngestStalled".to_owned()) && !all.contains(&WATCHDOG.to_owned()), "{all:?}");
+        settings.builtin.rules_off = vec!["SignalboxIngestStalled".to_owned()];
+        assert_eq!(names(&settings).len(), all.len() - 1);
+        settings.builtin = Builtin { enabled: false, rules_off: Vec::new() };
+        assert_eq!((names(&settings), groups(&settings).unwrap().len()), (vec![], 0));
+        settings.watchdog = Watchdog { receiver: "dog".to_owned(), ..Watchdog::default() };
+        assert_eq!(names(&settings), [WATCHDOG]);
+        settings.builtin.rules_off = vec!["Nothing".to_owned()];
+        assert!(groups(&settings).unwrap_err().message().starts_with("cannot use setting alert.builtin.rules_off: found \"Nothing\": want names among"));
+    }
+
+    #[test]
+    fn the_watchdog_goes_to_its_receiver_alone() {
+        let target = |receiver: &str| Target { receiver: receiver.to_owned(), channel: format!("{receiver}/webhook"), sends_resolved: true };
+        let all = [target("ops"), target("dog")];
+        let plan = || Plan::flat(Route::root(String::new()), vec![target("ops")]);
+        let settings = Settings { watchdog: Watchdog { receiver: "dog".to_owned(), interval_seconds: 90 }, ..Settings::default() };
+        let routed = route_watchdog(plan(), &settings, &all).unwrap();
+        let found = |name: &str| {
+            let routes = routed.root.find(&Labels::from_pairs([("alertname", name)]));
+            routes.iter().map(|route| (route.receiver.clone(), route.wait_ms, route.repeat_ms)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(WATCHDOG), [("dog".to_owned(), 0, 90_000)]);
+        assert_eq!(found("Down"), [(String::new(), 30_000, 4 * 3_600_000)]);
+        assert_eq!(routed.receivers["dog"], [target("dog")]);
+        let settings = Settings { watchdog: Watchdog { receiver: "cat".to_owned(), ..Watchdog::default() }, ..Settings::default() };
+        assert!(route_watchdog(plan(), &settings, &all).unwrap_err().message().starts_with("cannot use setting alert.watchdog.receiver: found \"cat\""));
+    }
+}
