@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signalbox_meta::{MessageAbout, Meta, NewMessage, ToldAlert};
+use signalbox_meta::{MessageAbout, Meta, NewMessage, Outcome, ToldAlert};
 use signalbox_model::{Error, Result};
 use signalbox_notify::{Alert, Attempt, Next, Outbox, Pending, Status};
+
+/// After how long a fallback is told again about the same alerts.
+const AGAIN_AFTER_NS: i64 = 4 * 3_600 * 1_000_000_000;
 
 /// Messages wait in the state database.
 #[derive(Debug, Clone)]
@@ -48,22 +51,39 @@ impl Outbox for MetaOutbox {
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
         let Ok(message) = &pending.message else { return Ok(()) };
         let alerts = message.alerts.iter().map(told).collect::<Vec<_>>();
-        let fingerprints = |is_firing| alerts.iter().filter(|alert| alert.is_firing == is_firing).map(|alert| alert.fingerprint).collect();
-        let about = MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: alerts.clone() };
-        let payload = serde_json::to_string(message).map_err(|error| Error::internal("cannot write a message as JSON").with_source(error))?;
-        let instead = |channel: &String| NewMessage {
-            // Of this message and no other, so that handing it over twice is handing it over once.
-            dedup_key: format!("{channel}:instead:{}", pending.id),
-            group_key: message.group_key.clone(),
-            receiver: channel.rsplit_once('/').map_or(channel.as_str(), |(receiver, _)| receiver).to_owned(),
-            channel: channel.clone(),
-            firing: fingerprints(true),
-            resolved: fingerprints(false),
-            payload: payload.clone(),
-            created_at_ns: at_ns,
-            about: about.clone(),
+        let fingerprints = |is_firing| {
+            let mut found: Vec<u64> = alerts.iter().filter(|alert| alert.is_firing == is_firing).map(|alert| alert.fingerprint).collect();
+            found.sort_unstable();
+            found
         };
-        self.0.enqueue(&channels.iter().map(instead).collect::<Vec<_>>()).await.map(|_| ())
+        let payload = serde_json::to_string(message).map_err(|error| Error::internal("cannot write a message as JSON").with_source(error))?;
+        // Not the group itself: what the channel was told about that on its own account is the dispatcher's memory.
+        let group_key = format!("{} (fallback)", message.group_key);
+        let mut instead = Vec::new();
+        for channel in channels {
+            let (firing, resolved) = (fingerprints(true), fingerprints(false));
+            let latest = self.0.latest_notification(channel, &group_key).await?;
+            // What a channel refuses is told to it again and again; whoever is told instead hears it once, and then seldom.
+            if latest.is_some_and(|latest| {
+                let is_recent = at_ns.saturating_sub(latest.created_at_ns) < AGAIN_AFTER_NS;
+                latest.outcome != Outcome::Dead && is_recent && latest.firing == firing && latest.resolved == resolved
+            }) {
+                continue;
+            }
+            instead.push(NewMessage {
+                // Of this message and no other, so that handing it over twice is handing it over once.
+                dedup_key: format!("{channel}:instead:{}", pending.id),
+                group_key: group_key.clone(),
+                receiver: channel.rsplit_once('/').map_or(channel.as_str(), |(receiver, _)| receiver).to_owned(),
+                channel: channel.clone(),
+                firing,
+                resolved,
+                payload: payload.clone(),
+                created_at_ns: at_ns,
+                about: MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: alerts.clone() },
+            });
+        }
+        self.0.enqueue(&instead).await.map(|_| ())
     }
 
     async fn waiting_channels(&self) -> Result<Vec<String>> {
