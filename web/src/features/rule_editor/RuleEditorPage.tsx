@@ -6,7 +6,7 @@ import { groupText, ruleSources } from "../../api/ruler.ts";
 import { useResource } from "../../api/use_resource.ts";
 import { useTime, useUrlState } from "../../location.tsx";
 import { Panel } from "../../ui/layout.tsx";
-import { Failure, Skeleton } from "../../ui/states.tsx";
+import { Empty, Failure, Skeleton } from "../../ui/states.tsx";
 import { TEMPLATE } from "./model.ts";
 import { GroupList } from "./parts/GroupList.tsx";
 import { Workbench } from "./parts/Workbench.tsx";
@@ -25,7 +25,9 @@ export function RuleEditorPage(): ReactNode {
     return { all, sources };
   });
   const isNew = view.group === "";
-  const loaded = useResource(isNew ? null : `group ${view.file} ${view.group} ${time.version} ${changes}`, (signal) => groupText(view.file, view.group, signal));
+  // Rules about the server itself come from no file, and no API gives their text.
+  const isBuiltIn = groups.data !== undefined && groups.data.all.some((group) => group.file === view.file && group.name === view.group) && !groups.data.sources.some((source) => source.name === view.file);
+  const loaded = useResource(isNew || groups.data === undefined || isBuiltIn ? null : `group ${view.file} ${view.group} ${time.version} ${changes}`, (signal) => groupText(view.file, view.group, signal));
   const { reload } = groups;
   useEffect(() => {
     if (changes === 0) return;
@@ -41,7 +43,7 @@ export function RuleEditorPage(): ReactNode {
       <div className={styles.bench}>
         {groups.error !== null && !groups.loading && <Failure title="The groups could not be loaded" error={groups.error} retry={groups.reload} />}
         {loaded.error !== null && !loaded.loading && <Failure title="The group could not be loaded" error={loaded.error} retry={loaded.reload} />}
-        {text === undefined || (!isNew && groups.data === undefined)
+        {isBuiltIn ? <Panel title={view.group}><Empty icon="alerts" title="This group is built in"><p>It watches the server itself. Each of its rules can be turned off in the configuration.</p></Empty></Panel> : text === undefined || (!isNew && groups.data === undefined)
           ? (loaded.loading || groups.loading) && <Panel title={view.group}><Skeleton lines={10} /></Panel>
           : <Workbench key={`${view.file} ${view.group} ${text}`} view={view} text={text} isReadOnly={!isNew && !isStored} time={time} onChange={update} onStored={() => setChanges(changes + 1)} />}
       </div>
