@@ -94,3 +94,38 @@ impl Outbox for MetaOutbox {
 fn told(alert: &Alert) -> ToldAlert {
     ToldAlert { fingerprint: alert.fingerprint(), labels: alert.labels.clone(), is_firing: alert.status == Status::Firing }
 }
+
+#[cfg(test)]
+mod tests {
+    use signalbox_notify::test;
+
+    use super::*;
+
+    const HOUR_NS: i64 = 3_600_000_000_000;
+
+    #[tokio::test]
+    async fn a_fallback_hears_of_the_same_alerts_once_and_again_after_hours() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = MetaOutbox::new(Arc::new(Meta::open(dir.path().join("state.db")).await.unwrap()));
+        let pairs = |value: &str| [("team".to_owned(), value.to_owned())].into();
+        let pending = |id, team: &str| {
+            let message = test::message("people", &pairs(team), &pairs(team), "http://sb", 0);
+            Pending { id, message: Ok(message), enqueued_at_ns: 0, attempts: 1 }
+        };
+        let channels = ["duty/webhook".to_owned(), "duty/email".to_owned()];
+        let waiting = |outbox: MetaOutbox| async move { outbox.0.waiting_messages().await.unwrap().into_iter().map(|(_, count)| count).sum::<i64>() };
+        let steps = [
+            (pending(1, "x"), HOUR_NS, 2, "each channel has it"),
+            (pending(1, "x"), HOUR_NS, 2, "the same again, after a crash"),
+            (pending(2, "x"), 2 * HOUR_NS, 2, "another message about the same alerts"),
+            (pending(3, "y"), 2 * HOUR_NS, 4, "other alerts"),
+            (pending(4, "y"), 7 * HOUR_NS, 6, "the same ones much later"),
+        ];
+        for (pending, at_ns, expected, why) in steps {
+            outbox.hand_over(&pending, &channels, at_ns).await.unwrap();
+            assert_eq!(waiting(outbox.clone()).await, expected, "{why}");
+        }
+        let Next::Due(first) = outbox.next("duty/webhook", i64::MAX).await.unwrap() else { panic!("a message waits") };
+        assert_eq!(first.message.unwrap().group_key, "{test}:{alertname=\"SignalboxTest\"}", "the message itself is the same");
+    }
+}
