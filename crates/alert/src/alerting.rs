@@ -369,7 +369,9 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
                 shared.news.notify_one();
             }
         }
-        if evaluator.is_late(&shared.world) {
+        // What was made up leaves the slot that is now.
+        if evaluator.is_due(&shared.world) {
+            tokio::task::yield_now().await;
             continue;
         }
         let wait_ms = evaluator.slots.wait_ms(shared.world.parts.clock.now_ms());

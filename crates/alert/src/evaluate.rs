@@ -9,7 +9,7 @@ use signalbox_lang::duration::format_ms;
 use signalbox_meta::{AlertChanges, HistoryEvent, Pairs, StoredAlert, StoredGroup};
 use signalbox_model::{Error, Labels, Result};
 
-use crate::catch_up::{Next, goes_on, next};
+use crate::catch_up::{Late, Next, next};
 use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
 use crate::history;
@@ -37,8 +37,8 @@ pub(crate) struct Evaluator {
     durable_ms: i64,
     /// Before this instant what was missed is not made up: senders that waited for the server have a moment to say what they have.
     resumes_at_ms: i64,
-    /// Since when the group makes up for what it missed.
-    late_since: Option<Duration>,
+    /// While the group makes up for what it missed.
+    late: Option<Late>,
     pub(crate) evaluated: Evaluated,
     /// What may be told as soon as the state is durable.
     untold: BTreeMap<u64, Notice>,
@@ -108,7 +108,7 @@ impl Evaluator {
             last_ms,
             durable_ms: last_ms,
             resumes_at_ms: last_ms,
-            late_since: None,
+            late: None,
             evaluated: Evaluated::default(),
             untold: BTreeMap::new(),
             unsaved: Vec::new(),
@@ -156,10 +156,12 @@ impl Evaluator {
                 world.missed.add(next.lost);
                 tracing::warn!(group = self.group.name, file = self.group.file, missed = next.lost, "evaluations of rules came too late");
             }
-            self.late_since = next.is_late.then(|| self.late_since.unwrap_or_else(|| world.parts.clock.monotonic()));
+            let is_late = next.behind > 0;
+            let late = self.late.unwrap_or_else(|| Late::begin(world.parts.clock.monotonic(), next.behind));
+            self.late = is_late.then(|| Late { left: late.left.saturating_sub(1), ..late });
             self.last_ms = next.at_ms;
-            self.evaluate(world, next.at_ms, next.is_late.then(|| now_ms.saturating_sub(next.at_ms))).await;
-            if next.is_late {
+            self.evaluate(world, next.at_ms, is_late.then(|| now_ms.saturating_sub(next.at_ms))).await;
+            if is_late {
                 world.late.add(1);
                 return Vec::new();
             }
@@ -167,9 +169,14 @@ impl Evaluator {
         self.take_untold(world).await
     }
 
+    /// Whether there is a slot to evaluate.
+    pub(crate) fn is_due(&self, world: &World) -> bool {
+        self.next(world, world.parts.clock.now_ms()).is_some()
+    }
+
     /// Whether the next evaluation is one that was missed.
     pub(crate) fn is_late(&self, world: &World) -> bool {
-        self.next(world, world.parts.clock.now_ms()).is_some_and(|next| next.is_late)
+        self.next(world, world.parts.clock.now_ms()).is_some_and(|next| next.behind > 0)
     }
 
     fn next(&self, world: &World, now_ms: i64) -> Option<Next> {
@@ -177,10 +184,7 @@ impl Evaluator {
         if (1..=self.slots.interval_ms()).contains(&(self.resumes_at_ms - now_ms)) {
             return None;
         }
-        let is_given_up = self.late_since.is_some_and(|since| {
-            let elapsed = world.parts.clock.monotonic().saturating_sub(since);
-            !goes_on(elapsed, self.evaluated.took, self.slots.interval_ms())
-        });
+        let is_given_up = self.late.is_some_and(|late| !late.goes_on(world.parts.clock.monotonic()));
         next(&self.slots, self.last_ms, now_ms, if is_given_up { 0 } else { world.horizon_ms })
     }
 
