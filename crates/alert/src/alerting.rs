@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use signalbox_meta::Meta;
 use signalbox_model::{Error, Result};
+use signalbox_notify::forward::Forwarder;
+use signalbox_notify::template::Templates;
 use signalbox_notify::{Channel, Deliverer};
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -16,6 +18,7 @@ use crate::alertmanager_file::AlertmanagerFile;
 use crate::builtin;
 use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
+use crate::forward::{Ledger, posted};
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
@@ -24,11 +27,13 @@ use crate::rule_file::Group;
 use crate::ruler::Sources;
 use crate::settings::Settings;
 use crate::severity::Ranks;
-use crate::silence::Silence;
+use crate::silence::Silences;
 use crate::world::{Parts, World};
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// How often it is looked whether other Alertmanagers have to be told.
+const FORWARD_WITHIN: Duration = Duration::from_secs(2);
 /// How often it is written up to when rules were evaluated.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often the log is cleaned.
@@ -40,7 +45,7 @@ pub struct Alerting {
     settings: Settings,
     notify: signalbox_notify::Settings,
     shared: Arc<Shared>,
-    deliverer: Arc<Mutex<Option<Deliverer>>>,
+    delivering: Arc<Mutex<Delivering>>,
     /// The rule files in force.
     sources: parking_lot::Mutex<Arc<Sources>>,
     /// Rules were set or deleted by API.
@@ -51,17 +56,51 @@ pub struct Alerting {
     running: Mutex<Running>,
     dispatching: Mutex<Option<JoinHandle<()>>>,
     stop_dispatching: watch::Sender<bool>,
+    /// Where other Alertmanagers are, and the tasks that tell them.
+    forwarding: Mutex<Vec<JoinHandle<()>>>,
+    alertmanagers: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Shared {
     world: World,
+    silences: Silences,
     dispatcher: Mutex<Dispatcher>,
     /// Groups have news.
     news: Notify,
+    /// Other Alertmanagers have news.
+    forwards: Notify,
     evaluations: Semaphore,
     /// Groups that make up for what they missed need one of these as well: those that are on time go before them.
     late: Semaphore,
+}
+
+/// The channels, and the tasks that empty the outbox into them.
+#[derive(Debug)]
+struct Delivering {
+    channels: Vec<(String, Channel)>,
+    /// What is told instead of channels that fail, by their names.
+    fallbacks: BTreeMap<String, signalbox_notify::Fallback>,
+    /// `None` while the database cannot be read: it is tried again until it can.
+    deliverer: Option<Deliverer>,
+}
+
+impl Delivering {
+    /// Starts the tasks unless they run.
+    async fn start(&mut self, world: &World, silences: &Silences) -> Result<()> {
+        if self.deliverer.is_none() {
+            let outbox = Arc::new(MetaOutbox::new(Arc::clone(&world.parts.meta), silences.clone()));
+            self.deliverer = Some(Deliverer::start(self.channels.clone(), self.fallbacks.clone(), outbox, Arc::clone(&world.parts.clock)).await?);
+        }
+        Ok(())
+    }
+
+    /// Stops the tasks; attempts that run come to their end.
+    async fn stop(&mut self) {
+        if let Some(deliverer) = self.deliverer.take() {
+            deliverer.stop().await;
+        }
+    }
 }
 
 /// The tasks of the groups.
@@ -81,27 +120,31 @@ impl Alerting {
         let Told { plan, muting, channels, original } = told(&settings, notify)?;
         let sources = Sources::load(&settings.rule_files)?;
         let groups = all_groups(&sources, &parts.meta, &settings).await?;
-        let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
-        let deliverer = Deliverer::start(channels, fallbacks(original.as_deref(), notify), outbox, Arc::clone(&parts.clock)).await?;
+        let muting = Muting { ranks: Ranks::of(&groups), ..muting };
+        let forwarders = forwarders(&settings, notify)?;
         let world = World::new(parts, &settings);
         let now_ms = world.parts.clock.now_ms();
-        let silences = world.parts.meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
-        let silences = silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect();
-        let muting = Muting { silences, ranks: Ranks::of(&groups), ..muting };
-        let mut dispatcher = Dispatcher::new(plan, muting, world.asker.external_url.clone());
-        dispatcher.hear(world.parts.meta.outside_alerts().await?, now_ms);
+        let dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
+        let silences = dispatcher.muting.silences.clone();
+        let mut delivering = Delivering { channels, fallbacks: fallbacks(original.as_deref(), notify), deliverer: None };
+        delivering.start(&world, &silences).await?;
         let shared = Arc::new(Shared {
             world,
+            silences,
             dispatcher: Mutex::new(dispatcher),
             news: Notify::new(),
+            forwards: Notify::new(),
             evaluations: Semaphore::new(EVALUATIONS_MAX),
             late: Semaphore::new(LATE_EVALUATIONS_MAX),
         });
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
-        let deliverer = Arc::new(Mutex::new(Some(deliverer)));
-        let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&deliverer), is_stopping))));
+        let alertmanagers = forwarders.iter().map(|forwarder| forwarder.url().to_owned()).collect();
+        let forwarding = forwarders.into_iter().map(|forwarder| tokio::spawn(forward(Arc::clone(&shared), forwarder, is_stopping.clone())));
+        let forwarding = Mutex::new(forwarding.collect());
+        let delivering = Arc::new(Mutex::new(delivering));
+        let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&delivering), is_stopping))));
         let running = Mutex::new(Running::start(evaluators, &shared));
         let original = parking_lot::Mutex::new(original);
         Ok(Self {
@@ -109,7 +152,9 @@ impl Alerting {
             notify: notify.clone(),
             shared,
             running,
-            deliverer,
+            delivering,
+            forwarding,
+            alertmanagers,
             dispatching,
             stop_dispatching,
             sources: parking_lot::Mutex::new(Arc::new(sources)),
@@ -198,16 +243,15 @@ impl Alerting {
 
     /// Puts another plan in force: other channels deliver, groups are made anew.
     async fn replan(&self, told: Told) -> Result<()> {
-        let parts = &self.shared.world.parts;
-        let mut deliverer = self.deliverer.lock().await;
-        if let Some(before) = deliverer.take() {
-            before.stop().await;
-        }
-        let outbox = Arc::new(MetaOutbox::new(Arc::clone(&parts.meta)));
-        *deliverer = Some(Deliverer::start(told.channels, fallbacks(told.original.as_deref(), &self.notify), outbox, Arc::clone(&parts.clock)).await?);
-        self.shared.dispatcher.lock().await.replan(told.plan, told.muting, parts.clock.now_ms());
+        let world = &self.shared.world;
+        let mut delivering = self.delivering.lock().await;
+        delivering.stop().await;
+        delivering.channels = told.channels;
+        delivering.fallbacks = fallbacks(told.original.as_deref(), &self.notify);
+        self.shared.dispatcher.lock().await.replan(told.plan, told.muting, world.parts.clock.now_ms());
         *self.original.lock() = told.original;
-        Ok(())
+        // Where the database fails, the task that dispatches tries again.
+        delivering.start(world, &self.shared.silences).await
     }
 
     /// The rule files in force.
@@ -250,6 +294,21 @@ impl Alerting {
         self.shared.world.parts.clock.now_ms()
     }
 
+    /// The channels in force, by name.
+    pub(crate) async fn channels(&self) -> Vec<(String, Channel)> {
+        self.delivering.lock().await.channels.clone()
+    }
+
+    /// Where people reach this server.
+    pub(crate) fn external_url(&self) -> &str {
+        &self.shared.world.asker.external_url
+    }
+
+    /// Where the alerts of other Alertmanagers are posted.
+    pub fn alertmanagers(&self) -> &[String] {
+        &self.alertmanagers
+    }
+
     /// Says that the dispatcher has something new.
     pub(crate) fn news(&self) {
         self.shared.news.notify_one();
@@ -264,6 +323,11 @@ impl Alerting {
             && let Err(error) = dispatching.await
         {
             tracing::error!("the task that notifies died: {error}");
+        }
+        for task in self.forwarding.lock().await.drain(..) {
+            if let Err(error) = task.await {
+                tracing::error!("a task that forwards alerts died: {error}");
+            }
         }
     }
 }
@@ -321,8 +385,10 @@ fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told
         channels.extend(receiver.channels);
     }
     let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
+    let templates = Templates::load(&file.templates).map_err(|why| Error::invalid(format!("{}: {why}", path.display())))?;
     let all: Vec<Target> = receivers.values().flatten().cloned().collect();
-    let plan = builtin::route_watchdog(Plan { root: file.route, receivers }, settings, &all)?;
+    let plan = Plan { root: file.route, receivers, receiver_labels: file.receiver_labels, templates: Some(templates) };
+    let plan = builtin::route_watchdog(plan, settings, &all)?;
     Ok(Told { plan, muting, channels, original: Some(file.original) })
 }
 
@@ -367,6 +433,7 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
             if !notices.is_empty() {
                 shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
                 shared.news.notify_one();
+                shared.forwards.notify_waiters();
             }
         }
         // What was made up leaves the slot that is now.
@@ -385,8 +452,45 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
     evaluator
 }
 
+fn forwarders(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Vec<Forwarder>> {
+    let policy = notify.policy();
+    let wrong = |index: usize, why: String| Error::invalid(format!("cannot use setting alert.forward_to[{index}]: {why}"));
+    let made = settings.forward_to.iter().enumerate();
+    made.map(|(index, settings)| Forwarder::new(settings, &policy).map_err(|why| wrong(index, why))).collect()
+}
+
+/// Tells another Alertmanager, until the server stops.
+async fn forward(shared: Arc<Shared>, forwarder: Forwarder, mut is_stopping: watch::Receiver<bool>) {
+    let clock = &shared.world.parts.clock;
+    let mut ledger = Ledger::default();
+    while !*is_stopping.borrow() {
+        let now_ms = clock.now_ms();
+        let due = ledger.due(shared.dispatcher.lock().await.own(now_ms), now_ms);
+        if !due.is_empty() {
+            let posted: Vec<_> = due.iter().map(|notice| posted(notice, now_ms)).collect();
+            match forwarder.post(&posted, clock.now_ns()).await {
+                Ok(()) => {
+                    ledger.taken(&due, now_ms);
+                    // There may be more than one request holds.
+                    continue;
+                }
+                Err(failure) => {
+                    tracing::warn!(error = %failure.error, "cannot forward {} alerts to {}: {}", due.len(), forwarder.url(), failure.error);
+                    ledger.failed(&due, failure.is_transient, now_ms);
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(FORWARD_WITHIN) => {}
+            () = shared.forwards.notified() => {}
+            // An error means that nobody can stop the task any more but by ending the process.
+            _ = is_stopping.changed() => {}
+        }
+    }
+}
+
 /// Tells about groups that are due, until the server stops.
-async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>, mut is_stopping: watch::Receiver<bool>) {
+async fn dispatch(shared: Arc<Shared>, delivering: Arc<Mutex<Delivering>>, mut is_stopping: watch::Receiver<bool>) {
     let clock = &shared.world.parts.clock;
     let (mut cleaned_at, mut noted_at) = (None, None);
     while !*is_stopping.borrow() {
@@ -396,9 +500,11 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>,
             let enqueued = dispatcher.run_due(&shared.world.parts.meta, now_ms).await;
             let next_at_ms = dispatcher.next_at_ms();
             drop(dispatcher);
-            if enqueued > 0
-                && let Some(deliverer) = &*deliverer.lock().await
-            {
+            let mut delivering = delivering.lock().await;
+            if let Err(error) = delivering.start(&shared.world, &shared.silences).await {
+                tracing::error!("cannot deliver notifications, trying again: {error}");
+            }
+            if let Some(deliverer) = delivering.deliverer.as_ref().filter(|_| enqueued > 0) {
                 deliverer.wake();
             }
             next_at_ms
@@ -421,9 +527,7 @@ async fn dispatch(shared: Arc<Shared>, deliverer: Arc<Mutex<Option<Deliverer>>>,
         }
     }
     note_progress(&shared).await;
-    if let Some(deliverer) = deliverer.lock().await.take() {
-        deliverer.stop().await;
-    }
+    delivering.lock().await.stop().await;
 }
 
 async fn note_progress(shared: &Shared) {
@@ -441,10 +545,10 @@ async fn clean(shared: &Shared, now_ns: i64) {
     if let Err(error) = meta.forget_alert_history(history_before_ms).await {
         tracing::warn!("cannot forget the old history of alerts, trying again in an hour: {error}");
     }
-    let mut dispatcher = shared.dispatcher.lock().await;
+    let dispatcher = shared.dispatcher.lock().await;
     let before_ms = now_ms.saturating_sub(SILENCES_KEPT_MS);
     match meta.forget_silences(before_ms).await {
-        Ok(_) => dispatcher.muting.silences.retain(|_, silence| silence.ends_at_ms >= before_ms),
+        Ok(_) => dispatcher.muting.silences.forget(before_ms),
         Err(error) => tracing::warn!("cannot forget old silences, trying again in an hour: {error}"),
     }
     // Who was told that they fire has been told that they are over by then.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_meta::OutsideAlert;
+use signalbox_meta::{Meta, OutsideAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
 
 use crate::Alerting;
@@ -86,7 +86,7 @@ impl Alerting {
             labels: group.labels.clone(),
             route: group.route.key.clone(),
             receiver: group.route.receiver.clone(),
-            route_labels: BTreeMap::new(),
+            route_labels: dispatcher.route_labels(&group.route, &group.labels, group.members().filter(|notice| notice.ends_at_ms.is_none()), now_ms),
             muted_by: dispatcher.muting.of_route(&group.route, now_ms).into_iter().collect(),
             alerts: group.members().filter(|notice| notice.ends_at_ms.is_none()).map(|notice| view(&dispatcher, notice, now_ms)).collect(),
         };
@@ -109,20 +109,9 @@ impl Alerting {
         )
     }
 
-    /// Names of all receivers, sorted.
-    pub async fn receivers(&self) -> Vec<String> {
-        self.dispatcher().await.plan.receivers.keys().cloned().collect()
-    }
-
-    /// The keys and receivers of the routes that an alert with these labels would go to, in order.
-    pub async fn routes_of(&self, labels: &Labels) -> Vec<(String, String)> {
-        let dispatcher = self.dispatcher().await;
-        dispatcher.plan.root.find(labels).into_iter().map(|route| (route.key.clone(), route.receiver.clone())).collect()
-    }
-
     /// All silences that are known, by id.
     pub async fn silences(&self) -> Vec<Silence> {
-        self.dispatcher().await.muting.silences.values().cloned().collect()
+        self.dispatcher().await.muting.silences.all()
     }
 
     /// Sets a silence; with the id of one that is known, changes or replaces it. Durable on return. Answers the id.
@@ -131,21 +120,7 @@ impl Alerting {
     /// `Invalid` for a silence that makes no sense, `NotFound` for an id that nobody knows, `Limit` for too many, and of the database.
     pub async fn set_silence(&self, silence: Silence) -> Result<String> {
         let now_ms = self.now_ms();
-        let mut dispatcher = self.dispatcher().await;
-        let silences = &dispatcher.muting.silences;
-        let earlier = match silence.id.is_empty() {
-            true => None,
-            false => Some(silences.get(&silence.id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {} not found", silence.id)))?),
-        };
-        if earlier.is_none() && silences.values().filter(|silence| silence.ends_at_ms > now_ms).count() >= SILENCES_MAX {
-            return Err(Error::limit(format!("exceeded maximum number of silences: {SILENCES_MAX}")));
-        }
-        let kept = silence.set(earlier, new_id, now_ms)?;
-        let stored: Vec<_> = kept.iter().map(Silence::to_stored).collect();
-        self.meta().save_silences(&stored).await?;
-        let id = kept.last().map(|silence| silence.id.clone()).unwrap_or_default();
-        dispatcher.muting.silences.extend(kept.into_iter().map(|silence| (silence.id.clone(), silence)));
-        Ok(id)
+        self.dispatcher().await.set_silence(silence, self.meta(), now_ms).await
     }
 
     /// Ends a silence now. Durable on return.
@@ -153,12 +128,8 @@ impl Alerting {
     /// # Errors
     /// `NotFound` for an id that nobody knows, `Invalid` for a silence that is over, and of the database.
     pub async fn expire_silence(&self, id: &str) -> Result<()> {
-        let mut dispatcher = self.dispatcher().await;
-        let silence = dispatcher.muting.silences.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {id} not found")))?;
-        let ended = silence.expire(self.now_ms())?;
-        self.meta().save_silences(&[ended.to_stored()]).await?;
-        dispatcher.muting.silences.insert(id.to_owned(), ended);
-        Ok(())
+        let now_ms = self.now_ms();
+        self.dispatcher().await.expire_silence(id, self.meta(), now_ms).await
     }
 
     /// Takes alerts of another ruler. Durable on return.
@@ -167,6 +138,42 @@ impl Alerting {
     /// `Invalid` with what is wrong with some; the others are taken. `Limit` for too many, and of the database.
     pub async fn post(&self, alerts: Vec<PostedAlert>) -> Result<()> {
         let now_ms = self.now_ms();
+        let posted = self.dispatcher().await.post(alerts, self.meta(), now_ms).await;
+        self.news();
+        posted
+    }
+}
+
+impl Dispatcher {
+    /// See [`Alerting::set_silence`].
+    pub(crate) async fn set_silence(&mut self, silence: Silence, meta: &Meta, now_ms: i64) -> Result<String> {
+        let silences = &self.muting.silences;
+        let earlier = match silence.id.is_empty() {
+            true => None,
+            false => Some(silences.get(&silence.id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {} not found", silence.id)))?),
+        };
+        if earlier.is_none() && silences.count(now_ms) >= SILENCES_MAX {
+            return Err(Error::limit(format!("exceeded maximum number of silences: {SILENCES_MAX}")));
+        }
+        let kept = silence.set(earlier.as_ref(), new_id, now_ms)?;
+        let stored: Vec<_> = kept.iter().map(Silence::to_stored).collect();
+        meta.save_silences(&stored).await?;
+        let id = kept.last().map(|silence| silence.id.clone()).unwrap_or_default();
+        self.muting.silences.put(kept);
+        Ok(id)
+    }
+
+    /// See [`Alerting::expire_silence`].
+    pub(crate) async fn expire_silence(&mut self, id: &str, meta: &Meta, now_ms: i64) -> Result<()> {
+        let silence = self.muting.silences.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {id} not found")))?;
+        let ended = silence.expire(now_ms)?;
+        meta.save_silences(&[ended.to_stored()]).await?;
+        self.muting.silences.put([ended]);
+        Ok(())
+    }
+
+    /// See [`Alerting::post`].
+    pub(crate) async fn post(&mut self, alerts: Vec<PostedAlert>, meta: &Meta, now_ms: i64) -> Result<()> {
         let (mut good, mut problems) = (Vec::new(), Vec::new());
         for alert in alerts {
             match outside(alert, now_ms) {
@@ -174,17 +181,14 @@ impl Alerting {
                 Err(error) => problems.push(error.message().to_owned()),
             }
         }
-        let mut dispatcher = self.dispatcher().await;
-        if dispatcher.outside.len() + good.len() > OUTSIDE_ALERTS_MAX {
-            return Err(Error::limit(format!("cannot take more alerts: found {}: want at most {OUTSIDE_ALERTS_MAX}", dispatcher.outside.len())));
+        if self.outside.len() + good.len() > OUTSIDE_ALERTS_MAX {
+            return Err(Error::limit(format!("cannot take more alerts: found {}: want at most {OUTSIDE_ALERTS_MAX}", self.outside.len())));
         }
         for alert in &mut good {
-            merge(alert, dispatcher.outside.get(&Labels::from_pairs(&alert.labels)), now_ms);
+            merge(alert, self.outside.get(&Labels::from_pairs(&alert.labels)), now_ms);
         }
-        self.meta().save_outside_alerts(&good).await?;
-        dispatcher.hear(good, now_ms);
-        drop(dispatcher);
-        self.news();
+        meta.save_outside_alerts(&good).await?;
+        self.hear(good, now_ms);
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn route_watchdog(plan: Plan, settings: &Settings, all_targets: &[Tar
     if receiver.is_empty() {
         return Ok(plan);
     }
-    let Plan { root, mut receivers } = plan;
+    let Plan { root, mut receivers, receiver_labels, templates } = plan;
     let targets: Vec<Target> = all_targets.iter().filter(|target| target.receiver == *receiver).cloned().collect();
     if targets.is_empty() {
         let known: BTreeSet<&str> = all_targets.iter().map(|target| target.receiver.as_str()).collect();
@@ -70,7 +70,7 @@ pub(crate) fn route_watchdog(plan: Plan, settings: &Settings, all_targets: &[Tar
     };
     let mut root = Route::clone(&root);
     root.routes.insert(0, Arc::new(route));
-    Ok(Plan { root: Arc::new(root), receivers })
+    Ok(Plan { root: Arc::new(root), receivers, receiver_labels, templates })
 }
 
 #[cfg(test)]

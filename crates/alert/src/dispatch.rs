@@ -9,16 +9,21 @@ use std::sync::Arc;
 use signalbox_meta::{HistoryNote, MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
 use signalbox_notify::message::{group_key, sort_alerts};
-use signalbox_notify::{Alert, Message, Reason, Status};
+use signalbox_notify::template::{Renderer, Templates};
+use signalbox_notify::{Alert, Message, Reason, Status, retry};
 
 use crate::alertmanager;
 use crate::evaluate::pairs;
-use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, decide};
+use crate::forward::RESOLVED_KEPT_MS;
+use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, alert_of, decide};
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
 use crate::mute::{Muted, Muting};
 use crate::mute_log::{self, MuteLog};
 use crate::routing::Route;
+use crate::silence::Silence;
 
+/// Longest wait of a message for its next attempt, unless its receiver asks for more.
+const LONGEST_NS: i64 = retry::DELAY_MAX.as_secs() as i64 * 1_000_000_000;
 /// After the database failed, how long until it is tried again.
 const RETRY_AFTER_MS: i64 = 5_000;
 
@@ -40,15 +45,20 @@ pub(crate) struct Plan {
     pub(crate) root: Arc<Route>,
     /// The channels of each receiver.
     pub(crate) receivers: BTreeMap<String, Vec<Target>>,
+    /// Labels of receivers, for whoever looks for them by these.
+    pub(crate) receiver_labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// Templates that labels of routes may call; without any such label nobody needs them.
+    pub(crate) templates: Option<Templates>,
 }
 
 impl Plan {
     /// Everything goes to all of the targets.
     pub(crate) fn flat(root: Route, targets: Vec<Target>) -> Self {
-        Self { receivers: BTreeMap::from([(root.receiver.clone(), targets)]), root: Arc::new(root) }
+        let receivers = BTreeMap::from([(root.receiver.clone(), targets)]);
+        Self { receivers, root: Arc::new(root), receiver_labels: BTreeMap::new(), templates: None }
     }
 
-    fn targets(&self, receiver: &str) -> &[Target] {
+    pub(crate) fn targets(&self, receiver: &str) -> &[Target] {
         self.receivers.get(receiver).map(Vec::as_slice).unwrap_or_default()
     }
 }
@@ -60,6 +70,8 @@ pub(crate) struct Dispatcher {
     pub(crate) firing: BTreeMap<Labels, Notice>,
     /// Alerts of other rulers that fire, by their labels.
     pub(crate) outside: BTreeMap<Labels, OutsideAlert>,
+    /// Alerts of our own rules that are over, for as long as other Alertmanagers are told.
+    ended: BTreeMap<Labels, Notice>,
     pub(crate) groups: Groups,
     pub(crate) plan: Plan,
     pub(crate) muting: Muting,
@@ -67,6 +79,8 @@ pub(crate) struct Dispatcher {
     /// Not before this instant is the database tried again.
     retry_at_ms: Option<i64>,
     mute_log: MuteLog,
+    /// The latest time that the clock showed, until it is set back and that is dealt with.
+    latest_ms: i64,
 }
 
 /// What mutes a group at an instant.
@@ -77,10 +91,52 @@ struct Watched<'a> {
     members: Vec<(&'a Notice, Muted)>,
 }
 
+/// What a receiver is told.
+#[derive(Debug)]
+struct Saying {
+    telling: Telling,
+    /// Episodes that the message does not name, of which the receiver goes on believing that they fire.
+    believed: Vec<u64>,
+}
+
+/// What came of telling about a group.
+#[derive(Debug, Default)]
+struct Settled {
+    /// Messages that were enqueued.
+    enqueued: usize,
+    /// Episodes that are over, of which a receiver may still believe that they fire.
+    believed: BTreeSet<u64>,
+}
+
 impl Dispatcher {
     pub(crate) fn new(plan: Plan, muting: Muting, external_url: String) -> Self {
         let groups = Groups::new(Arc::clone(&plan.root));
-        Self { firing: BTreeMap::new(), outside: BTreeMap::new(), groups, plan, muting, external_url, retry_at_ms: None, mute_log: MuteLog::default() }
+        Self {
+            firing: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            groups,
+            plan,
+            muting,
+            external_url,
+            retry_at_ms: None,
+            mute_log: MuteLog::default(),
+            latest_ms: i64::MIN,
+        }
+    }
+
+    /// What the database knows of silences and of alerts of other rulers.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub(crate) async fn resume(plan: Plan, muting: Muting, external_url: String, meta: &Meta, now_ms: i64) -> Result<Self> {
+        let silences = meta.silences().await?.iter().map(Silence::from_stored).collect::<Result<Vec<_>>>()?;
+        muting.silences.put(silences);
+        // The clock may have been set back while nobody ran.
+        meta.hurry_messages(now_ms.saturating_mul(1_000_000).saturating_add(LONGEST_NS)).await?;
+        let mut dispatcher = Self::new(plan, muting, external_url);
+        dispatcher.hear(meta.outside_alerts().await?, now_ms);
+        Ok(dispatcher)
     }
 
     /// Takes what is new about alerts.
@@ -88,11 +144,17 @@ impl Dispatcher {
         for notice in notices {
             self.groups.update(&notice, now_ms);
             match notice.ends_at_ms {
-                None => self.firing.insert(notice.labels.clone(), notice),
+                None => {
+                    self.ended.remove(&notice.labels);
+                    self.firing.insert(notice.labels.clone(), notice);
+                }
                 // The end of an earlier episode is no news about the one that fires.
-                Some(_) if self.firing.get(&notice.labels).is_some_and(|known| known.starts_at_ms > notice.starts_at_ms) => None,
-                Some(_) => self.firing.remove(&notice.labels),
-            };
+                Some(_) if self.firing.get(&notice.labels).is_some_and(|known| known.starts_at_ms > notice.starts_at_ms) => {}
+                Some(_) => {
+                    self.firing.remove(&notice.labels);
+                    self.ended.insert(notice.labels.clone(), notice);
+                }
+            }
         }
     }
 
@@ -104,7 +166,9 @@ impl Dispatcher {
                 None => self.outside.insert(notice.labels.clone(), alert),
                 Some(_) => self.outside.remove(&notice.labels),
             };
+            let labels = notice.labels.clone();
             self.update(vec![notice], now_ms);
+            self.ended.remove(&labels);
         }
     }
 
@@ -114,11 +178,18 @@ impl Dispatcher {
         self.hear(over, now_ms);
     }
 
+    /// Alerts of our own rules that fire, or are over and not yet forgotten: what other Alertmanagers are told.
+    pub(crate) fn own(&mut self, now_ms: i64) -> impl Iterator<Item = &Notice> {
+        self.ended.retain(|_, notice| notice.ends_at_ms.is_some_and(|ends_at_ms| now_ms.saturating_sub(ends_at_ms) < RESOLVED_KEPT_MS));
+        let outside = &self.outside;
+        self.firing.values().filter(|notice| !outside.contains_key(&notice.labels)).chain(self.ended.values())
+    }
+
     /// Another plan from now on. Groups are made anew; what they told is in the log.
     pub(crate) fn replan(&mut self, plan: Plan, muting: Muting, now_ms: i64) {
         let ended: Vec<Notice> = self.groups.iter().flat_map(AlertGroup::members).filter(|notice| notice.ends_at_ms.is_some()).cloned().collect();
         self.groups = Groups::new(Arc::clone(&plan.root));
-        let Muting { silences, ranks, .. } = std::mem::take(&mut self.muting);
+        let (silences, ranks) = (self.muting.silences.clone(), std::mem::take(&mut self.muting.ranks));
         (self.plan, self.muting) = (plan, Muting { silences, ranks, ..muting });
         for notice in ended.iter().chain(self.firing.values()) {
             self.groups.update(notice, now_ms);
@@ -138,20 +209,58 @@ impl Dispatcher {
         self.muting.of(labels, &firing, now_ms)
     }
 
-    /// Tells about all groups that are due. Returns how many messages were enqueued.
-    pub(crate) async fn run_due(&mut self, meta: &Meta, now_ms: i64) -> usize {
-        self.end_outside(now_ms);
-        if self.retry_at_ms.is_some_and(|at_ms| now_ms < at_ms) {
+    /// The labels of a route, rendered for a group of these alerts as no message in particular sees it.
+    pub(crate) fn route_labels<'a>(&self, route: &Route, group: &Labels, notices: impl Iterator<Item = &'a Notice>, now_ms: i64) -> BTreeMap<String, String> {
+        let Some(templates) = self.plan.templates.as_ref().filter(|_| !route.labels.is_empty()) else { return BTreeMap::new() };
+        let mut alerts: Vec<Alert> = notices.map(alert).collect();
+        sort_alerts(&mut alerts);
+        let message = Message {
+            receiver: route.receiver.clone(),
+            reason: Reason::FirstNotification,
+            group_key: group_key(&route.key, &pairs(group)),
+            group_labels: pairs(group),
+            alerts,
+            external_url: self.external_url.clone(),
+            route_labels: route.labels.clone(),
+            truncated_alerts: 0,
+        };
+        Renderer::new(templates, &message, now_ms.saturating_mul(1_000_000)).route_labels().clone()
+    }
+
+    /// After the clock was set back, messages do not wait for what was the future.
+    async fn hurry(&mut self, meta: &Meta, now_ms: i64) -> usize {
+        if now_ms >= self.latest_ms {
+            self.latest_ms = now_ms;
             return 0;
         }
+        match meta.hurry_messages(now_ms.saturating_mul(1_000_000).saturating_add(LONGEST_NS)).await {
+            Ok(hurried) => {
+                self.latest_ms = now_ms;
+                usize::try_from(hurried).unwrap_or(usize::MAX)
+            }
+            Err(error) => {
+                tracing::error!("cannot hurry messages after the clock was set back, trying again: {error}");
+                0
+            }
+        }
+    }
+
+    /// Tells about all groups that are due. Returns how many messages deliverers should look at.
+    pub(crate) async fn run_due(&mut self, meta: &Meta, now_ms: i64) -> usize {
+        self.end_outside(now_ms);
+        let hurried = self.hurry(meta, now_ms).await;
+        // After a clock was set back, nobody waits for what was the future.
+        if self.retry_at_ms.is_some_and(|at_ms| now_ms < at_ms && at_ms - now_ms <= RETRY_AFTER_MS) {
+            return hurried;
+        }
         self.retry_at_ms = None;
-        let (mut enqueued, mut told) = (0, Vec::new());
+        let (mut enqueued, mut told) = (hurried, Vec::new());
         for group in self.groups.due(now_ms) {
             let watched = self.watch(group, now_ms);
             match self.tell(group, &watched, meta, now_ms).await {
-                Ok(messages) => {
-                    enqueued += messages;
-                    told.push((group.id(), notes(group, watched)));
+                Ok(settled) => {
+                    enqueued += settled.enqueued;
+                    told.push((group.id(), notes(group, watched), settled.believed));
                 }
                 Err(error) => {
                     tracing::error!(group = %group.labels, "cannot enqueue notifications, trying again: {error}");
@@ -161,9 +270,9 @@ impl Dispatcher {
             }
         }
         let mut events = Vec::new();
-        for (id, notes) in told {
+        for (id, notes, believed) in told {
             events.extend(self.mute_log.observe(&id, notes, now_ms));
-            self.groups.told(&id, now_ms);
+            self.groups.told_but(&id, now_ms, &believed);
         }
         let groups = &self.groups;
         self.mute_log.keep(|id| groups.has(id));
@@ -182,16 +291,33 @@ impl Dispatcher {
         Watched { intervals: self.muting.of_route(&group.route, now_ms), members }
     }
 
-    async fn tell(&self, group: &AlertGroup, watched: &Watched<'_>, meta: &Meta, now_ms: i64) -> Result<usize> {
-        if !watched.intervals.is_empty() {
-            return Ok(0);
+    async fn tell(&self, group: &AlertGroup, watched: &Watched<'_>, meta: &Meta, now_ms: i64) -> Result<Settled> {
+        let over: BTreeSet<u64> = group.members().filter(|notice| notice.ends_at_ms.is_some()).map(Notice::episode).collect();
+        let mut heard: Vec<&Notice> = Vec::new();
+        if watched.intervals.is_empty() {
+            heard.extend(watched.members.iter().filter(|(_, muted)| !muted.is_muted()).map(|(notice, _)| *notice));
         }
-        let heard: Vec<&Notice> = watched.members.iter().filter(|(_, muted)| !muted.is_muted()).map(|(notice, _)| *notice).collect();
+        let mut settled = Settled::default();
+        if heard.is_empty() && over.is_empty() {
+            return Ok(settled);
+        }
         let key = group_key(&group.route.key, &pairs(&group.labels));
         let mut messages = Vec::new();
         for target in self.plan.targets(&group.route.receiver) {
             let latest = meta.latest_notification(&target.channel, &key).await?;
-            let told = latest.as_ref().and_then(told);
+            if latest.as_ref().is_some_and(|latest| latest.outcome == Outcome::Pending) {
+                // What is new is told when the receiver has taken what it was to be told, or never will: it shall not find a pile.
+                settled.believed.extend(&over);
+                continue;
+            }
+            let standing = match &latest {
+                Some(dead) if dead.outcome == Outcome::Dead => meta.latest_standing_notification(&target.channel, &key).await?,
+                standing => standing.clone(),
+            };
+            let told = standing.as_ref().and_then(told);
+            if let Some(told) = told.as_ref().filter(|_| target.sends_resolved) {
+                settled.believed.extend(over.iter().filter(|episode| told.believes(**episode)));
+            }
             let known = late_and_known(&heard, meta, &target.channel, &key).await?;
             let is_news = |notice: &&Notice| match notice.ends_at_ms {
                 None => true,
@@ -200,28 +326,33 @@ impl Dispatcher {
             };
             let members = heard.iter().copied().filter(is_news);
             if let Some(telling) = decide(members, told.as_ref(), now_ms, group.route.repeat_ms) {
-                messages.push(self.message(group, target, &key, latest.as_ref(), telling, now_ms)?);
+                // Of what is muted the receiver goes on believing what it was told.
+                let named: BTreeSet<u64> = heard.iter().map(|notice| alert_of(notice.episode())).collect();
+                let muted: BTreeSet<u64> = group.members().map(|notice| alert_of(notice.episode())).filter(|alert| !named.contains(alert)).collect();
+                let believed = told.iter().flat_map(|told| &told.firing).filter(|episode| muted.contains(&alert_of(**episode))).copied().collect();
+                messages.push(self.message(group, target, &key, latest.as_ref(), Saying { telling, believed }, now_ms)?);
             }
         }
-        let mut enqueued = 0;
         for message in messages {
             match meta.enqueue(std::slice::from_ref(&message)).await {
-                Ok(_) => enqueued += 1,
+                Ok(_) => settled.enqueued += 1,
                 // One channel that has been dead for long must not silence the others.
                 Err(error) if error.kind() == ErrorKind::Limit => tracing::error!(channel = message.channel, "cannot notify: {error}"),
                 Err(error) => return Err(error),
             }
         }
-        Ok(enqueued)
+        Ok(settled)
     }
 
-    fn message(&self, group: &AlertGroup, target: &Target, key: &str, latest: Option<&Notification>, telling: Telling, now_ms: i64) -> Result<NewMessage> {
-        let Telling { news, notices } = telling;
+    fn message(&self, group: &AlertGroup, target: &Target, key: &str, latest: Option<&Notification>, saying: Saying, now_ms: i64) -> Result<NewMessage> {
+        let Saying { telling: Telling { news, notices }, believed } = saying;
         let episodes = |is_over: bool| notices.iter().filter(|notice| notice.ends_at_ms.is_some() == is_over).map(Notice::episode).collect();
-        let (firing, resolved) = (episodes(false), episodes(true));
+        let (mut firing, resolved): (Vec<u64>, Vec<u64>) = (episodes(false), episodes(true));
+        firing.extend(believed);
         let mut alerts: Vec<Alert> = notices.iter().map(alert).collect();
         sort_alerts(&mut alerts);
-        if alerts.len() > ALERTS_PER_MESSAGE_MAX {
+        let truncated_alerts = alerts.len().saturating_sub(ALERTS_PER_MESSAGE_MAX) as u64;
+        if truncated_alerts > 0 {
             tracing::warn!(group = %group.labels, alerts = alerts.len(), "a message names only the first {ALERTS_PER_MESSAGE_MAX} alerts of its group");
             alerts.sort_by_key(|alert| alert.status == Status::Resolved);
             alerts.truncate(ALERTS_PER_MESSAGE_MAX);
@@ -233,8 +364,8 @@ impl Dispatcher {
             group_labels: pairs(&group.labels),
             alerts,
             external_url: self.external_url.clone(),
-            route_labels: std::collections::BTreeMap::new(),
-            truncated_alerts: 0,
+            route_labels: group.route.labels.clone(),
+            truncated_alerts,
         };
         Ok(NewMessage {
             dedup_key: format!("{}:{key}:{}", target.channel, latest.map_or(0, |latest| latest.id)),
@@ -276,10 +407,10 @@ fn is_told(told: Option<&Told>, notice: &Notice) -> bool {
     told.is_some_and(|told| told.firing.contains(&notice.episode()))
 }
 
-/// What a receiver knows from the latest message. One that was given up told nothing, and after "all is well" a group begins anew.
-fn told(latest: &Notification) -> Option<Told> {
-    let was_told = latest.outcome != Outcome::Dead && !latest.firing.is_empty();
-    was_told.then(|| Told { at_ms: latest.created_at_ns.div_euclid(1_000_000), firing: latest.firing.iter().copied().collect() })
+/// What a receiver knows from the latest message that was not given up. After "all is well" a group begins anew.
+fn told(standing: &Notification) -> Option<Told> {
+    let was_told = !standing.firing.is_empty();
+    was_told.then(|| Told { at_ms: standing.created_at_ns.div_euclid(1_000_000), firing: standing.firing.iter().copied().collect() })
 }
 
 /// The reason that messages carry.
@@ -300,7 +431,8 @@ fn alert(notice: &Notice) -> Alert {
         labels: pairs(&notice.labels),
         annotations: pairs(&notice.annotations),
         starts_at_ns: nanoseconds(notice.starts_at_ms),
-        ends_at_ns: notice.ends_at_ms.map(nanoseconds),
+        // A clock that was set back in between does not make an alert end before it began.
+        ends_at_ns: notice.ends_at_ms.map(|ends_at_ms| nanoseconds(ends_at_ms.max(notice.starts_at_ms))),
         generator_url: notice.generator_url.clone(),
     }
 }

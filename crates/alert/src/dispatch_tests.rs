@@ -75,7 +75,7 @@ impl World {
             comment: String::new(),
             annotations: BTreeMap::new(),
         };
-        self.dispatcher.muting.silences.insert("s".to_owned(), silence);
+        self.dispatcher.muting.silences.put([silence]);
     }
 
     /// Lets seconds pass, and says what was told: `12 db A+ B-`.
@@ -103,7 +103,7 @@ fn dispatcher() -> Dispatcher {
     let target = |receiver: &str| Target { receiver: receiver.to_owned(), channel: format!("{receiver}/fake"), sends_resolved: true };
     let receivers = ["all", "db", "pager"].map(|receiver| (receiver.to_owned(), vec![target(receiver)])).into();
     let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
-    Dispatcher::new(Plan { root: Arc::clone(&file.route), receivers }, muting, "http://here".to_owned())
+    Dispatcher::new(Plan { root: Arc::clone(&file.route), receivers, receiver_labels: BTreeMap::new(), templates: None }, muting, "http://here".to_owned())
 }
 
 #[tokio::test]

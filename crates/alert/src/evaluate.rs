@@ -62,6 +62,8 @@ pub(crate) struct RuleState {
     pub(crate) alerts: Alerts,
     /// The alerts as they are in the database.
     saved: Alerts,
+    /// Alerts of which the database may know something else: it failed, and may have taken what was written all the same.
+    doubtful: BTreeSet<Labels>,
     /// Series that the latest evaluation wrote.
     pub(crate) written: BTreeSet<Labels>,
     pub(crate) evaluated: Evaluated,
@@ -91,8 +93,15 @@ impl Evaluator {
             let Some(rule) = rules.iter_mut().find(|rule| rule.key == alert.rule) else { continue };
             let (labels, state) = restore(alert);
             rule.saved.insert(labels.clone(), state.clone());
-            if state.state != State::Pending || !is_long_ago {
-                rule.alerts.insert(labels, state);
+            match state.state {
+                // What was before is no evidence any more; an earlier firing may have to be told to be over.
+                State::Pending if is_long_ago && state.resolved_at_ms.is_none() => {}
+                State::Pending if is_long_ago => {
+                    rule.alerts.insert(labels, Alert { state: State::Inactive, ..state });
+                }
+                _ => {
+                    rule.alerts.insert(labels, state);
+                }
             }
         }
         for rule in &mut rules {
@@ -114,7 +123,7 @@ impl Evaluator {
             unsaved: Vec::new(),
             group,
         };
-        evaluator.untold = by_episode(evaluator.notices(world, |alert| alert.state != State::Pending));
+        evaluator.untold = by_episode(evaluator.notices(world, |_| true));
         evaluator
     }
 
@@ -131,12 +140,12 @@ impl Evaluator {
             let Some(before) = earlier.rules.iter().find(|before| before.key == rule.key) else { continue };
             rule.written.clone_from(&before.written);
             rule.evaluated = before.evaluated.clone();
-            for (labels, alert) in &mut rule.alerts {
-                if let Some(known) = before.alerts.get(labels) {
-                    (alert.value, alert.annotations) = (known.value, known.annotations.clone());
-                }
-            }
+            // What is in memory is newer than the database, which may have failed.
+            rule.alerts.clone_from(&before.alerts);
+            rule.saved.clone_from(&before.saved);
+            rule.doubtful.clone_from(&before.doubtful);
         }
+        self.untold.extend(earlier.untold.clone());
         self.evaluated = earlier.evaluated.clone();
         self.unsaved.clone_from(&earlier.unsaved);
         if self.slots == earlier.slots {
@@ -268,10 +277,12 @@ impl Evaluator {
         let mut changes =
             AlertChanges { file: self.group.file.clone(), name: self.group.name.clone(), evaluated_at_ms: self.last_ms, ..AlertChanges::default() };
         for rule in &self.rules {
-            let is_known = |labels: &Labels, alert: &Alert| rule.saved.get(labels).is_some_and(|saved| is_equal_when_stored(saved, alert));
+            let is_known = |labels: &Labels, alert: &Alert| {
+                !rule.doubtful.contains(labels) && rule.saved.get(labels).is_some_and(|saved| is_equal_when_stored(saved, alert))
+            };
             let changed = rule.alerts.iter().filter(|(labels, alert)| !is_known(labels, alert));
             changes.upserts.extend(changed.map(|(labels, alert)| store(&rule.key, labels, alert)));
-            let gone = rule.saved.keys().filter(|labels| !rule.alerts.contains_key(*labels));
+            let gone = rule.saved.keys().chain(&rule.doubtful).filter(|labels| !rule.alerts.contains_key(*labels)).collect::<BTreeSet<_>>().into_iter();
             changes.gone.extend(gone.map(|labels| (rule.key.clone(), pairs(labels))));
         }
         // While something is pending, the database must know how long the server was there to see it.
@@ -280,14 +291,26 @@ impl Evaluator {
             return Ok(());
         }
         changes.history = std::mem::take(&mut self.unsaved);
-        if let Err(error) = world.parts.meta.save_alerts(&changes).await {
+        let saved = world.parts.meta.save_alerts(&changes).await;
+        if saved.is_err() {
             self.unsaved = changes.history;
-            return Err(error);
         }
         for rule in &mut self.rules {
-            rule.saved.clone_from(&rule.alerts);
+            if saved.is_ok() {
+                rule.saved.clone_from(&rule.alerts);
+                rule.doubtful.clear();
+            } else {
+                rule.doubtful.extend(rule.alerts.keys().chain(rule.saved.keys()).cloned());
+            }
         }
-        Ok(())
+        saved
+    }
+
+    /// Whether the database has it all.
+    #[cfg(test)]
+    pub(crate) fn is_saved(&self) -> bool {
+        let is_known = |rule: &RuleState, labels: &Labels, alert: &Alert| rule.saved.get(labels).is_some_and(|saved| is_equal_when_stored(saved, alert));
+        self.rules.iter().all(|rule| rule.saved.len() == rule.alerts.len() && rule.alerts.iter().all(|(labels, alert)| is_known(rule, labels, alert)))
     }
 
     fn notices(&self, world: &World, is_wanted: impl Fn(&Alert) -> bool) -> Vec<Notice> {

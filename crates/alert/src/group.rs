@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use signalbox_model::Labels;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::routing::Route;
 
@@ -54,10 +54,16 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Identity of this firing: an alert that fires again later is news.
+    /// Identity of this firing: an alert that fires again later is news. The upper half is that of the alert, see [`alert_of`].
     pub fn episode(&self) -> u64 {
-        xxh3_64_with_seed(self.labels.as_bytes(), self.starts_at_ms.cast_unsigned())
+        let (alert, firing) = (xxh3_64(self.labels.as_bytes()), xxh3_64_with_seed(self.labels.as_bytes(), self.starts_at_ms.cast_unsigned()));
+        alert_of(alert) << 32 | firing >> 32
     }
+}
+
+/// The alert of an episode, whenever it fired. Two alerts of a group may be mistaken for each other once in four billion.
+pub fn alert_of(episode: u64) -> u64 {
+    episode >> 32
 }
 
 /// The latest message about a group.
@@ -67,6 +73,13 @@ pub struct Told {
     pub at_ms: i64,
     /// Episodes that it said are firing.
     pub firing: BTreeSet<u64>,
+}
+
+impl Told {
+    /// Whether the receiver believes that an alert fires, be it this episode or one before it.
+    pub fn believes(&self, episode: u64) -> bool {
+        self.firing.range(alert_of(episode) << 32..=(alert_of(episode) << 32 | 0xffff_ffff)).next().is_some()
+    }
 }
 
 /// Why a group is told now.
@@ -98,9 +111,16 @@ pub fn decide<'a>(members: impl Iterator<Item = &'a Notice>, told: Option<&Told>
     let nothing = Told::default();
     let before = told.unwrap_or(&nothing);
     let (mut notices, mut firing, mut resolved, mut is_fresh) = (Vec::new(), 0, 0, false);
+    let members: Vec<&Notice> = members.collect();
+    let latest = latest_of_each(&members, before);
     for notice in members {
-        let was_told = before.firing.contains(&notice.episode());
+        let was_told = match notice.ends_at_ms {
+            None => before.firing.contains(&notice.episode()),
+            Some(_) => before.believes(notice.episode()),
+        };
         match notice.ends_at_ms {
+            // A message says one thing of an alert.
+            Some(_) if latest.get(&notice.labels) != Some(&notice.episode()) => continue,
             None => {
                 firing += 1;
                 is_fresh |= !was_told;
@@ -123,6 +143,19 @@ pub fn decide<'a>(members: impl Iterator<Item = &'a Notice>, told: Option<&Told>
         _ => return None,
     };
     Some(Telling { news, notices })
+}
+
+/// Of the episodes of each alert the one to speak of: that which fires, or that which was told, or the latest.
+fn latest_of_each<'a>(members: &[&'a Notice], told: &Told) -> BTreeMap<&'a Labels, u64> {
+    let mut latest: BTreeMap<&Labels, &Notice> = BTreeMap::new();
+    let rank = |notice: &Notice| (notice.ends_at_ms.is_none(), told.firing.contains(&notice.episode()), notice.starts_at_ms);
+    for notice in members {
+        let known = latest.entry(&notice.labels).or_insert(notice);
+        if rank(notice) > rank(known) {
+            *known = notice;
+        }
+    }
+    latest.into_iter().map(|(labels, notice)| (labels, notice.episode())).collect()
 }
 
 /// A group of alerts that waits to be told.
@@ -201,8 +234,13 @@ impl Groups {
 
     /// A due group was told, or there was nothing to tell: what is resolved leaves it, and it waits for its interval.
     pub fn told(&mut self, id: &GroupId, now_ms: i64) {
+        self.told_but(id, now_ms, &BTreeSet::new());
+    }
+
+    /// As [`Groups::told`], but some resolved episodes stay: a receiver may still believe that they fire.
+    pub fn told_but(&mut self, id: &GroupId, now_ms: i64, believed: &BTreeSet<u64>) {
         let Some(group) = self.groups.get_mut(id) else { return };
-        group.members.retain(|_, notice| notice.ends_at_ms.is_none());
+        group.members.retain(|episode, notice| notice.ends_at_ms.is_none() || believed.contains(episode));
         group.next_at_ms = now_ms.saturating_add(group.route.interval_ms);
         if group.members.is_empty() {
             self.groups.remove(id);

@@ -17,6 +17,7 @@ pub mod intervals;
 pub mod limits;
 pub mod mute;
 pub mod presence;
+pub mod preview;
 pub mod routing;
 pub mod rule_file;
 pub mod rule_text;
@@ -36,6 +37,7 @@ mod dispatch;
 mod evaluate;
 mod evaluation;
 mod expand;
+mod forward;
 mod history;
 mod judge;
 mod link;
@@ -58,3 +60,5 @@ pub use world::Parts;
 mod dispatch_tests;
 #[cfg(test)]
 mod flow_tests;
+#[cfg(test)]
+mod simulation;

@@ -8,7 +8,7 @@ use crate::inhibit::{Inhibition, inhibited_by};
 use crate::intervals::TimeInterval;
 use crate::routing::Route;
 use crate::severity::Ranks;
-use crate::silence::{Phase, Silence};
+use crate::silence::Silences;
 
 /// What may mute alerts.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +19,8 @@ pub struct Muting {
     pub intervals: BTreeMap<String, Vec<TimeInterval>>,
     /// Severities of rules that have several.
     pub ranks: Ranks,
-    /// Silences by id.
-    pub silences: BTreeMap<String, Silence>,
+    /// Silences.
+    pub silences: Silences,
 }
 
 /// What mutes one alert.
@@ -42,8 +42,7 @@ impl Muted {
 impl Muting {
     /// What mutes an alert among those that fire.
     pub fn of(&self, labels: &Labels, firing: &[&Labels], now_ms: i64) -> Muted {
-        let covers = |silence: &&Silence| silence.phase(now_ms) == Phase::Active && silence.covers(labels);
-        let silenced_by = self.silences.values().filter(covers).map(|silence| silence.id.clone()).collect();
+        let silenced_by = self.silences.covering(labels, now_ms);
         let inhibitor = inhibited_by(&self.inhibitions, labels, firing).or_else(|| self.ranks.outranked_by(labels, firing));
         let inhibited_by = inhibitor.map(|index| firing[index].clone());
         Muted { silenced_by, inhibited_by }

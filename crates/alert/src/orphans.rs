@@ -29,7 +29,7 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
         for orphan in group.alerts.iter().filter(|alert| !has_rule(&alert.rule)) {
             let (labels, mut alert) = restore(orphan);
             let is_over_for_long = alert.resolved_at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) > world.asker.retention_ms);
-            if alert.state == State::Pending || is_over_for_long {
+            if (alert.state == State::Pending && alert.resolved_at_ms.is_none()) || is_over_for_long {
                 changes.gone.push((orphan.rule.clone(), orphan.labels.clone()));
                 continue;
             }

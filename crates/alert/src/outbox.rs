@@ -3,49 +3,67 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use signalbox_meta::{MessageAbout, Meta, NewMessage, Outcome, ToldAlert};
-use signalbox_model::{Error, Result};
-use signalbox_notify::{Alert, Attempt, Next, Outbox, Pending, Status};
+use signalbox_meta::{MessageAbout, Meta, NewMessage, Outcome, PendingMessage, ToldAlert};
+use signalbox_model::{Error, Labels, Result};
+use signalbox_notify::{Alert, Attempt, Message, Next, Outbox, Pending, Status};
+
+use crate::silence::Silences;
 
 /// After how long a fallback is told again about the same alerts.
 const AGAIN_AFTER_NS: i64 = 4 * 3_600 * 1_000_000_000;
 
-/// Messages wait in the state database.
+/// Messages wait in the state database. One whose alerts were silenced while it waited is not sent: when the silence is over,
+/// grouping finds that nobody was told.
 #[derive(Debug, Clone)]
-pub struct MetaOutbox(Arc<Meta>);
+pub struct MetaOutbox {
+    meta: Arc<Meta>,
+    silences: Silences,
+}
 
 impl MetaOutbox {
     /// The outbox in this database.
-    pub fn new(meta: Arc<Meta>) -> Self {
-        Self(meta)
+    pub fn new(meta: Arc<Meta>, silences: Silences) -> Self {
+        Self { meta, silences }
+    }
+
+    /// The silence that covers an alert of the message that fires.
+    fn silence(&self, message: &Message, now_ns: i64) -> Option<String> {
+        let now_ms = now_ns.div_euclid(1_000_000);
+        message.firing().find_map(|alert| self.silences.covering(&Labels::from_pairs(&alert.labels), now_ms).into_iter().next())
     }
 }
 
 #[async_trait]
 impl Outbox for MetaOutbox {
     async fn next(&self, channel: &str, now_ns: i64) -> Result<Next> {
-        Ok(match self.0.next_message(channel, now_ns).await? {
-            signalbox_meta::Next::Empty => Next::Empty,
-            signalbox_meta::Next::At(instant_ns) => Next::At(instant_ns),
-            signalbox_meta::Next::Due(waiting) => Next::Due(Box::new(Pending {
-                id: waiting.id,
-                message: serde_json::from_str(&waiting.payload).map_err(|error| format!("cannot read message {} in the outbox: {error}", waiting.id)),
-                enqueued_at_ns: waiting.enqueued_at_ns,
-                attempts: waiting.attempts,
-            })),
-        })
+        loop {
+            let waiting = match self.meta.next_message(channel, now_ns).await? {
+                signalbox_meta::Next::Empty => return Ok(Next::Empty),
+                signalbox_meta::Next::At(instant_ns) => return Ok(Next::At(instant_ns)),
+                signalbox_meta::Next::Due(waiting) => waiting,
+            };
+            let message: std::result::Result<Message, String> =
+                serde_json::from_str(&waiting.payload).map_err(|error| format!("cannot read message {} in the outbox: {error}", waiting.id));
+            if let Some(silence) = message.as_ref().ok().and_then(|message| self.silence(message, now_ns)) {
+                tracing::info!(channel, id = waiting.id, "did not send message {}: silence {silence} covers an alert of it", waiting.id);
+                self.meta.message_dead(waiting.id, &format!("not sent: silence {silence} covers an alert of it"), now_ns).await?;
+                continue;
+            }
+            let PendingMessage { id, enqueued_at_ns, attempts, .. } = waiting;
+            return Ok(Next::Due(Box::new(Pending { id, message, enqueued_at_ns, attempts })));
+        }
     }
 
     async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
-        self.0.message_delivered(id, &attempt.answer, attempt.at_ns).await
+        self.meta.message_delivered(id, &attempt.answer, attempt.at_ns).await
     }
 
     async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
-        self.0.message_failed(id, &attempt.answer, attempt.at_ns, next_attempt_at_ns).await
+        self.meta.message_failed(id, &attempt.answer, attempt.at_ns, next_attempt_at_ns).await
     }
 
     async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {
-        self.0.message_dead(id, &attempt.answer, attempt.at_ns).await
+        self.meta.message_dead(id, &attempt.answer, attempt.at_ns).await
     }
 
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
@@ -62,7 +80,7 @@ impl Outbox for MetaOutbox {
         let mut instead = Vec::new();
         for channel in channels {
             let (firing, resolved) = (fingerprints(true), fingerprints(false));
-            let latest = self.0.latest_notification(channel, &group_key).await?;
+            let latest = self.meta.latest_notification(channel, &group_key).await?;
             // What a channel refuses is told to it again and again; whoever is told instead hears it once, and then seldom.
             if latest.is_some_and(|latest| {
                 let is_recent = at_ns.saturating_sub(latest.created_at_ns) < AGAIN_AFTER_NS;
@@ -83,11 +101,11 @@ impl Outbox for MetaOutbox {
                 about: MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: alerts.clone() },
             });
         }
-        self.0.enqueue(&instead).await.map(|_| ())
+        self.meta.enqueue(&instead).await.map(|_| ())
     }
 
     async fn waiting_channels(&self) -> Result<Vec<String>> {
-        Ok(self.0.waiting_messages().await?.into_iter().map(|(channel, _)| channel).collect())
+        Ok(self.meta.waiting_messages().await?.into_iter().map(|(channel, _)| channel).collect())
     }
 }
 
@@ -106,14 +124,14 @@ mod tests {
     #[tokio::test]
     async fn a_fallback_hears_of_the_same_alerts_once_and_again_after_hours() {
         let dir = tempfile::tempdir().unwrap();
-        let outbox = MetaOutbox::new(Arc::new(Meta::open(dir.path().join("state.db")).await.unwrap()));
+        let outbox = MetaOutbox::new(Arc::new(Meta::open(dir.path().join("state.db")).await.unwrap()), Silences::default());
         let pairs = |value: &str| [("team".to_owned(), value.to_owned())].into();
         let pending = |id, team: &str| {
             let message = test::message("people", &pairs(team), &pairs(team), "http://sb", 0);
             Pending { id, message: Ok(message), enqueued_at_ns: 0, attempts: 1 }
         };
         let channels = ["duty/webhook".to_owned(), "duty/email".to_owned()];
-        let waiting = |outbox: MetaOutbox| async move { outbox.0.waiting_messages().await.unwrap().into_iter().map(|(_, count)| count).sum::<i64>() };
+        let waiting = |outbox: MetaOutbox| async move { outbox.meta.waiting_messages().await.unwrap().into_iter().map(|(_, count)| count).sum::<i64>() };
         let steps = [
             (pending(1, "x"), HOUR_NS, 2, "each channel has it"),
             (pending(1, "x"), HOUR_NS, 2, "the same again, after a crash"),

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use signalbox_model::{Error, Labels, Result};
+use signalbox_notify::forward;
 
 use crate::group::GroupBy;
 use crate::routing::Route;
 
 /// Settings of alerting.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Paths of rule files in Prometheus' format; `*`, `?`, `[…]` and `**` are patterns. A path without them must exist.
@@ -34,6 +35,9 @@ pub struct Settings {
     /// An `alertmanager.yml`, unmodified: its routes, receivers, inhibition and time intervals are in force instead of the
     /// keys below and of `notify`. Read again on reload.
     pub alertmanager_config_file: PathBuf,
+    /// Other Alertmanagers that are told of the alerts of our own rules as well, as Prometheus tells them: again every minute,
+    /// with their end in four.
+    pub forward_to: Vec<forward::Settings>,
     /// Names of the receivers in `notify` that are told; none means all of them.
     pub receivers: Vec<String>,
     /// Labels whose values alerts must share to be told in one message; `...` tells every alert alone.
@@ -95,6 +99,7 @@ impl Default for Settings {
             external_labels: BTreeMap::new(),
             external_url: "http://127.0.0.1:4400".to_owned(),
             alertmanager_config_file: PathBuf::new(),
+            forward_to: Vec::new(),
             receivers: Vec::new(),
             group_by: vec!["alertname".to_owned()],
             group_wait_seconds: 30,

@@ -1,7 +1,9 @@
 //! Silences, pure: alerts that somebody wants to hear nothing of for a while.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use signalbox_lang::matchers;
 use signalbox_meta::StoredSilence;
 use signalbox_model::{Error, Labels, Matcher, Result};
@@ -28,6 +30,43 @@ pub struct Silence {
     pub comment: String,
     /// More about it, by name.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// All silences that are known. Clones share them: who decides what to tell, and who delivers it.
+#[derive(Debug, Clone, Default)]
+pub struct Silences(Arc<RwLock<BTreeMap<String, Silence>>>);
+
+impl Silences {
+    /// All of them, by id.
+    pub fn all(&self) -> Vec<Silence> {
+        self.0.read().values().cloned().collect()
+    }
+
+    /// The one of this id.
+    pub fn get(&self, id: &str) -> Option<Silence> {
+        self.0.read().get(id).cloned()
+    }
+
+    /// Knows these, in place of those of the same ids.
+    pub fn put(&self, silences: impl IntoIterator<Item = Silence>) {
+        self.0.write().extend(silences.into_iter().map(|silence| (silence.id.clone(), silence)));
+    }
+
+    /// Forgets those that ended before an instant.
+    pub fn forget(&self, before_ms: i64) {
+        self.0.write().retain(|_, silence| silence.ends_at_ms >= before_ms);
+    }
+
+    /// How many are not over.
+    pub fn count(&self, now_ms: i64) -> usize {
+        self.0.read().values().filter(|silence| silence.ends_at_ms > now_ms).count()
+    }
+
+    /// Ids of those that cover an alert at an instant.
+    pub fn covering(&self, labels: &Labels, now_ms: i64) -> Vec<String> {
+        let covers = |silence: &&Silence| silence.phase(now_ms) == Phase::Active && silence.covers(labels);
+        self.0.read().values().filter(covers).map(|silence| silence.id.clone()).collect()
+    }
 }
 
 /// Where a silence is in its life.

@@ -148,7 +148,7 @@ pub fn step(previous: &Alerts, findings: impl Into<Findings>, now_ms: i64, terms
     for (labels, alert) in previous {
         let mut moved = |change| transitions.push(Transition { labels: labels.clone(), change });
         let alert = match found.remove(labels) {
-            Some(element) if alert.state == State::Inactive => begin(element, now_ms, terms, &mut moved),
+            Some(element) if alert.state == State::Inactive => begin(element, Some(alert), now_ms, terms, &mut moved),
             Some(element) => go_on(alert, element, now_ms, terms, &mut moved),
             None => match miss(alert, unfound.get(labels).copied(), now_ms, terms, &mut moved) {
                 Some(alert) => alert,
@@ -159,7 +159,7 @@ pub fn step(previous: &Alerts, findings: impl Into<Findings>, now_ms: i64, terms
     }
     for (labels, element) in found {
         let mut moved = |change| transitions.push(Transition { labels: labels.clone(), change });
-        let alert = begin(element, now_ms, terms, &mut moved);
+        let alert = begin(element, None, now_ms, terms, &mut moved);
         next.insert(labels, alert);
     }
     let active = next.values().filter(|alert| alert.state != State::Inactive).count();
@@ -169,14 +169,16 @@ pub fn step(previous: &Alerts, findings: impl Into<Findings>, now_ms: i64, terms
     Ok((next, transitions))
 }
 
-fn begin(element: Element, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) -> Alert {
+/// An alert that was not there, or is over: its earlier firing stays known until it fires again, since not all may have been told
+/// that it is over.
+fn begin(element: Element, earlier: Option<&Alert>, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) -> Alert {
     let mut alert = Alert {
         annotations: element.annotations,
         value: element.value,
         state: State::Pending,
         active_at_ms: now_ms,
-        fired_at_ms: None,
-        resolved_at_ms: None,
+        fired_at_ms: earlier.and_then(|earlier| earlier.fired_at_ms),
+        resolved_at_ms: earlier.and_then(|earlier| earlier.resolved_at_ms),
         keep_firing_since_ms: None,
         late_ms: None,
     };
@@ -190,7 +192,7 @@ fn begin(element: Element, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Ch
 
 fn fire(alert: &mut Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) {
     alert.state = State::Firing;
-    (alert.fired_at_ms, alert.late_ms) = (Some(now_ms), terms.late_ms);
+    (alert.fired_at_ms, alert.resolved_at_ms, alert.late_ms) = (Some(now_ms), None, terms.late_ms);
     moved(Change::Fired);
 }
 
@@ -206,11 +208,13 @@ fn go_on(alert: &Alert, element: Element, now_ms: i64, terms: &Terms, moved: &mu
 /// Pending or firing, by how long it has been active; the rule may have changed its mind since the last evaluation.
 fn hold(alert: &mut Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change)) {
     let is_due = now_ms.saturating_sub(alert.active_at_ms) >= terms.hold_ms;
+    // Only another rule makes an alert wait again, not a clock that was set back after it fired.
+    let fired_too_soon = alert.fired_at_ms.is_none_or(|fired_at_ms| fired_at_ms.saturating_sub(alert.active_at_ms) < terms.hold_ms);
     match alert.state {
         State::Pending if is_due => fire(alert, now_ms, terms, moved),
-        State::Firing if !is_due => {
+        State::Firing if !is_due && fired_too_soon => {
             alert.state = State::Pending;
-            (alert.fired_at_ms, alert.keep_firing_since_ms) = (None, None);
+            (alert.resolved_at_ms, alert.keep_firing_since_ms) = (Some(now_ms), None);
             moved(Change::Demoted);
         }
         _ => {}
@@ -235,7 +239,8 @@ fn lose(alert: &Alert, now_ms: i64, terms: &Terms, moved: &mut impl FnMut(Change
     match alert.state {
         State::Pending => {
             moved(Change::Cleared);
-            return None;
+            alert.state = State::Inactive;
+            return alert.resolved_at_ms.is_some().then_some(alert);
         }
         State::Inactive => {
             if now_ms.saturating_sub(alert.resolved_at_ms.unwrap_or(now_ms)) > terms.retention_ms {

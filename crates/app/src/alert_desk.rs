@@ -7,10 +7,17 @@ use async_trait::async_trait;
 use signalbox_alert::Alerting;
 use signalbox_alert::alertmanager::{self, AlertView, GroupView};
 use signalbox_alert::explain::{Way, WayStep};
+use signalbox_alert::preview::{self, ReceiverView, RouteMatch};
+use signalbox_alert::routing::Route;
 use signalbox_alert::silence::Silence;
-use signalbox_api::alertmanager::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, DeskWay, DeskWayStep, PostedAlert};
+use signalbox_api::alertmanager::{
+    AlertDesk, DeskAlert, DeskChannel, DeskGroup, DeskMatch, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay, DeskWayStep, PostedAlert,
+    ReceiverTest, TestAnswer,
+};
+use signalbox_lang::duration;
 use signalbox_model::{Clock, Labels, Result};
 use signalbox_notify::message::fingerprint;
+use signalbox_notify::test::Outcome;
 
 /// The desk of a server.
 #[derive(Debug)]
@@ -46,8 +53,34 @@ impl AlertDesk for OwnAlerts {
         self.alerting.post(alerts.into_iter().map(taken).collect()).await
     }
 
-    async fn receivers(&self) -> Vec<String> {
-        self.alerting.receivers().await
+    async fn receivers(&self) -> Vec<DeskReceiver> {
+        let channel = |(name, kind): (String, &'static str)| DeskChannel { name, kind };
+        let show = |receiver: ReceiverView| DeskReceiver {
+            name: receiver.name,
+            labels: receiver.labels,
+            channels: receiver.channels.into_iter().map(channel).collect(),
+        };
+        self.alerting.receivers().await.into_iter().map(show).collect()
+    }
+
+    async fn routes(&self) -> Result<DeskRoute> {
+        Ok(show_route(&*self.alerting.routes().await))
+    }
+
+    async fn test_routes(&self, labels: &BTreeMap<String, String>) -> Result<Vec<DeskMatch>> {
+        let matches = self.alerting.test_routes(&Labels::from_pairs(labels)).await;
+        Ok(matches.into_iter().filter_map(show_match).collect())
+    }
+
+    async fn test_receiver(&self, test: ReceiverTest) -> Result<Vec<TestAnswer>> {
+        let show = |outcome: Outcome| TestAnswer {
+            channel: outcome.channel,
+            ok: outcome.is_ok,
+            answer: outcome.answer,
+            retry_after_ms: outcome.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        };
+        let outcomes = self.alerting.test_receiver(&test.receiver, &test.labels, &test.annotations).await?;
+        Ok(outcomes.into_iter().map(show).collect())
     }
 
     async fn ways(&self, labels: &BTreeMap<String, String>) -> Vec<DeskWay> {
@@ -98,9 +131,51 @@ impl AlertDesk for OwnAlerts {
         self.alerting.expire_silence(id).await
     }
 
+    fn alertmanagers(&self) -> Vec<String> {
+        self.alerting.alertmanagers().to_vec()
+    }
+
     fn config(&self) -> String {
         self.alerting.alertmanager_yaml()
     }
+}
+
+fn timings(route: &Route) -> DeskTimings {
+    DeskTimings {
+        group_by: preview::group_by(route),
+        group_wait: duration::format_ms(route.wait_ms),
+        group_interval: duration::format_ms(route.interval_ms),
+        repeat_interval: duration::format_ms(route.repeat_ms),
+    }
+}
+
+fn show_route(route: &Route) -> DeskRoute {
+    DeskRoute {
+        receiver: route.receiver.clone(),
+        matchers: preview::matchers(route),
+        continues: route.continues,
+        timings: timings(route),
+        mute_time_intervals: route.mute_intervals.clone(),
+        active_time_intervals: route.active_intervals.clone(),
+        labels: route.labels.clone(),
+        routes: route.routes.iter().map(|below| show_route(below)).collect(),
+    }
+}
+
+fn show_match(matched: RouteMatch) -> Option<DeskMatch> {
+    let step = |route: &Arc<Route>| DeskStep { matchers: preview::matchers(route), receiver: route.receiver.clone(), continues: route.continues };
+    let route = matched.way.last()?;
+    Some(DeskMatch {
+        receiver: route.receiver.clone(),
+        path: matched.path,
+        steps: matched.way.iter().map(step).collect(),
+        group_key: matched.group_key,
+        group_labels: alertmanager::label_pairs(&matched.group_labels),
+        route_labels: matched.route_labels,
+        timings: timings(route),
+        is_muted_now: matched.is_muted,
+        channels: matched.channels,
+    })
 }
 
 fn show(alert: AlertView, muted_by: &[String]) -> DeskAlert {

@@ -100,6 +100,17 @@ impl Meta {
         row.as_ref().map(notification).transpose()
     }
 
+    /// The latest line for a group and a channel that was not given up.
+    ///
+    /// # Errors
+    /// As [`Meta::latest_notification`].
+    pub async fn latest_standing_notification(&self, channel: &str, group_key: &str) -> Result<Option<Notification>> {
+        let mut held = self.lock().await;
+        let sql = "SELECT * FROM notifications WHERE channel = ? AND group_key = ? AND outcome <> 'dead' ORDER BY id DESC LIMIT 1";
+        let row = sqlx::query(sql).bind(channel).bind(group_key).fetch_optional(held.connection()?).await.map_err(failed("read"))?;
+        row.as_ref().map(notification).transpose()
+    }
+
     /// The latest line of every group and channel, oldest first: what a restart begins with.
     ///
     /// # Errors
@@ -146,7 +157,8 @@ impl Meta {
         let mut held = self.lock().await;
         let query = sqlx::query(
             "DELETE FROM notifications WHERE created_at_ns < ? AND outcome <> 'pending'
-             AND id NOT IN (SELECT max(id) FROM notifications GROUP BY channel, group_key)",
+             AND id NOT IN (SELECT max(id) FROM notifications GROUP BY channel, group_key)
+             AND id NOT IN (SELECT max(id) FROM notifications WHERE outcome <> 'dead' GROUP BY channel, group_key)",
         );
         Ok(query.bind(before_ns).execute(held.connection()?).await.map_err(failed("write"))?.rows_affected())
     }

@@ -222,6 +222,16 @@ impl Meta {
         commit(transaction).await
     }
 
+    /// No message waits for its next attempt beyond an instant. Returns how many were to. Durable on return.
+    ///
+    /// # Errors
+    /// As [`Meta::message_delivered`].
+    pub async fn hurry_messages(&self, latest_ns: i64) -> Result<u64> {
+        let mut held = self.lock().await;
+        let update = sqlx::query("UPDATE outbox SET next_attempt_at_ns = ? WHERE next_attempt_at_ns > ? AND is_dead = 0").bind(latest_ns).bind(latest_ns);
+        Ok(update.execute(held.connection()?).await.map_err(failed("write"))?.rows_affected())
+    }
+
     /// Channels that messages wait for, with how many, by name.
     ///
     /// # Errors

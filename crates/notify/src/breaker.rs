@@ -17,14 +17,16 @@ pub(crate) struct Breaker {
     failures: u32,
     /// Nothing is tried before, nanoseconds since the Unix epoch.
     open_until_ns: Option<i64>,
+    /// The latest failure, nanoseconds since the Unix epoch.
+    failed_at_ns: i64,
 }
 
 impl Breaker {
     /// How long nothing is tried, if that is so.
     pub(crate) fn wait(&self, now_ns: i64) -> Option<Duration> {
-        let wait_ns = self.open_until_ns?.saturating_sub(now_ns);
-        let wait = Duration::from_nanos(u64::try_from(wait_ns).ok().filter(|wait_ns| *wait_ns > 0)?);
         // A clock that was set back makes nobody wait.
+        let wait_ns = self.open_until_ns.filter(|_| now_ns >= self.failed_at_ns)?.saturating_sub(now_ns);
+        let wait = Duration::from_nanos(u64::try_from(wait_ns).ok().filter(|wait_ns| *wait_ns > 0)?);
         (wait <= RETRY_AFTER_MAX).then_some(wait)
     }
 
@@ -41,6 +43,7 @@ impl Breaker {
     /// The channel did not answer, or wants to be left alone.
     pub(crate) fn failed(&mut self, failure: &Failure, now_ns: i64, seed: u64) {
         self.failures = self.failures.saturating_add(1);
+        self.failed_at_ns = now_ns;
         // What a receiver asks for is meant for all messages to it.
         let asked = failure.retry_after.map(|asked| asked.min(RETRY_AFTER_MAX));
         let probe = self.is_open().then(|| retry::delay(self.failures - FAILURES_MAX + 1, seed).min(PROBE_EVERY));

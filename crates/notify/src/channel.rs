@@ -1,6 +1,9 @@
 //! The list of channels, and what each has to do: deliver one message, say what came of it.
 
+use std::fmt;
 use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use crate::retry::Failure;
 use crate::{Message, email, hosted, webhook};
@@ -15,6 +18,24 @@ pub enum Channel {
     Webhook(Arc<webhook::Webhook>),
     /// A service on the web: Slack, PagerDuty and such.
     Hosted(Arc<hosted::Hosted>),
+    /// One that another crate made: another Alertmanager, or a simulation.
+    Carrier(Arc<dyn Carrier>),
+}
+
+/// A channel that another crate makes.
+#[async_trait]
+pub trait Carrier: Send + Sync + fmt::Debug {
+    /// The word for metrics and logs.
+    fn kind(&self) -> &'static str;
+
+    /// Whether it wants to know that alerts are resolved.
+    fn sends_resolved(&self) -> bool;
+
+    /// Tries once, as [`Channel::deliver`].
+    ///
+    /// # Errors
+    /// Why not, and whether to try again.
+    async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure>;
 }
 
 /// One message on its way.
@@ -44,6 +65,7 @@ impl Channel {
             Self::Email(_) => "email",
             Self::Webhook(_) => "webhook",
             Self::Hosted(hosted) => hosted.kind(),
+            Self::Carrier(carrier) => carrier.kind(),
         }
     }
 
@@ -53,6 +75,7 @@ impl Channel {
             Self::Email(email) => email.sends_resolved(),
             Self::Webhook(webhook) => webhook.sends_resolved(),
             Self::Hosted(hosted) => hosted.sends_resolved(),
+            Self::Carrier(carrier) => carrier.sends_resolved(),
         }
     }
 
@@ -65,6 +88,7 @@ impl Channel {
             Self::Email(email) => email.deliver(delivery).await,
             Self::Webhook(webhook) => webhook.deliver(delivery).await,
             Self::Hosted(hosted) => hosted.deliver(delivery).await,
+            Self::Carrier(carrier) => carrier.deliver(delivery).await,
         }
     }
 }

@@ -111,7 +111,9 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         while !*self.is_stopping.borrow() {
-            if let Some(wait) = self.breaker.wait(self.clock.now_ns()) {
+            let now_ns = self.clock.now_ns();
+            if let Some(wait) = self.breaker.wait(now_ns) {
+                self.outbox.rests(now_ns.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX)));
                 self.wait(wait.min(LOOK_AGAIN_AFTER)).await;
                 continue;
             }
@@ -132,18 +134,21 @@ impl Task {
 
     /// Until there may be something to do.
     async fn wait(&mut self, longest: Duration) {
-        let (wakers, name) = (Arc::clone(&self.wakers), self.name.clone());
-        let woken = async {
-            match wakers.get(&name) {
-                Some(waker) => waker.notified().await,
-                None => std::future::pending().await,
-            }
-        };
+        let mut is_stopping = self.is_stopping.clone();
         tokio::select! {
             () = tokio::time::sleep(longest) => {}
-            () = woken => {}
+            () = self.woken() => {}
             // An error means that nobody can stop the task any more but by dropping it.
-            _ = self.is_stopping.changed() => {}
+            _ = is_stopping.changed() => {}
+        }
+        self.is_stopping = is_stopping;
+    }
+
+    /// Until somebody says that there is something to do.
+    async fn woken(&self) {
+        match self.wakers.get(&self.name) {
+            Some(waker) => waker.notified().await,
+            None => std::future::pending().await,
         }
     }
 
@@ -175,7 +180,9 @@ impl Task {
             Decision::RetryAt(instant_ns) => {
                 self.count("retried");
                 tracing::warn!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, trying again", pending.id);
-                self.record(|task| task.outbox.failed(pending.id, &failed, instant_ns)).await;
+                // Where the outbox fails for long, the wait begins when it works again, by whatever the clock shows then.
+                let wait_ns = instant_ns.saturating_sub(now_ns);
+                self.record(|task| task.outbox.failed(pending.id, &failed, task.clock.now_ns().saturating_add(wait_ns))).await;
                 if self.fallback.as_ref().is_some_and(|fallback| Duration::from_nanos(age_ns) >= fallback.after) {
                     self.hand_over(pending).await;
                 }
@@ -242,7 +249,10 @@ impl Task {
     {
         while let Err(error) = change(self).await {
             tracing::error!(channel = %self.name, error = &error as &dyn std::error::Error, "cannot record in the outbox, trying again");
-            tokio::time::sleep(OUTBOX_RETRY_AFTER).await;
+            tokio::select! {
+                () = tokio::time::sleep(OUTBOX_RETRY_AFTER) => {}
+                () = self.woken() => {}
+            }
         }
     }
 

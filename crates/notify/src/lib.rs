@@ -14,6 +14,7 @@ mod dingtalk;
 mod discord;
 pub mod email;
 mod feishu;
+pub mod forward;
 mod googlechat;
 mod gotify;
 pub mod hosted;
@@ -44,7 +45,7 @@ mod outbox;
 pub mod retry;
 pub mod test;
 
-pub use channel::{Channel, Delivery, Receipt};
+pub use channel::{Carrier, Channel, Delivery, Receipt};
 pub use deliver::Deliverer;
 pub use http::address::{Internal, Network, Policy};
 pub use message::{Alert, Message, Pairs, Reason, Status};

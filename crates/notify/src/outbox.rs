@@ -66,6 +66,9 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     /// after that channel took it.
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()>;
 
+    /// The channel that asks is left alone until an instant, nanoseconds since the Unix epoch: for whoever watches it.
+    fn rests(&self, _until_ns: i64) {}
+
     /// The channels that messages wait for.
     async fn waiting_channels(&self) -> Result<Vec<String>>;
 }

@@ -35,6 +35,8 @@ pub struct AlertmanagerFile {
     pub global: Value,
     /// The receivers, for `notify`.
     pub receivers: Vec<Value>,
+    /// Labels of receivers that have some, by name.
+    pub receiver_labels: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -109,9 +111,18 @@ impl AlertmanagerFile {
             intervals,
             templates: document.templates.iter().flatten().map(|pattern| folder.join(pattern)).collect(),
             global: document.global.unwrap_or(Value::Null),
+            receiver_labels: receivers.iter().filter_map(labels).collect::<Result<_>>()?,
             receivers,
         })
     }
+}
+
+/// The labels of a receiver, if it has any.
+fn labels(receiver: &Value) -> Option<Result<(String, BTreeMap<String, String>)>> {
+    let name = receiver.get("name").and_then(Value::as_str).unwrap_or_default();
+    let labels = receiver.get("labels").filter(|labels| !labels.is_null())?;
+    let read = serde_norway::from_value(labels.clone()).map_err(|error| Error::invalid(format!("receiver {name:?}: labels: {error}")));
+    Some(read.map(|labels| (name.to_owned(), labels)))
 }
 
 fn names(receivers: &[Value]) -> Result<BTreeSet<String>> {

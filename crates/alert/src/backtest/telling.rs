@@ -10,6 +10,7 @@ use crate::dispatch::{Plan, reason};
 use crate::group::{AlertGroup, GroupId, Groups, Notice, Telling, Told, decide};
 use crate::limits::{BACKTEST_GROUPS_MAX, BACKTEST_NOTIFICATIONS_MAX};
 use crate::mute::Muting;
+use crate::silence::Silences;
 
 /// Something that is new about an alert.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ struct Clockwork<'a> {
 pub(super) fn tell(plan: &Plan, muting: &Muting, mut news: Vec<News>, end_ms: i64, reports: &mut [RuleReport]) {
     // What is over at an instant is over before something else begins.
     news.sort_by_key(|news| (news.at_ms, news.notice.ends_at_ms.is_none()));
-    let muting = Muting { silences: BTreeMap::new(), ..muting.clone() };
+    let muting = Muting { silences: Silences::default(), ..muting.clone() };
     let groups = Groups::new(Arc::clone(&plan.root));
     let mut clockwork = Clockwork { plan, muting, groups, firing: BTreeSet::new(), told: BTreeMap::new(), rules: BTreeMap::new() };
     let (mut news, mut looked_at) = (news.into_iter().peekable(), 0);

@@ -19,6 +19,8 @@ mod export;
 mod history;
 mod notifications;
 mod params;
+mod receivers;
+mod routes;
 mod rule_desk;
 mod rules;
 
@@ -35,6 +37,10 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/alerting/rules/export", get(export::export))
         .route("/api/v1/alerting/rules/check", post(rules::check))
         .route("/api/v1/alerting/rules/backtest", post(rules::backtest))
+        .route("/api/v1/alerting/routes", get(routes::tree))
+        .route("/api/v1/alerting/routes/test", post(routes::test))
+        .route("/api/v1/alerting/receivers", get(receivers::list))
+        .route("/api/v1/alerting/receivers/test", post(receivers::test))
         .with_state(state)
 }
 

@@ -48,12 +48,12 @@ pub(super) async fn backtest(State(state): State<ApiState>, Asker(tenant): Asker
     show(&state.rule_desk.backtest(&tenant, request).await?)
 }
 
-fn show<T: Serialize>(data: &T) -> Result<Response, Refusal> {
+pub(super) fn show<T: Serialize>(data: &T) -> Result<Response, Refusal> {
     let data = serde_json::to_value(data).map_err(|error| Error::internal("cannot write the answer as JSON").with_source(error))?;
     Ok(success(&data))
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| Error::invalid(format!("cannot read the body as JSON: {error}")))
 }
 

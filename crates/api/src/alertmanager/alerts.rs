@@ -1,6 +1,6 @@
 //! Alerts and their groups: shown, and taken from other rulers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use signalbox_model::{MatchOp, Matcher};
 
 use super::desk::{DeskAlert, PostedAlert};
-use super::{Refusal, bad, filters, flag, holds, read_time, time};
+use super::{Refusal, bad, filters, flag, holds, read_time, receiver_matchers, time};
 use crate::ApiState;
 use crate::http::Params;
 
@@ -24,26 +24,34 @@ struct Wanted {
     silenced: bool,
     inhibited: bool,
     receiver: Option<Matcher>,
+    /// The receivers whose labels match, where these are asked for.
+    receivers: Option<BTreeSet<String>>,
     filters: Vec<Matcher>,
 }
 
 impl Wanted {
-    fn of(params: &Params) -> Result<Self, Refusal> {
-        if params.get("receiver_matchers").is_some() {
-            return Err(bad("receiver_matchers is not supported: receivers have no labels"));
-        }
+    async fn of(state: &ApiState, params: &Params) -> Result<Self, Refusal> {
+        let matchers = receiver_matchers(params)?;
+        let receivers = if matchers.is_empty() {
+            None
+        } else {
+            let mut receivers = state.alert_desk.receivers().await;
+            receivers.retain(|receiver| holds(&matchers, |name| receiver.labels.get(name).map(String::as_str)));
+            Some(receivers.into_iter().map(|receiver| receiver.name).collect())
+        };
         let receiver = params.get("receiver").map(|pattern| Matcher::new("receiver", MatchOp::Regex, pattern)).transpose();
         Ok(Self {
             active: flag(params, "active")?,
             silenced: flag(params, "silenced")?,
             inhibited: flag(params, "inhibited")?,
             receiver: receiver.map_err(|error| bad(format!("failed to parse receiver param: {}", error.message())))?,
+            receivers,
             filters: filters(params)?,
         })
     }
 
     fn is_receiver(&self, name: &str) -> bool {
-        self.receiver.as_ref().is_none_or(|receiver| receiver.matches(name))
+        self.receiver.as_ref().is_none_or(|receiver| receiver.matches(name)) && self.receivers.as_ref().is_none_or(|receivers| receivers.contains(name))
     }
 
     fn takes(&self, alert: &DeskAlert) -> bool {
@@ -56,7 +64,7 @@ impl Wanted {
 
 /// `GET /api/v2/alerts`
 pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    let wanted = Wanted::of(&params)?;
+    let wanted = Wanted::of(&state, &params).await?;
     let takes = |alert: &&DeskAlert| wanted.takes(alert) && alert.receivers.iter().any(|receiver| wanted.is_receiver(receiver));
     let mut alerts = state.alert_desk.alerts().await;
     alerts.sort_by(|left, right| left.fingerprint.cmp(&right.fingerprint));
@@ -65,7 +73,7 @@ pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Resul
 
 /// `GET /api/v2/alerts/groups`
 pub(super) async fn groups(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    let wanted = Wanted::of(&params)?;
+    let wanted = Wanted::of(&state, &params).await?;
     let shows_muted = flag(&params, "muted")?;
     let mut groups = state.alert_desk.groups().await;
     groups.sort_by(|left, right| (&left.labels, &left.receiver).cmp(&(&right.labels, &right.receiver)));

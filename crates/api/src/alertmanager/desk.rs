@@ -6,6 +6,8 @@ use std::fmt;
 use async_trait::async_trait;
 use signalbox_model::{Error, ErrorKind, Matcher, Result};
 
+use super::route_desk::{DeskMatch, DeskReceiver, DeskRoute, ReceiverTest, TestAnswer};
+
 /// Names and values.
 type Pairs = BTreeMap<String, String>;
 
@@ -139,8 +141,32 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
     /// `Invalid` with what is wrong with some; the others are taken.
     async fn post(&self, alerts: Vec<PostedAlert>) -> Result<()>;
 
-    /// Names of all receivers.
-    async fn receivers(&self) -> Vec<String>;
+    /// All receivers, by name.
+    async fn receivers(&self) -> Vec<DeskReceiver>;
+
+    /// The tree of routes.
+    ///
+    /// # Errors
+    /// `Unavailable` where nothing is routed.
+    async fn routes(&self) -> Result<DeskRoute> {
+        Err(none())
+    }
+
+    /// Where an alert with these labels would go, in order.
+    ///
+    /// # Errors
+    /// As [`AlertDesk::routes`].
+    async fn test_routes(&self, _labels: &Pairs) -> Result<Vec<DeskMatch>> {
+        Err(none())
+    }
+
+    /// Tells a receiver about a made-up alert, for real, and waits for the answers of its channels.
+    ///
+    /// # Errors
+    /// `NotFound` for a receiver that nobody knows, `Invalid` for one without channels.
+    async fn test_receiver(&self, _test: ReceiverTest) -> Result<Vec<TestAnswer>> {
+        Err(none())
+    }
 
     /// The ways that an alert with these labels goes, in order; none where there are no routes.
     async fn ways(&self, _labels: &Pairs) -> Vec<DeskWay> {
@@ -164,6 +190,11 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
 
     /// The `alertmanager.yml` in force, without secrets.
     fn config(&self) -> String;
+
+    /// Where alerts are posted for other Alertmanagers.
+    fn alertmanagers(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A server without alerts.
@@ -188,7 +219,7 @@ impl AlertDesk for NoAlerts {
         Err(none())
     }
 
-    async fn receivers(&self) -> Vec<String> {
+    async fn receivers(&self) -> Vec<DeskReceiver> {
         Vec::new()
     }
 

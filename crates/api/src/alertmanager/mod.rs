@@ -17,6 +17,7 @@ use crate::http::{Params, status as status_of};
 
 mod alerts;
 mod desk;
+mod route_desk;
 mod settings;
 mod silences;
 mod status;
@@ -24,6 +25,7 @@ mod status;
 pub use settings::Settings;
 
 pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
+pub use route_desk::{DeskChannel, DeskMatch, DeskReceiver, DeskRoute, DeskStep, DeskTimings, ReceiverTest, TestAnswer};
 
 /// The API, to be mounted where Alertmanager's clients look for it.
 pub fn router(state: ApiState) -> Router {
@@ -75,6 +77,12 @@ fn flag(params: &Params, name: &str) -> Result<bool, Refusal> {
 /// The matchers of all `filter` parameters.
 fn filters(params: &Params) -> Result<Vec<Matcher>, Refusal> {
     params.all("filter").map(|text| matchers::parse_one(text).map_err(|error| bad(format!("bad matcher format: {}", error.message())))).collect()
+}
+
+/// The matchers of all `receiver_matchers` parameters.
+fn receiver_matchers(params: &Params) -> Result<Vec<Matcher>, Refusal> {
+    let read = |text| matchers::parse_one(text).map_err(|error| bad(format!("failed to parse receiver_matchers param: {}", error.message())));
+    params.all("receiver_matchers").map(read).collect()
 }
 
 /// Whether names and values hold all matchers; one of the empty value asks whether a name is there.

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Refusal, bad, time};
+use super::{DeskReceiver, Refusal, holds, receiver_matchers, time};
 use crate::ApiState;
 use crate::http::Params;
 
@@ -29,11 +29,14 @@ pub(super) async fn status(State(state): State<ApiState>) -> Response {
 
 /// `GET /api/v2/receivers`
 pub(super) async fn receivers(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    if params.get("receiver_matchers").is_some() {
-        return Err(bad("receiver_matchers is not supported: receivers have no labels"));
-    }
-    let names = state.alert_desk.receivers().await;
-    Ok(axum::Json(names.iter().map(|name| json!({ "name": name })).collect::<Vec<Value>>()).into_response())
+    let matchers = receiver_matchers(&params)?;
+    let is_wanted = |receiver: &&DeskReceiver| holds(&matchers, |name| receiver.labels.get(name).map(String::as_str));
+    let show = |receiver: &DeskReceiver| match receiver.labels.is_empty() {
+        true => json!({ "name": receiver.name }),
+        false => json!({ "name": receiver.name, "labels": receiver.labels }),
+    };
+    let receivers = state.alert_desk.receivers().await;
+    Ok(axum::Json(receivers.iter().filter(is_wanted).map(show).collect::<Vec<Value>>()).into_response())
 }
 
 /// `GET /-/healthy`, `/-/ready`

@@ -58,8 +58,10 @@ impl AlertDesk for Desk {
         Ok(())
     }
 
-    async fn receivers(&self) -> Vec<String> {
-        vec!["ops".to_owned()]
+    async fn receivers(&self) -> Vec<DeskReceiver> {
+        let receiver =
+            |name: &str, owner: &str| DeskReceiver { name: name.to_owned(), labels: [("owner".to_owned(), owner.to_owned())].into(), channels: Vec::new() };
+        vec![receiver("ops", "web"), DeskReceiver { name: "night".to_owned(), labels: [].into(), channels: Vec::new() }]
     }
 
     async fn silences(&self) -> Vec<DeskSilence> {
@@ -185,5 +187,9 @@ async fn status_and_receivers() {
     let server = Server::new().await;
     let (_, status) = server.ask("GET", "/api/v2/status", "").await;
     assert_eq!((status["cluster"]["status"].as_str(), status["config"]["original"].as_str()), (Some("disabled"), Some("route: {}")));
-    assert_eq!(server.ask("GET", "/api/v2/receivers", "").await.1, json!([{ "name": "ops" }]));
+    assert_eq!(server.ask("GET", "/api/v2/receivers", "").await.1, json!([{ "name": "ops", "labels": { "owner": "web" } }, { "name": "night" }]));
+    assert_eq!(server.ask("GET", "/api/v2/receivers?receiver_matchers=owner%3D%22%22", "").await.1, json!([{ "name": "night" }]));
+    assert_eq!(server.ask("GET", "/api/v2/receivers?receiver_matchers=owner", "").await.0, 400);
+    assert_eq!(server.names("receiver_matchers=owner%3Dweb").await, ["A", "B", "C"]);
+    assert_eq!(server.names("receiver_matchers=owner%3Ddb").await, [""; 0]);
 }

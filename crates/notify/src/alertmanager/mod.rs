@@ -124,7 +124,7 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> signalbox_model::Result<NamedR
             let channel = channel.map_err(|why| wrong(&format!("{key}[{index}]"), &why))?;
             channels.push((format!("{name}/{}[{index}]", channel.kind()), channel));
         }
-        if configs.is_empty() && !key.ends_with("_configs") && key != "name" {
+        if configs.is_empty() && !key.ends_with("_configs") && key != "name" && key != "labels" {
             return Err(wrong(key, "field not found"));
         }
     }
