@@ -8,7 +8,7 @@
 //! messages about a group come in their order, nobody is told twice but when the process died or an answer was lost, and
 //! nothing is told that was never true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +103,8 @@ struct Life {
     plans_read: usize,
     /// When rules were last evaluated with success, by metric.
     evaluated: BTreeMap<String, i64>,
+    /// Silences that may have ended: whoever ended them was answered with an error.
+    doubtful: BTreeSet<String>,
     story: Vec<String>,
     /// The clock was set ahead by more than alerts that are over stay known.
     was_set_ahead: bool,
@@ -129,6 +131,7 @@ impl Life {
             plan: 0,
             plans_read: 0,
             evaluated: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             story: Vec::new(),
             was_set_ahead: false,
             is_told: replayed().is_some(),
@@ -240,7 +243,12 @@ impl Life {
             let id = &known[choice % known.len()];
             match self.outside.faults.alive(house.dispatcher.expire_silence(id, &meta, now_ms)).await {
                 None => return self.die().await,
-                Some(expired) => self.note(format!("a silence ends: {:?}", expired)),
+                Some(expired) => {
+                    if expired.is_err() {
+                        self.doubtful.insert(id.clone());
+                    }
+                    self.note(format!("a silence ends: {:?}", expired));
+                }
             }
             self.acknowledge();
         }
@@ -269,11 +277,13 @@ impl Life {
         }
     }
 
-    /// Silences that are known to be durable hold from now on.
+    /// Silences that are known to be durable hold from now on. One of which an error said that it may not have ended may be over.
     fn acknowledge(&mut self) {
         if let Some(house) = &self.house {
+            let silences = house.dispatcher.muting.silences.all().into_iter().filter(|silence| !self.doubtful.contains(&silence.id));
+            let silences: Vec<Silence> = silences.collect();
             for post in self.outside.posts.values() {
-                post.silences(house.dispatcher.muting.silences.all());
+                post.silences(silences.clone());
             }
         }
     }

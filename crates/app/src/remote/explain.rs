@@ -173,7 +173,8 @@ mod tests {
     fn an_alert_is_named_by_fingerprint_or_labels() {
         assert_eq!(which("00112233445566ff").unwrap(), ("fingerprint", "00112233445566ff".to_owned()));
         assert_eq!(which("Down").unwrap().1, r#"{"alertname":"Down"}"#);
-        assert_eq!(which(r#"Down{job="a"}"#).unwrap().1, r#"{"alertname":"Down","job":"a"}"#);
+        let (kind, labels) = which(r#"Down{job="a"}"#).unwrap();
+        assert_eq!((kind, serde_json::from_str(&labels).unwrap()), ("labels", json!({ "alertname": "Down", "job": "a" })));
         assert_eq!(which(r#"{"service.name"="a"}"#).unwrap().1, r#"{"service.name":"a"}"#);
         assert!(which(r#"{job=~"a.*"}"#).is_err() && which("{").is_err());
     }
