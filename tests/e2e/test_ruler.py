@@ -21,6 +21,8 @@ groups:
 """
 MIMIR = "/prometheus/config/v1/rules"
 LOKI = "/loki/api/v1/rules"
+# The rules about the server itself are not what is looked at.
+OWN_RULES = {"rule_files_interval_seconds": 1, "builtin": {"enabled": False}}
 
 
 def group(name, *rules, **more):
@@ -54,12 +56,18 @@ def in_force(server):
     return {(each["file"], each["name"]): each for each in server.json("/api/v1/rules")["data"]["groups"]}
 
 
+def one_in_force(server, of):
+    found = in_force(server)
+    assert of in found, f"{of} is not in force yet"
+    return found[of]
+
+
 def test_groups_survive_a_kill_and_disturb_nobody(servers, tmp_path):
     path = tmp_path / "rules.yaml"
     path.write_text(FILE)
-    server = servers(config={"alert": {"rule_files": [str(path)], "rule_files_interval_seconds": 1}}).start()
+    server = servers(config={"alert": OWN_RULES | {"rule_files": [str(path)]}}).start()
     file = (str(path), "of-file")
-    pending = lambda: next(iter(in_force(server)[file]["rules"][0]["alerts"]), None)
+    pending = lambda: next(iter(one_in_force(server, file)["rules"][0]["alerts"]), None)
     active_at = until(pending, "the alert of the file")["activeAt"]
 
     # A group is there after a kill that follows its acknowledgement at once.
@@ -69,18 +77,18 @@ def test_groups_survive_a_kill_and_disturb_nobody(servers, tmp_path):
     server.start()
     assert listed(server, MIMIR) == {str(path): ["of-file"], "team a": ["g/1"]}
     assert yaml.safe_load(send(server, "GET", f"{MIMIR}/team%20a/g%2F1").text) == down
-    until(lambda: in_force(server)[("team a", "g/1")]["rules"][0]["state"] == "firing", "the alert that was set")
+    until(lambda: one_in_force(server, ("team a", "g/1"))["rules"][0]["state"] == "firing", "the alert that was set")
     assert [found["labels"] for found in server.json("/alertmanager/api/v2/alerts")] == [{"alertname": "Down", "team": "3"}]
     assert pending()["activeAt"] == active_at
 
     # In force without a restart, changed by its name; others go on.
-    evaluated = in_force(server)[file]["lastEvaluation"]
+    evaluated = one_in_force(server, file)["lastEvaluation"]
     set_group(server, MIMIR, "team a", group("other", {"record": "three", "expr": "vector(3)"}))
     set_group(server, "/api/v1/rules", "team a", group("other", {"record": "four", "expr": "vector(4)"}))
     until(lambda: [float(found["value"][1]) for found in server.query("four")] == [4.0], "the recorded series")
-    until(lambda: in_force(server)[file]["lastEvaluation"] > evaluated, "an evaluation of the file")
+    until(lambda: one_in_force(server, file)["lastEvaluation"] > evaluated, "an evaluation of the file")
     assert pending()["activeAt"] == active_at
-    assert in_force(server)[("team a", "g/1")]["rules"][0]["state"] == "firing"
+    assert one_in_force(server, ("team a", "g/1"))["rules"][0]["state"] == "firing"
 
     # What is refused changes nothing.
     for body, why in [({"name": "x", "rules": [{"alert": "A", "expr": "up =="}]}, "could not parse expression"), ({"rules": []}, "Groupname"), ([], "mapping")]:
@@ -98,7 +106,7 @@ def test_groups_survive_a_kill_and_disturb_nobody(servers, tmp_path):
     set_group(server, LOKI, "team a", logs)
     push = {"streams": [{"stream": {"service_name": "shop"}, "values": [[str(time.time_ns()), "an error"]]}]}
     assert server.session.post(server.http + "/loki/api/v1/push", json=push).status_code == 204
-    until(lambda: in_force(server)[("team a", "logs")]["rules"][0]["state"] == "firing", "the alert over logs")
+    until(lambda: one_in_force(server, ("team a", "logs"))["rules"][0]["state"] == "firing", "the alert over logs")
     assert listed(server, LOKI) == {"team a": ["logs"]} and "logs" not in listed(server, MIMIR)["team a"]
     assert yaml.safe_load(send(server, "GET", f"{LOKI}/team%20a/logs").text) == logs
     shown = server.json("/loki/prometheus/api/v1/rules")["data"]["groups"]
@@ -140,7 +148,7 @@ def test_groups_survive_a_kill_and_disturb_nobody(servers, tmp_path):
 def test_rule_files_are_watched(servers, tmp_path):
     folder = tmp_path / "rules"
     folder.mkdir()
-    server = servers(config={"alert": {"rule_files": [str(folder / "*.yaml")], "rule_files_interval_seconds": 1}}).start()
+    server = servers(config={"alert": OWN_RULES | {"rule_files": [str(folder / "*.yaml")]}}).start()
     server.expected.append("rule files have changed and are not in force")
     assert in_force(server) == {}
     (folder / "a.yaml").write_text(FILE)
