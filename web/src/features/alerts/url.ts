@@ -27,7 +27,7 @@ export const ALERTS_URL: Codec<AlertsView> = {
 /** The view of one alert. */
 export interface AlertView {
   labels: Labels;
-  /** The instant that is explained, milliseconds; null for now. */
+  /** The instant that is explained, milliseconds; null is the present. */
   atMs: number | null;
 }
 

@@ -31,7 +31,7 @@ export function layout(names: readonly string[], edges: readonly Edge[]): Layout
   const joined = edges.filter(({ client, server }) => known.has(client) && known.has(server) && client !== server);
   const forward = acyclic([...names].sort(), joined);
   const columnOf = columns(names, forward);
-  const { slots, links, chains } = withDummies(names, forward, columnOf);
+  const { slots, links, chains } = withWaypoints(names, forward, columnOf);
   order(slots, links);
   const rowOf = settle(slots, links);
   const at = (id: string): Point => ({ column: columnOf.get(id) ?? Number(/^(\d+) /.exec(id)?.[1] ?? 0), row: rowOf.get(id) ?? 0 });
@@ -86,7 +86,7 @@ function columns(names: readonly string[], edges: readonly [string, string][]): 
 }
 
 /** Columns of boxes and of the free places that long lines go through; each chain has the places of one line. */
-function withDummies(names: readonly string[], edges: readonly [string, string][], columnOf: ReadonlyMap<string, number>): { slots: string[][]; links: [string, string][]; chains: Map<string, string[]> } {
+function withWaypoints(names: readonly string[], edges: readonly [string, string][], columnOf: ReadonlyMap<string, number>): { slots: string[][]; links: [string, string][]; chains: Map<string, string[]> } {
   const slots: string[][] = Array.from({ length: Math.max(0, ...columnOf.values()) + (names.length === 0 ? 0 : 1) }, () => []);
   for (const name of names) slots[columnOf.get(name) ?? 0]?.push(name);
   const links: [string, string][] = [];
@@ -94,9 +94,9 @@ function withDummies(names: readonly string[], edges: readonly [string, string][
   for (const [from, to] of edges) {
     const chain = [from];
     for (let column = (columnOf.get(from) ?? 0) + 1; column < (columnOf.get(to) ?? 0); column += 1) {
-      const dummy = `${column} ${key(from, to)}`;
-      slots[column]?.push(dummy);
-      chain.push(dummy);
+      const waypoint = `${column} ${key(from, to)}`;
+      slots[column]?.push(waypoint);
+      chain.push(waypoint);
     }
     chain.push(to);
     chains.set(key(from, to), chain);
