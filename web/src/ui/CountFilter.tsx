@@ -18,7 +18,7 @@ export function CountFilter<State extends string>({ label, states, chosen, numbe
   return (
     <div role="group" aria-label={label} className={styles.states}>
       {states.map((state) => (
-        <button key={state} type="button" aria-pressed={chosen.includes(state)} className={styles.state} data-tone={tones[state]} onClick={() => onChange(states.filter((each) => (each === state) !== chosen.includes(each)))}>
+        <button key={state} type="button" aria-pressed={chosen.includes(state)} className={styles.state} data-tone={tones[state]} data-none={numbers[state] === 0} onClick={() => onChange(states.filter((each) => (each === state) !== chosen.includes(each)))}>
           {numbers[state] !== undefined && <b>{numbers[state]}</b>}
           {state}
         </button>

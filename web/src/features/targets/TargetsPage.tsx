@@ -4,8 +4,9 @@ import { useMemo, type ReactNode } from "react";
 import { targets, type Targets } from "../../api/targets.ts";
 import { useResource } from "../../api/use_resource.ts";
 import { useTime, useUrlState } from "../../location.tsx";
-import { Input, Select, classes } from "../../ui/controls.tsx";
-import { Panel } from "../../ui/layout.tsx";
+import { CountFilter } from "../../ui/CountFilter.tsx";
+import { Input, Select } from "../../ui/controls.tsx";
+import { Panel, type Tone } from "../../ui/layout.tsx";
 import { count } from "../../ui/number.ts";
 import { Empty, Failure, Progress, Skeleton } from "../../ui/states.tsx";
 import { VirtualList } from "../../ui/VirtualList.tsx";
@@ -17,6 +18,7 @@ import styles from "./targets.module.css";
 import { STATES, TARGETS_URL, type State, type TargetsView } from "./url.ts";
 
 const ROW_HEIGHT = 34;
+const TONES: Record<State, Tone> = { up: "good", down: "bad", unknown: "plain", dropped: "plain" };
 const NOTHING: Targets = { active: [], dropped: [], droppedCounts: {}, atMs: 0 };
 
 export function TargetsPage(): ReactNode {
@@ -26,13 +28,13 @@ export function TargetsPage(): ReactNode {
   const all = data ?? NOTHING;
   const shown = useMemo(() => pools(all, view), [all, view]);
   const list = useMemo(() => rows(shown, view), [shown, view]);
-  const numbers = useMemo(() => (data === undefined ? null : counts(data)), [data]);
+  const numbers = useMemo(() => (data === undefined ? {} : counts(data)), [data]);
   const names = useMemo(() => poolNames(all), [all]);
   const found = shown.reduce((sum, pool) => sum + pool.shown.length, 0);
   return (
     <div className={styles.page}>
       <div className={styles.filters}>
-        <StateFilter view={view} numbers={numbers} onChange={update} />
+        <CountFilter label="States" states={STATES} chosen={view.states} numbers={numbers} tones={TONES} onChange={(states) => update({ ...view, states })} />
         <Select aria-label="Pool" value={view.pool} onChange={(event) => update({ ...view, pool: event.target.value })}>
           <option value="">All pools</option>
           {[...new Set([...names, view.pool])].filter((name) => name !== "").map((name) => <option key={name} value={name}>{name}</option>)}
@@ -76,18 +78,4 @@ function AnyRow({ row, atMs, view, onChange }: { row: Row | undefined; atMs: num
     case "droppedTarget":
       return <DroppedRow target={row.target} open={row.open} onToggle={() => toggle(row.key)} />;
   }
-}
-
-function StateFilter({ view, numbers, onChange }: { view: TargetsView; numbers: Record<State, number> | null; onChange: (view: TargetsView) => void }): ReactNode {
-  const toggle = (state: State): void => onChange({ ...view, states: STATES.filter((each) => (each === state) !== view.states.includes(each)) });
-  return (
-    <div role="group" aria-label="States" className={styles.states}>
-      {STATES.map((state) => (
-        <button key={state} type="button" aria-pressed={view.states.includes(state)} data-none={numbers === null || numbers[state] === 0} className={classes(styles.state, styles[state])} onClick={() => toggle(state)}>
-          <b>{numbers === null ? "–" : numbers[state]}</b>
-          {state}
-        </button>
-      ))}
-    </div>
-  );
 }
