@@ -1,74 +1,42 @@
-/**
- * The editor itself; loaded only where a query is written. It lives in a shadow tree: there CodeMirror
- * uses constructed style sheets, which a strict Content-Security-Policy allows, instead of style elements.
- */
+/** The editor itself; loaded only where a query is written. */
 
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion, type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap } from "@codemirror/lint";
-import { Compartment, EditorState, Prec, Transaction, type Extension } from "@codemirror/state";
+import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
 import { EditorView, keymap, placeholder as placeholderText } from "@codemirror/view";
 import { useEffect, useRef, type ReactNode } from "react";
-import { Echoes } from "./echo.ts";
 import { HIGHLIGHT } from "./highlight.ts";
 import { STAGES, contextAt, type LogqlLookup } from "./logql.ts";
 import { promql, type PromqlLookup } from "./promql.ts";
 import { OPERATORS, escapeQuoted, printField, printValue, searchContextAt, type LogsLookup } from "./search.ts";
 import { THEME } from "./theme.ts";
+import { LEAVE, useEditor, type Editing } from "./use_editor.ts";
 
 export type Language = { name: "promql"; lookup: PromqlLookup } | { name: "logs"; lookup: LogsLookup };
 
-export interface EditorProps {
-  /** Accessible name. */
-  label: string;
+export interface EditorProps extends Editing {
   language: Language;
-  value: string;
   placeholder: string;
-  onChange: (value: string) => void;
   /** Enter was pressed. */
   onRun: () => void;
 }
 
 export function CodeEditor(props: EditorProps): ReactNode {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
   const language = useRef(new Compartment());
   const latest = useRef(props);
   latest.current = props;
-  const echoes = useRef(new Echoes());
-
-  useEffect(() => {
-    const element = host.current;
-    if (element === null) return;
-    const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-    const editor = new EditorView({
-      root,
-      parent: root,
-      state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, echoes.current, language.current) }),
-    });
-    view.current = editor;
-    return () => {
-      editor.destroy();
-      view.current = null;
-    };
-  }, []);
+  const { host, view } = useEditor(latest, () => extensions(latest, language.current));
 
   useEffect(() => {
     view.current?.dispatch({ effects: language.current.reconfigure(support(props.language)) });
   }, [props.language]);
 
-  // The value comes from outside when it is not what was typed: the back button, a metric that was picked.
-  useEffect(() => {
-    const editor = view.current;
-    if (editor === null || echoes.current.take(props.value, performance.now()) || editor.state.doc.toString() === props.value) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value }, annotations: Transaction.remote.of(true) });
-  }, [props.value]);
-
   return <div ref={host} data-search="" data-editor={props.language.name} onFocus={() => view.current?.focus()} />;
 }
 
-function extensions(latest: { readonly current: EditorProps }, echoes: Echoes, language: Compartment): Extension[] {
+function extensions(latest: { readonly current: EditorProps }, language: Compartment): Extension[] {
   const run = (): boolean => {
     latest.current.onRun();
     return true;
@@ -81,7 +49,6 @@ function extensions(latest: { readonly current: EditorProps }, echoes: Echoes, l
     syntaxHighlighting(HIGHLIGHT),
     THEME,
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": latest.current.label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
     placeholderText(latest.current.placeholder),
     language.of(support(latest.current.language)),
     // The completion's own Enter comes first; it does nothing when no list is open.
@@ -89,16 +56,9 @@ function extensions(latest: { readonly current: EditorProps }, echoes: Echoes, l
     Prec.high(keymap.of([
       { key: "Enter", run, shift: () => false },
       { key: "Mod-Enter", run },
-      { key: "Escape", run: (editor) => { editor.contentDOM.blur(); return true; } },
+      LEAVE,
     ])),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...lintKeymap]),
-    EditorView.updateListener.of((update) => {
-      // What comes from outside is no news to whom it came from.
-      if (!update.docChanged || update.transactions.some((transaction) => transaction.annotation(Transaction.remote) === true)) return;
-      const value = update.state.doc.toString();
-      echoes.tell(value, performance.now());
-      latest.current.onChange(value);
-    }),
   ];
 }
 

@@ -3,24 +3,20 @@
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintKeymap, setDiagnostics, type Diagnostic } from "@codemirror/lint";
-import { Compartment, EditorState, Prec, Transaction, type Extension, type Text } from "@codemirror/state";
+import { Compartment, EditorState, Prec, type Extension, type Text } from "@codemirror/state";
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef, type ReactNode } from "react";
-import { Echoes } from "./echo.ts";
 import { HIGHLIGHT } from "./highlight.ts";
 import { span, type Note } from "./notes.ts";
 import { THEME } from "./theme.ts";
+import { LEAVE, useEditor, type Editing } from "./use_editor.ts";
 import { yaml } from "./yaml.ts";
 
-export interface TextEditorProps {
-  /** Accessible name. */
-  label: string;
-  value: string;
+export interface TextEditorProps extends Editing {
   isReadOnly: boolean;
   notes: readonly Note[];
   /** A place to go to; each object is gone to once. */
   goTo: { line: number; column: number } | null;
-  onChange: (value: string) => void;
   /** Mod-Enter or Mod-S was pressed. */
   onSave: () => void;
 }
@@ -37,34 +33,14 @@ const TALL = EditorView.theme({
 });
 
 export function TextEditor(props: TextEditorProps): ReactNode {
-  const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView | null>(null);
   const changeable = useRef(new Compartment());
   const latest = useRef(props);
   latest.current = props;
-  const echoes = useRef(new Echoes());
-
-  useEffect(() => {
-    const element = host.current;
-    if (element === null) return;
-    const root = element.shadowRoot ?? element.attachShadow({ mode: "open" });
-    const editor = new EditorView({ root, parent: root, state: EditorState.create({ doc: latest.current.value, extensions: extensions(latest, echoes.current, changeable.current) }) });
-    view.current = editor;
-    return () => {
-      editor.destroy();
-      view.current = null;
-    };
-  }, []);
+  const { host, view } = useEditor(latest, () => extensions(latest, changeable.current));
 
   useEffect(() => {
     view.current?.dispatch({ effects: changeable.current.reconfigure(EditorState.readOnly.of(props.isReadOnly)) });
   }, [props.isReadOnly]);
-
-  useEffect(() => {
-    const editor = view.current;
-    if (editor === null || echoes.current.take(props.value, performance.now()) || editor.state.doc.toString() === props.value) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.value }, annotations: Transaction.remote.of(true) });
-  }, [props.value]);
 
   useEffect(() => {
     const editor = view.current;
@@ -86,7 +62,7 @@ function diagnostic(doc: Text, note: Note): Diagnostic {
   return { ...span(doc.toString(), note), severity: note.severity, message: note.message };
 }
 
-function extensions(latest: { readonly current: TextEditorProps }, echoes: Echoes, changeable: Compartment): Extension[] {
+function extensions(latest: { readonly current: TextEditorProps }, changeable: Compartment): Extension[] {
   const save = (): boolean => {
     latest.current.onSave();
     return true;
@@ -102,21 +78,13 @@ function extensions(latest: { readonly current: TextEditorProps }, echoes: Echoe
     syntaxHighlighting(HIGHLIGHT),
     Prec.high(TALL),
     THEME,
-    EditorView.contentAttributes.of({ "aria-label": latest.current.label, spellcheck: "false", autocorrect: "off", autocapitalize: "off" }),
     changeable.of(EditorState.readOnly.of(latest.current.isReadOnly)),
     Prec.high(keymap.of([
       { key: "Mod-Enter", run: save },
       { key: "Mod-s", run: save },
       // Tab indents; whoever goes by keys leaves with Escape first.
-      { key: "Escape", run: (editor) => { editor.contentDOM.blur(); return true; } },
+      LEAVE,
     ])),
     keymap.of([...defaultKeymap, ...historyKeymap, ...lintKeymap, indentWithTab]),
-    EditorView.updateListener.of((update) => {
-      // What comes from outside is no news to whom it came from.
-      if (!update.docChanged || update.transactions.some((transaction) => transaction.annotation(Transaction.remote) === true)) return;
-      const value = update.state.doc.toString();
-      echoes.tell(value, performance.now());
-      latest.current.onChange(value);
-    }),
   ];
 }
