@@ -61,7 +61,22 @@ function operations(params) {
 }
 
 
+/** The one question in TraceQL that is asked of it: how often spans take longer, by service. */
+function slowSpans(params) {
+  const asked = /^\{ duration > (\d+)ms \} \| rate\(\) by \(resource\.service\.name\)$/.exec(params.get("q") ?? "");
+  if (asked === null) return [400, { error: `the mock does not answer ${params.get("q")}` }];
+  const [step, { start, end }] = [Number.parseFloat(params.get("step")), range(params)];
+  const found = new Map();
+  for (let at = start; at <= end; at += step * 1_000) {
+    const counts = {};
+    for (const { k, weight } of sampled(at - step * 1_000, at)) for (const span of spansOf(k)) if (span.duration > Number(asked[1]) * 1e6) counts[span.service] = (counts[span.service] ?? 0) + weight;
+    for (const [service, number] of Object.entries(counts)) found.set(service, [...(found.get(service) ?? []), { timestampMs: String(at), value: number / step }]);
+  }
+  return [200, { series: [...found].map(([service, samples]) => ({ labels: [{ key: "resource.service.name", value: { stringValue: service } }], samples })) }];
+}
+
 export const SERVICE_ROUTES = [
+  [/^\/tempo\/api\/metrics\/query_range$/, slowSpans],
   [/^\/api\/v1\/service_map$/, map],
   [/^\/api\/v1\/service_map\/operations$/, operations],
 ];
