@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from server import Server, until
-from test_alerts import Hook
+from alert_world import Hook
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULES = """

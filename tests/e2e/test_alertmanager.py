@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import requests
 from server import until
-from test_alerts import Hook
+from alert_world import Hook
 from test_prometheus import PROMETHEUS, free_port
 
 CACHE = pathlib.Path(os.environ.get("SIGNALBOX_CACHE") or pathlib.Path.home() / ".cache/signalbox")

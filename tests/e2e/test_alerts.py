@@ -2,15 +2,11 @@
 
 import email
 import email.policy
-import http.server
-import json
 import socket
-import threading
-import time
 
 import pytest
-import remote_write
 from aiosmtpd.controller import Controller
+from alert_world import Hook, Queue
 from server import until
 
 RULES = """
@@ -49,38 +45,6 @@ class Mailbox:
         self.controller.stop()
 
 
-class Hook:
-    """A receiver of webhooks that keeps what it takes, after it has refused as often as told."""
-
-    def __init__(self):
-        self.posts = []
-        self.refusals = 0
-        hook = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if hook.refusals:
-                    hook.refusals -= 1
-                    self.send_response(503)
-                else:
-                    hook.posts.append(json.loads(body))
-                    self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d/hook" % self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def mailbox():
     box = Mailbox()
@@ -110,28 +74,6 @@ def configuration(tmp_path, mailbox, hook):
             ]
         },
     }
-
-
-class Queue(threading.Thread):
-    """Sends the depth of the queue once a second, as a scraper would."""
-
-    def __init__(self, server):
-        super().__init__(daemon=True)
-        self.server = server
-        self.depth = 3.0
-        self.stopped = threading.Event()
-
-    def run(self):
-        while not self.stopped.wait(0.5):
-            series = [({"__name__": "shop_queue_depth", "job": "shop", "instance": "a:1"}, [(self.depth, int(time.time() * 1000))])]
-            try:
-                remote_write.post(self.server.http, remote_write.v1(series))
-            except Exception:
-                continue  # the server is being killed
-
-    def stop(self):
-        self.stopped.set()
-        self.join(60)
 
 
 def alerts(server):
