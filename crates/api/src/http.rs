@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -110,6 +111,25 @@ pub fn percent_decode(text: &str) -> String {
         at += 1;
     }
     String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// A refusal in plain text.
+#[derive(Debug)]
+pub(crate) struct PlainRefusal(Error);
+
+impl From<Error> for PlainRefusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for PlainRefusal {
+    fn into_response(self) -> Response {
+        if matches!(self.0.kind(), ErrorKind::Internal | ErrorKind::Corrupt) {
+            tracing::error!(error = ?self.0, "cannot answer a request: {}", self.0);
+        }
+        (status(&self.0), self.0.message().to_owned()).into_response()
+    }
 }
 
 /// The status that says to any HTTP client what the kind of an error says to a caller.

@@ -8,28 +8,11 @@ use signalbox_model::{Error, ErrorKind, Result, TimeRange, TraceId};
 use signalbox_proto::tempo::{QueryInstantRequest, QueryRangeRequest, SearchTagValuesRequest, SearchTagsRequest};
 
 use super::json::Shape;
-use crate::http::{Params, status};
+use crate::http::Params;
+pub(super) use crate::http::PlainRefusal as Refusal;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600 * NANOS_PER_SECOND;
-
-/// A refusal: plain text, as Tempo's.
-pub(super) struct Refusal(Error);
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        if matches!(self.0.kind(), ErrorKind::Internal | ErrorKind::Corrupt) {
-            tracing::error!(error = ?self.0, "cannot answer a trace query: {}", self.0);
-        }
-        (status(&self.0), self.0.message().to_owned()).into_response()
-    }
-}
 
 /// How an answer is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Parameters as Zipkin reads them. Refusals are plain text.
 
-use axum::response::{IntoResponse, Response};
-use signalbox_model::{Error, ErrorKind, Result, TimeRange, TraceId};
+use signalbox_model::{Error, Result, TimeRange, TraceId};
 
 use super::annotation;
 use super::endpoint::is_called;
-use crate::http::{Params, status};
+use crate::http::Params;
+pub(super) use crate::http::PlainRefusal as Refusal;
 use crate::trace_search::TraceSearch;
 
 /// Zipkin's default.
@@ -16,25 +16,6 @@ pub(super) const LOOKBACK_MS: i64 = 24 * 3_600_000;
 const IDS_MAX: usize = 1_000;
 const NANOS_PER_MICRO: i64 = 1_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
-
-/// A refusal.
-#[derive(Debug)]
-pub(super) struct Refusal(Error);
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        if matches!(self.0.kind(), ErrorKind::Internal | ErrorKind::Corrupt) {
-            tracing::error!(error = ?self.0, "cannot answer a trace query: {}", self.0);
-        }
-        (status(&self.0), self.0.message().to_owned()).into_response()
-    }
-}
 
 /// A parameter that must be there.
 pub(super) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str> {
