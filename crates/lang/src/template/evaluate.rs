@@ -92,7 +92,7 @@ impl<'a> Evaluator<'a> {
             Node::Action(pipeline) => {
                 let value = self.pipeline(pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    let printed = if matches!(value, Value::Nil) { "<no value>".into() } else { self.functions.show(&value) };
+                    let printed = if matches!(value, Value::Nil) { "<no value>".into() } else { self.functions.show(&value, &self.out) };
                     self.write(&printed)?;
                 }
                 Ok(())

@@ -45,8 +45,9 @@ pub trait Functions {
     /// Why the call failed.
     fn call(&self, name: &str, args: &[Value]) -> Result<Value, CallError>;
 
-    /// What an action puts into the text: the value as Go prints it, unless the text is of a kind in which it must be escaped.
-    fn show(&self, value: &Value) -> String {
+    /// What an action puts into the text after what is written of it: the value as Go prints it, unless the text is of a kind in
+    /// which it must be escaped.
+    fn show(&self, value: &Value, _written: &str) -> String {
         value.print()
     }
 }
@@ -232,7 +233,7 @@ fn joined(args: &[Value]) -> String {
 }
 
 /// As text or the value of an attribute in HTML.
-pub fn escape_html(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -21,7 +21,7 @@ mod value;
 use ast::{Command, Node, Operand, OperandKind, Pipeline, Tree};
 use evaluate::{Evaluator, Stop};
 
-pub use functions::{CallError, Functions, MANY, escape_html, query_escape, text, wrong_type};
+pub use functions::{CallError, Functions, MANY, query_escape, text, wrong_type};
 pub use layout::{ParsedTime, parse_time};
 pub use value::{Object, Texts, Value, print_texts};
 

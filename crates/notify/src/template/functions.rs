@@ -1,6 +1,7 @@
 //! The functions that Alertmanager adds to those of Go.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use jiff::tz::{Offset, TimeZone};
-use signalbox_lang::template::{CallError, Functions, MANY, Object, Value, escape_html, humanize, moment, parse_time, text, wrong_type};
+use signalbox_lang::template::{CallError, Functions, MANY, Object, Value, humanize, moment, parse_time, text, wrong_type};
 use signalbox_model::re2;
 
 use super::data::{Strings, ZeroTime, texts_of};
 use super::json;
+use super::markup::{Kind, Markup};
 
 /// Bound on the compiled size of one regular expression.
 const REGEX_BYTES_MAX: usize = 1 << 20;
@@ -50,7 +52,8 @@ const URL_UNESCAPE: &str = "urlUnescape";
 /// What functions know besides their arguments.
 pub(super) struct World<'a> {
     pub(super) now_ns: i64,
-    pub(super) is_html: bool,
+    /// Where the text is in its markup, if it is HTML.
+    pub(super) markup: Option<RefCell<Markup>>,
     /// A label of the route, expanded.
     pub(super) route_label: &'a dyn Fn(&str) -> Result<String, String>,
 }
@@ -58,7 +61,7 @@ pub(super) struct World<'a> {
 impl World<'static> {
     /// While a template is parsed, when only the names of functions matter.
     pub(super) fn nowhere() -> Self {
-        Self { now_ns: 0, is_html: false, route_label: &|_| Ok(String::new()) }
+        Self { now_ns: 0, markup: None, route_label: &|_| Ok(String::new()) }
     }
 }
 
@@ -68,9 +71,9 @@ impl fmt::Debug for World<'_> {
     }
 }
 
-/// A text that is markup already.
+/// A text that is markup already, or an address.
 #[derive(Debug)]
-struct Markup(String);
+struct Written(String, Kind);
 
 /// An instant in a time zone.
 #[derive(Debug)]
@@ -98,11 +101,14 @@ impl Functions for World<'_> {
         }
     }
 
-    fn show(&self, value: &Value) -> String {
-        match value.downcast::<Markup>() {
-            Some(Markup(text)) => text.clone(),
-            None if self.is_html => escape_html(&value.print()),
-            None => value.print(),
+    fn show(&self, value: &Value, written: &str) -> String {
+        let (text, kind) = match value.downcast::<Written>() {
+            Some(Written(text, kind)) => (text.clone(), *kind),
+            None => (value.print(), Kind::Text),
+        };
+        match &self.markup {
+            Some(markup) => markup.borrow_mut().show(&text, kind, written),
+            None => text,
         }
     }
 }
@@ -209,7 +215,7 @@ impl Object for Zoned {
     }
 }
 
-impl Object for Markup {
+impl Object for Written {
     fn type_name(&self) -> &'static str {
         "template.HTML"
     }
@@ -229,7 +235,7 @@ impl Object for Markup {
 
 /// Functions of texts.
 fn on_text(name: &str, args: &[Value]) -> Result<Value, CallError> {
-    let first = if let Some(Markup(text)) = args[0].downcast() { text.as_str() } else { text(&args[0])? };
+    let first = if let Some(Written(text, _)) = args[0].downcast() { text.as_str() } else { text(&args[0])? };
     let failed = |why: String| CallError::Failed(why);
     let value = match name {
         "toUpper" => first.to_uppercase(),
@@ -237,8 +243,8 @@ fn on_text(name: &str, args: &[Value]) -> Result<Value, CallError> {
         "title" => humanize::title(&first.to_lowercase()),
         "trimSpace" => first.trim().to_owned(),
         // What a URL may not hold inside of an attribute is a quotation mark.
-        "safeUrl" => return Ok(Value::object(Markup(escape_html(first)))),
-        "safeHtml" => return Ok(Value::object(Markup(first.to_owned()))),
+        "safeUrl" => return Ok(Value::object(Written(first.to_owned(), Kind::Address))),
+        "safeHtml" => return Ok(Value::object(Written(first.to_owned(), Kind::Markup))),
         URL_UNESCAPE => query_unescape(first).map_err(failed)?,
         "match" => return Ok(Value::Bool(regex(first)?.is_match(text(&args[1])?))),
         "reReplaceAll" => {

@@ -1,13 +1,14 @@
 //! Alertmanager's notification templates: its data, its functions, the defaults that people's configurations name, and their
 //! own files of `templates:` (<https://prometheus.io/docs/alerting/latest/notifications/>).
 //!
-//! Rendering is pure: the time comes in with the message. HTML (mails, Telegram) escapes what an action prints, as text and as
-//! the value of an attribute; it does not look at where in the markup the action stands, as Go's `html/template` does.
+//! Rendering is pure: the time comes in with the message. HTML (mails, Telegram) escapes what an action prints, by where in the
+//! markup it stands.
 
 mod data;
 mod default;
 mod functions;
 mod json;
+mod markup;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -183,7 +184,7 @@ struct Routes<'a> {
 impl Routes<'_> {
     fn expand(&self, text: &str) -> Result<String, String> {
         let label = |name: &str| self.label(name);
-        let world = World { now_ns: self.renderer.now_ns, is_html: self.is_html, route_label: &label };
+        let world = World { now_ns: self.renderer.now_ns, markup: self.is_html.then(RefCell::default), route_label: &label };
         self.renderer.templates.render(text, &self.renderer.dot, &world)
     }
 
