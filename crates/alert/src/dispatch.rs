@@ -19,6 +19,7 @@ use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, alert_of, de
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
 use crate::mute::{Muted, Muting};
 use crate::mute_log::{self, MuteLog};
+use crate::refusal;
 use crate::routing::Route;
 use crate::silence::Silence;
 
@@ -76,6 +77,8 @@ pub(crate) struct Dispatcher {
     pub(crate) plan: Plan,
     pub(crate) muting: Muting,
     external_url: String,
+    /// Since when this plan is in force.
+    planned_at_ms: i64,
     /// Not before this instant is the database tried again.
     retry_at_ms: Option<i64>,
     mute_log: MuteLog,
@@ -119,6 +122,7 @@ impl Dispatcher {
             plan,
             muting,
             external_url,
+            planned_at_ms: i64::MIN,
             retry_at_ms: None,
             mute_log: MuteLog::default(),
             latest_ms: i64::MIN,
@@ -134,7 +138,7 @@ impl Dispatcher {
         muting.silences.put(silences);
         // The clock may have been set back while nobody ran.
         meta.hurry_messages(now_ms.saturating_mul(1_000_000).saturating_add(LONGEST_NS)).await?;
-        let mut dispatcher = Self::new(plan, muting, external_url);
+        let mut dispatcher = Self { planned_at_ms: now_ms, ..Self::new(plan, muting, external_url) };
         dispatcher.hear(meta.outside_alerts().await?, now_ms);
         Ok(dispatcher)
     }
@@ -190,6 +194,7 @@ impl Dispatcher {
         let ended: Vec<Notice> = self.groups.iter().flat_map(AlertGroup::members).filter(|notice| notice.ends_at_ms.is_some()).cloned().collect();
         self.groups = Groups::new(Arc::clone(&plan.root));
         let (silences, ranks) = (self.muting.silences.clone(), std::mem::take(&mut self.muting.ranks));
+        self.planned_at_ms = now_ms;
         (self.plan, self.muting) = (plan, Muting { silences, ranks, ..muting });
         for notice in ended.iter().chain(self.firing.values()) {
             self.groups.update(notice, now_ms);
@@ -330,7 +335,14 @@ impl Dispatcher {
                 let named: BTreeSet<u64> = heard.iter().map(|notice| alert_of(notice.episode())).collect();
                 let muted: BTreeSet<u64> = group.members().map(|notice| alert_of(notice.episode())).filter(|alert| !named.contains(alert)).collect();
                 let believed = told.iter().flat_map(|told| &told.firing).filter(|episode| muted.contains(&alert_of(**episode))).copied().collect();
-                messages.push(self.message(group, target, &key, latest.as_ref(), Saying { telling, believed }, now_ms)?);
+                // What is over must not be forgotten before it could be told.
+                let over: Vec<u64> = telling.notices.iter().filter(|notice| notice.ends_at_ms.is_some()).map(Notice::episode).collect();
+                let message = self.message(group, target, &key, latest.as_ref(), Saying { telling, believed }, now_ms)?;
+                if self.rests(&message, latest.as_ref(), group.route.interval_ms, meta, now_ms).await? {
+                    settled.believed.extend(over);
+                } else {
+                    messages.push(message);
+                }
             }
         }
         for message in messages {
@@ -342,6 +354,15 @@ impl Dispatcher {
             }
         }
         Ok(settled)
+    }
+
+    /// Whether the receiver refused a message a short while ago.
+    async fn rests(&self, message: &NewMessage, latest: Option<&Notification>, interval_ms: i64, meta: &Meta, now_ms: i64) -> Result<bool> {
+        if !latest.is_some_and(|latest| latest.is_refused) {
+            return Ok(false);
+        }
+        let refusals = meta.latest_refusals(&message.channel, &message.group_key, refusal::REFUSALS_MAX).await?;
+        Ok(refusal::rests(message, &refusals, interval_ms, self.planned_at_ms, now_ms))
     }
 
     fn message(&self, group: &AlertGroup, target: &Target, key: &str, latest: Option<&Notification>, saying: Saying, now_ms: i64) -> Result<NewMessage> {

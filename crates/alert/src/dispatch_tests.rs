@@ -131,3 +131,63 @@ async fn what_is_silenced_or_inhibited_is_told_afterwards() {
     assert_eq!(world.pass(10).await, ["55 all W+"], "one of the two");
     assert_eq!(world.pass(30).await, ["85 all W- W+"], "the critical one is over");
 }
+
+/// What became of a message.
+#[derive(Clone, Copy)]
+enum End {
+    Refused,
+    WornOut,
+}
+
+impl World {
+    /// Lets minutes pass in which all messages end in some way; says in which minutes there were any.
+    async fn fail(&mut self, minutes: i64, end: End) -> Vec<i64> {
+        let mut tried = Vec::new();
+        for _ in 0..minutes * 6 {
+            self.now_ms += 10_000;
+            self.dispatcher.run_due(&self.meta, self.now_ms).await;
+            while let Next::Due(pending) = self.meta.next_message("all/fake", i64::MAX).await.unwrap() {
+                tried.push((self.now_ms - T0_MS) / 60_000);
+                let at_ns = self.now_ms * 1_000_000;
+                let ended = match end {
+                    End::Refused => self.meta.message_refused(pending.id, "401", at_ns).await,
+                    End::WornOut => self.meta.message_dead(pending.id, "503", at_ns).await,
+                };
+                ended.unwrap();
+            }
+        }
+        tried
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_told_again_ever_more_seldom() {
+    let mut world = World::new().await;
+    world.post(&[("alertname", "A")], 100_000).await;
+    assert_eq!(world.fail(100, End::Refused).await, [0, 0, 1, 3, 7, 15, 31, 61, 91]);
+    world.post(&[("alertname", "A"), ("instance", "b")], 100_000).await;
+    assert_eq!(world.fail(1, End::Refused).await, [100, 100], "what is new is told at once, and rests as long as at first");
+    // A new configuration, or a new process, may have mended it.
+    let plan = world.dispatcher.plan.clone();
+    world.dispatcher.replan(plan, Muting::default(), world.now_ms);
+    assert_eq!(world.pass(60).await.len(), 1);
+    assert_eq!(world.pass(100).await.len(), 0, "it was told");
+}
+
+#[tokio::test]
+async fn what_was_given_up_for_its_age_is_told_again_when_its_group_is_due() {
+    let mut world = World::new().await;
+    world.post(&[("alertname", "A")], 100_000).await;
+    assert_eq!(world.fail(3, End::WornOut).await, [0, 0, 1, 1, 2, 2]);
+    assert_eq!(world.pass(30).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_end_of_an_alert_is_told_after_its_channel_refused_it_for_hours() {
+    let mut world = World::new().await;
+    world.post(&[("alertname", "A")], 60).await;
+    assert_eq!(world.pass(20).await, ["10 all A+"]);
+    assert_eq!(world.fail(120, End::Refused).await.len(), 9);
+    assert_eq!(world.pass(1_800).await.len(), 1, "nobody goes on believing that it fires");
+    assert!(world.dispatcher.groups.is_empty());
+}

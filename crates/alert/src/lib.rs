@@ -46,6 +46,7 @@ mod orphans;
 mod outbox;
 mod progress;
 mod record;
+mod refusal;
 mod resume;
 mod status;
 mod world;

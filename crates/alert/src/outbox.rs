@@ -66,6 +66,10 @@ impl Outbox for MetaOutbox {
         self.meta.message_dead(id, &attempt.answer, attempt.at_ns).await
     }
 
+    async fn refused(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.meta.message_refused(id, &attempt.answer, attempt.at_ns).await
+    }
+
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
         let Ok(message) = &pending.message else { return Ok(()) };
         let alerts = message.alerts.iter().map(told).collect::<Vec<_>>();

@@ -10,9 +10,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use crate::migrate::Migration;
 use crate::{Meta, failed, outbox::NewMessage};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    sql: "
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        sql: "
 CREATE TABLE notifications (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     dedup_key TEXT NOT NULL UNIQUE,
@@ -30,7 +31,9 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_by_group ON notifications (channel, group_key, id);
 CREATE INDEX notifications_by_time ON notifications (created_at_ns);
 ",
-}];
+    },
+    Migration { number: 11, sql: "ALTER TABLE notifications ADD COLUMN is_refused INTEGER NOT NULL DEFAULT 0 CHECK (is_refused IN (0, 1))" },
+];
 
 /// What became of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,8 @@ pub struct Notification {
     pub created_at_ns: i64,
     /// What became of it.
     pub outcome: Outcome,
+    /// It was given up because its receiver said no for good, not for having waited too long.
+    pub is_refused: bool,
     /// Attempts to deliver that have ended.
     pub attempts: u32,
     /// When it was delivered or given up.
@@ -109,6 +114,18 @@ impl Meta {
         let sql = "SELECT * FROM notifications WHERE channel = ? AND group_key = ? AND outcome <> 'dead' ORDER BY id DESC LIMIT 1";
         let row = sqlx::query(sql).bind(channel).bind(group_key).fetch_optional(held.connection()?).await.map_err(failed("read"))?;
         row.as_ref().map(notification).transpose()
+    }
+
+    /// The latest lines for a group and a channel up to the first that was not refused, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Meta::latest_notification`].
+    pub async fn latest_refusals(&self, channel: &str, group_key: &str, limit: u32) -> Result<Vec<Notification>> {
+        let mut held = self.lock().await;
+        let query = sqlx::query("SELECT * FROM notifications WHERE channel = ? AND group_key = ? ORDER BY id DESC LIMIT ?");
+        let rows = query.bind(channel).bind(group_key).bind(limit).fetch_all(held.connection()?).await.map_err(failed("read"))?;
+        let lines = rows.iter().map(notification).collect::<Result<Vec<_>>>()?;
+        Ok(lines.into_iter().take_while(|line| line.is_refused).collect())
     }
 
     /// The latest line of every group and channel, oldest first: what a restart begins with.
@@ -205,10 +222,16 @@ pub(crate) fn notification(row: &SqliteRow) -> Result<Notification> {
         resolved: fingerprints_from_text(row.get("resolved")).ok_or_else(|| damaged("resolved"))?,
         created_at_ns: row.get("created_at_ns"),
         outcome: Outcome::from_word(row.get("outcome")).ok_or_else(|| damaged("outcome"))?,
+        is_refused: row.get::<i64, _>("is_refused") != 0,
         attempts: u32::try_from(row.get::<i64, _>("attempts")).map_err(|_| damaged("attempts"))?,
         finished_at_ns: row.get("finished_at_ns"),
         error: row.get("error"),
     })
+}
+
+/// Records that the receiver of a notification will never take it.
+pub(crate) async fn refused(connection: &mut SqliteConnection, id: i64) -> Result<()> {
+    sqlx::query("UPDATE notifications SET is_refused = 1 WHERE id = ?").bind(id).execute(connection).await.map_err(failed("write")).map(|_| ())
 }
 
 /// Sorted, in hexadecimal as Prometheus prints them, between commas.

@@ -211,12 +211,27 @@ impl Meta {
     /// # Errors
     /// As [`Meta::message_delivered`].
     pub async fn message_dead(&self, id: i64, error: &str, at_ns: i64) -> Result<()> {
+        self.bury(id, error, at_ns, false).await
+    }
+
+    /// As [`Meta::message_dead`], because the receiver will never take it: the log says so.
+    ///
+    /// # Errors
+    /// As [`Meta::message_delivered`].
+    pub async fn message_refused(&self, id: i64, error: &str, at_ns: i64) -> Result<()> {
+        self.bury(id, error, at_ns, true).await
+    }
+
+    async fn bury(&self, id: i64, error: &str, at_ns: i64, is_refused: bool) -> Result<()> {
         let mut held = self.lock().await;
         let mut transaction = held.begin().await?;
         let update = sqlx::query("UPDATE outbox SET attempts = attempts + 1, error = ?, is_dead = 1 WHERE id = ? AND is_dead = 0");
         let update = update.bind(error).bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
         if update.rows_affected() > 0 {
             notification_log::finish(&mut transaction, id, Outcome::Dead, at_ns, Some(error)).await?;
+            if is_refused {
+                notification_log::refused(&mut transaction, id).await?;
+            }
             notification_detail::attempted(&mut transaction, id, &Attempt { at_ns, is_ok: false, answer: error.to_owned() }).await?;
         }
         commit(transaction).await

@@ -192,7 +192,11 @@ impl Task {
                 tracing::error!(channel = %self.name, id = pending.id, attempts, error = %failure.error, "cannot deliver message {}, giving up", pending.id);
                 // First, so that a crash in between does it again and loses nothing.
                 self.hand_over(pending).await;
-                self.record(|task| task.outbox.gave_up(pending.id, &failed)).await;
+                if failure.is_transient || pending.message.is_err() {
+                    self.record(|task| task.outbox.gave_up(pending.id, &failed)).await;
+                } else {
+                    self.record(|task| task.outbox.refused(pending.id, &failed)).await;
+                }
             }
         }
     }

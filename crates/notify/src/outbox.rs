@@ -62,6 +62,9 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     /// An attempt failed and there will be none after it: the message becomes a dead letter.
     async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()>;
 
+    /// As [`Outbox::gave_up`], because the receiver said no for good: the same message would be refused again.
+    async fn refused(&self, id: i64, attempt: &Attempt) -> Result<()>;
+
     /// Enqueues a message for other channels as well. Done again for the same message and channel it MUST change nothing, even
     /// after that channel took it.
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()>;

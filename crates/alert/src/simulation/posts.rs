@@ -258,6 +258,10 @@ impl Outbox for PostOutbox {
         self.recorded(None, self.outbox.gave_up(id, attempt).await)
     }
 
+    async fn refused(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.recorded(None, self.outbox.refused(id, attempt).await)
+    }
+
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
         self.outbox.hand_over(pending, channels, at_ns).await
     }

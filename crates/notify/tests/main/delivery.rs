@@ -88,6 +88,10 @@ impl Outbox for MemoryOutbox {
         self.end(id, format!("{id} gave up: {}", attempt.answer))
     }
 
+    async fn refused(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.end(id, format!("{id} refused: {}", attempt.answer))
+    }
+
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
         if *self.is_full.lock() {
             return Err(Error::limit("too many messages wait"));
@@ -162,7 +166,7 @@ async fn what_nobody_can_take_is_given_up_and_holds_up_nothing() {
     let outbox =
         MemoryOutbox::with(vec![("ops", 1, Ok(message())), ("ops", 2, Err("cannot read it".into())), ("ops", 3, Ok(message())), ("old", 4, Ok(message()))]);
     let deliverer = start(vec![hook("ops", &peer)], &outbox, &clock).await;
-    let expected = ["4 gave up: its channel is not configured any more", "1 gave up: unexpected status code 410", "2 gave up: cannot read it", "3 delivered"];
+    let expected = ["4 gave up: its channel is not configured any more", "1 refused: unexpected status code 410", "2 gave up: cannot read it", "3 delivered"];
     assert_eq!(outbox.records(4).await, expected);
     deliverer.stop().await;
 }
@@ -216,6 +220,10 @@ impl Outbox for ForgetfulOutbox {
 
     async fn gave_up(&self, id: i64, attempt: &Attempt) -> Result<()> {
         self.0.gave_up(id, attempt).await
+    }
+
+    async fn refused(&self, id: i64, attempt: &Attempt) -> Result<()> {
+        self.0.refused(id, attempt).await
     }
 
     async fn hand_over(&self, pending: &Pending, channels: &[String], at_ns: i64) -> Result<()> {
@@ -275,7 +283,7 @@ async fn the_fallback_is_told_once_when_a_message_is_given_up() {
     let deliverer = Deliverer::start(channels, fallback(900), dynamic.0, dynamic.1).await.unwrap();
     let mut records = outbox.records(2).await;
     records.sort();
-    assert_eq!(records, ["1 gave up: unexpected status code 410", "101 delivered"]);
+    assert_eq!(records, ["1 refused: unexpected status code 410", "101 delivered"]);
     deliverer.stop().await;
     assert_eq!(taker.requests.try_iter().count(), 1);
 }
@@ -340,6 +348,6 @@ async fn a_fallback_that_is_full_holds_up_nothing() {
     *outbox.is_full.lock() = true;
     let dynamic: (Arc<dyn Outbox>, Arc<dyn Clock>) = (outbox.clone(), Arc::new(clock.clone()));
     let deliverer = Deliverer::start(vec![hook("ops", &refuser), hook("mail", &taker)], fallback(900), dynamic.0, dynamic.1).await.unwrap();
-    assert_eq!(outbox.records(2).await, ["1 gave up: unexpected status code 410", "2 delivered"]);
+    assert_eq!(outbox.records(2).await, ["1 refused: unexpected status code 410", "2 delivered"]);
     deliverer.stop().await;
 }
