@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+import requests
 from server import until
 
 RULES = """
@@ -20,7 +21,7 @@ groups:
 
 
 class Services:
-    """Some services on one port, told apart by the path of a request; `/gone` takes nothing any more."""
+    """Some services on one port, told apart by the path of a request; `/gone` takes nothing any more, `/api` is Slack's."""
 
     def __init__(self):
         self.told = {}
@@ -31,9 +32,10 @@ class Services:
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 services.told.setdefault(self.path, []).append(({name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(410 if self.path.startswith("/gone") else 200)
-                self.send_header("content-length", "2")
+                answer = b'{"ok": true, "channel": "C0123", "ts": "1709210096.000100"}' if self.path.startswith("/api") else b"ok"
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(b"ok")
+                self.wfile.write(answer)
 
             do_PUT = do_POST
 
@@ -97,3 +99,28 @@ def test_channels_get_their_forms_and_a_refusal_goes_to_the_fallback(servers, tm
     # What is refused is told again with the next messages about the group; the fallback has heard it.
     assert (len(told["/duty"]), "/inside" in told) == (1, False)
     assert "s3cret" not in server.text()
+
+
+def test_slack_changes_after_a_crash_what_it_was_told_before(servers, services):
+    slack = {"app_token": "xoxb", "app_url": services.url + "/api/chat.postMessage", "channel": "#ops", "update_message": True, "send_resolved": True}
+    config = {
+        "alert": {"group_by": ["alertname"], "group_wait_seconds": 0, "group_interval_seconds": 1, "builtin": {"enabled": False}},
+        "notify": {"receivers": [{"name": "people", "slack_configs": [slack]}]},
+    }
+    server = servers(config=config).start()
+    told = lambda path: [json.loads(body) for _, body in services.told.get(path, [])]
+
+    def fire(*instances):
+        alerts = [{"labels": {"alertname": "Down", "instance": instance}} for instance in instances]
+        assert requests.post(f"{server.http}/alertmanager/api/v2/alerts", json=alerts, timeout=30).status_code == 200
+
+    fire("a")
+    until(lambda: 'channel="slack",outcome="delivered",receiver="people"} 1' in server.get("/metrics").text, "the record of what was posted")
+    server.kill()
+    server.start()
+    fire("a", "b")
+    until(lambda: told("/api/chat.update"), "the change of what was posted")
+    assert [message["channel"] for message in told("/api/chat.postMessage")] == ["#ops"]
+    change = told("/api/chat.update")[0]
+    assert (change["channel"], change["ts"]) == ("C0123", "1709210096.000100")
+    assert change["attachments"][0]["title"].startswith("[FIRING:2] Down")

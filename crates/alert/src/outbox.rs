@@ -49,13 +49,13 @@ impl Outbox for MetaOutbox {
                 self.meta.message_dead(waiting.id, &format!("not sent: silence {silence} covers an alert of it"), now_ns).await?;
                 continue;
             }
-            let PendingMessage { id, enqueued_at_ns, attempts, .. } = waiting;
-            return Ok(Next::Due(Box::new(Pending { id, message, enqueued_at_ns, attempts })));
+            let PendingMessage { id, enqueued_at_ns, attempts, handle, .. } = waiting;
+            return Ok(Next::Due(Box::new(Pending { id, message, enqueued_at_ns, attempts, handle })));
         }
     }
 
     async fn delivered(&self, id: i64, attempt: &Attempt) -> Result<()> {
-        self.meta.message_delivered(id, &attempt.answer, attempt.at_ns).await
+        self.meta.message_delivered_as(id, &attempt.answer, attempt.handle.as_deref(), attempt.at_ns).await
     }
 
     async fn failed(&self, id: i64, attempt: &Attempt, next_attempt_at_ns: i64) -> Result<()> {
@@ -132,7 +132,7 @@ mod tests {
         let pairs = |value: &str| [("team".to_owned(), value.to_owned())].into();
         let pending = |id, team: &str| {
             let message = test::message("people", &pairs(team), &pairs(team), "http://sb", 0);
-            Pending { id, message: Ok(message), enqueued_at_ns: 0, attempts: 1 }
+            Pending { id, message: Ok(message), enqueued_at_ns: 0, attempts: 1, handle: None }
         };
         let channels = ["duty/webhook".to_owned(), "duty/email".to_owned()];
         let waiting = |outbox: MetaOutbox| async move { outbox.meta.waiting_messages().await.unwrap().into_iter().map(|(_, count)| count).sum::<i64>() };

@@ -165,13 +165,15 @@ impl Meta {
         Ok(told)
     }
 
-    /// Forgets lines from before an instant, except the latest of each group and those whose message waits. Dead letters of
-    /// that age go as well. Returns how many lines went.
+    /// Forgets lines from before an instant, except the latest of each group and those whose message waits. Dead letters and names of
+    /// messages of that age go as well. Returns how many lines went.
     ///
     /// # Errors
     /// `Unavailable` if the database cannot be written, `Corrupt` if it is damaged.
     pub async fn forget_notifications(&self, before_ns: i64) -> Result<u64> {
         let mut held = self.lock().await;
+        let handles = sqlx::query("DELETE FROM message_handles WHERE given_at_ns < ?").bind(before_ns);
+        handles.execute(held.connection()?).await.map_err(failed("write"))?;
         let query = sqlx::query(
             "DELETE FROM notifications WHERE created_at_ns < ? AND outcome <> 'pending'
              AND id NOT IN (SELECT max(id) FROM notifications GROUP BY channel, group_key)

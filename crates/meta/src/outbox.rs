@@ -15,9 +15,10 @@ use crate::notification_detail::{self, Attempt, MessageAbout};
 use crate::notification_log::{self, Outcome};
 use crate::{Meta, commit, failed};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 2,
-    sql: "
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 2,
+        sql: "
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY REFERENCES notifications (id) ON DELETE CASCADE,
     channel TEXT NOT NULL,
@@ -31,7 +32,20 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_by_channel ON outbox (channel, is_dead, group_key, id);
 ",
-}];
+    },
+    Migration {
+        number: 12,
+        sql: "
+CREATE TABLE message_handles (
+    channel TEXT NOT NULL,
+    group_key TEXT NOT NULL,
+    handle TEXT NOT NULL,
+    given_at_ns INTEGER NOT NULL,
+    PRIMARY KEY (channel, group_key)
+) STRICT, WITHOUT ROWID;
+",
+    },
+];
 
 /// Most messages that wait for one channel. Enqueueing more is refused: such a channel has been dead for very long.
 pub const OUTBOX_MESSAGES_MAX: i64 = 10_000;
@@ -83,6 +97,8 @@ pub struct PendingMessage {
     pub enqueued_at_ns: i64,
     /// Attempts that have failed.
     pub attempts: u32,
+    /// What the receiver called the latest message of the group that it gave a name.
+    pub handle: Option<String>,
 }
 
 /// What a channel has to do next.
@@ -155,8 +171,8 @@ impl Meta {
     pub async fn next_message(&self, channel: &str, now_ns: i64) -> Result<Next> {
         let mut held = self.lock().await;
         let query = sqlx::query(
-            "SELECT * FROM outbox WHERE id IN (SELECT min(id) FROM outbox WHERE channel = ? AND is_dead = 0 GROUP BY group_key)
-             ORDER BY next_attempt_at_ns, id LIMIT 1",
+            "SELECT outbox.*, handle FROM outbox LEFT JOIN message_handles USING (channel, group_key)
+             WHERE id IN (SELECT min(id) FROM outbox WHERE channel = ? AND is_dead = 0 GROUP BY group_key) ORDER BY next_attempt_at_ns, id LIMIT 1",
         );
         let Some(row) = query.bind(channel).fetch_optional(held.connection()?).await.map_err(failed("read"))? else {
             return Ok(Next::Empty);
@@ -171,6 +187,7 @@ impl Meta {
             payload: row.get("payload"),
             enqueued_at_ns: row.get("enqueued_at_ns"),
             attempts: attempts(&row)?,
+            handle: row.get("handle"),
         }))
     }
 
@@ -180,8 +197,20 @@ impl Meta {
     /// # Errors
     /// `Unavailable` if the database cannot be written, `Corrupt` if it is damaged.
     pub async fn message_delivered(&self, id: i64, answer: &str, at_ns: i64) -> Result<()> {
+        self.message_delivered_as(id, answer, None, at_ns).await
+    }
+
+    /// As [`Meta::message_delivered`], with what the receiver calls the message: [`PendingMessage::handle`] of those after it.
+    ///
+    /// # Errors
+    /// As [`Meta::message_delivered`].
+    pub async fn message_delivered_as(&self, id: i64, answer: &str, handle: Option<&str>, at_ns: i64) -> Result<()> {
         let mut held = self.lock().await;
         let mut transaction = held.begin().await?;
+        if let Some(handle) = handle {
+            let name = "INSERT OR REPLACE INTO message_handles SELECT channel, group_key, ?, ? FROM outbox WHERE id = ? AND is_dead = 0";
+            sqlx::query(name).bind(handle).bind(at_ns).bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
+        }
         let gone = sqlx::query("DELETE FROM outbox WHERE id = ? AND is_dead = 0").bind(id).execute(&mut *transaction).await.map_err(failed("write"))?;
         if gone.rows_affected() > 0 {
             notification_log::finish(&mut transaction, id, Outcome::Delivered, at_ns, None).await?;

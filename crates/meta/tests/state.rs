@@ -113,6 +113,56 @@ async fn a_message_that_is_given_up_is_kept_as_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn what_a_receiver_calls_a_message_is_known_to_the_next_of_its_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+    let handle = |group: &'static str, key: &'static str| {
+        let meta = &meta;
+        async move {
+            let line = id(meta, &message(key, "c", group, 1)).await;
+            let Next::Due(pending) = meta.next_message("c", 1).await.unwrap() else { panic!("a message waits") };
+            assert_eq!(pending.id, line);
+            (line, pending.handle)
+        }
+    };
+    let (first, nothing) = handle("g", "a").await;
+    assert_eq!(nothing, None);
+    meta.message_delivered_as(first, "ok", Some("7"), 5).await.unwrap();
+    meta.message_delivered_as(first, "ok", Some("8"), 6).await.unwrap();
+    let (second, known) = handle("g", "b").await;
+    assert_eq!(known.as_deref(), Some("7"), "a second record of a delivery changes nothing");
+    meta.message_delivered(second, "ok", 7).await.unwrap();
+    let (third, still) = handle("g", "c").await;
+    assert_eq!(still.as_deref(), Some("7"), "a message without a name leaves that of the group");
+    meta.message_delivered_as(third, "ok", Some("9"), 8).await.unwrap();
+    let (other, none) = handle("another group", "d").await;
+    assert_eq!(none, None);
+    meta.message_delivered(other, "ok", 9).await.unwrap();
+    meta.forget_notifications(100).await.unwrap();
+    assert_eq!(handle("g", "e").await.1, None, "it was long ago");
+}
+
+#[tokio::test]
+async fn refusals_in_a_row_are_those_after_the_latest_other_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+    for (key, is_refused) in [("a", true), ("b", false), ("c", true), ("d", true)] {
+        let line = id(&meta, &message(key, "c", "g", 1)).await;
+        let buried = if is_refused { meta.message_refused(line, "401", 5).await } else { meta.message_dead(line, "503", 5).await };
+        buried.unwrap();
+    }
+    id(&meta, &message("e", "c", "other group", 1)).await;
+    let refusals = |limit| meta.latest_refusals("c", "g", limit);
+    let keys: Vec<String> = refusals(10).await.unwrap().into_iter().map(|line| line.dedup_key).collect();
+    assert_eq!(keys, ["d", "c"]);
+    assert_eq!(refusals(1).await.unwrap().len(), 1);
+    let latest = meta.latest_notification("c", "g").await.unwrap().unwrap();
+    assert_eq!((latest.outcome, latest.is_refused, latest.error.as_deref()), (Outcome::Dead, true, Some("401")));
+    id(&meta, &message("f", "c", "g", 1)).await;
+    assert_eq!(refusals(10).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn forgetting_spares_what_waits_and_the_latest_of_each_group() {
     let dir = tempfile::tempdir().unwrap();
     let meta = Meta::open(dir.path().join("state.db")).await.unwrap();

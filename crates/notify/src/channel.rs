@@ -49,6 +49,8 @@ pub struct Delivery<'a> {
     pub enqueued_at_ns: i64,
     /// The time of this attempt, nanoseconds since the Unix epoch: what templates call `now`.
     pub now_ns: i64,
+    /// What the receiver called the latest message of the group, if it was one that can be changed: see [`Receipt::handle`].
+    pub handle: Option<&'a str>,
 }
 
 /// What a receiver said when it took a message.
@@ -56,6 +58,8 @@ pub struct Delivery<'a> {
 pub struct Receipt {
     /// Its answer in short, for people: a status with the start of the text. It never holds what we sent.
     pub answer: String,
+    /// What the receiver calls the message, if a later one about the group may change it.
+    pub handle: Option<String>,
 }
 
 impl Channel {

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::breaker::Breaker;
-use crate::channel::{Channel, Delivery};
+use crate::channel::{Channel, Delivery, Receipt};
 use crate::message::Message;
 use crate::outbox::{Attempt, Next, Outbox, Pending};
 use crate::retry::{self, Decision, Failure};
@@ -158,13 +158,13 @@ impl Task {
             Err(error) => Err(Failure::permanent(error)),
         };
         let failure = match result {
-            Ok((outcome, answer)) => {
+            Ok((outcome, receipt)) => {
                 if self.breaker.is_open() {
                     tracing::info!(channel = %self.name, "channel {} takes messages again", self.name);
                 }
                 self.breaker.heard();
                 tracing::debug!(channel = %self.name, id = pending.id, outcome, "message {} delivered", pending.id);
-                let attempt = attempt(self.clock.now_ns(), true, &answer);
+                let attempt = Attempt { handle: receipt.handle, ..attempt(self.clock.now_ns(), true, &receipt.answer) };
                 self.record(|task| task.outbox.delivered(pending.id, &attempt)).await;
                 // Who reads the count knows that a crash will not send it again.
                 return self.count(outcome);
@@ -234,16 +234,17 @@ impl Task {
     }
 
     /// Tries once, or finds that the receiver does not want to know.
-    async fn attempt(&self, pending: &Pending, message: &Message) -> Result<(&'static str, String), Failure> {
-        let (id, enqueued_at_ns, now_ns) = (pending.id, pending.enqueued_at_ns, self.clock.now_ns());
+    async fn attempt(&self, pending: &Pending, message: &Message) -> Result<(&'static str, Receipt), Failure> {
+        let (id, enqueued_at_ns, now_ns, handle) = (pending.id, pending.enqueued_at_ns, self.clock.now_ns(), pending.handle.as_deref());
         if self.channel.sends_resolved() {
-            return self.channel.deliver(Delivery { message, id, enqueued_at_ns, now_ns }).await.map(|receipt| ("delivered", receipt.answer));
+            return self.channel.deliver(Delivery { message, id, enqueued_at_ns, now_ns, handle }).await.map(|receipt| ("delivered", receipt));
         }
         let firing = Message { alerts: message.firing().cloned().collect(), ..message.clone() };
         if firing.alerts.is_empty() {
-            return Ok(("skipped", "not sent: the channel does not want to know what is resolved".to_owned()));
+            let answer = "not sent: the channel does not want to know what is resolved".to_owned();
+            return Ok(("skipped", Receipt { answer, handle: None }));
         }
-        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns, now_ns }).await.map(|receipt| ("delivered", receipt.answer))
+        self.channel.deliver(Delivery { message: &firing, id, enqueued_at_ns, now_ns, handle }).await.map(|receipt| ("delivered", receipt))
     }
 
     /// Records an outcome, whatever it takes: a message whose delivery is not recorded would be sent again.
@@ -266,5 +267,5 @@ impl Task {
 }
 
 fn attempt(at_ns: i64, is_ok: bool, answer: &str) -> Attempt {
-    Attempt { at_ns, is_ok, answer: answer.to_owned() }
+    Attempt { at_ns, is_ok, answer: answer.to_owned(), handle: None }
 }

@@ -31,6 +31,10 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn admit(&self, answer: &Answer, _requests: &mut [Request]) -> Result<(), Failure> {
         answer.check()
     }
+    /// What the service calls a message, by the last of its answers, if a later one can change it.
+    fn handle(&self, _answer: &Answer) -> Option<String> {
+        None
+    }
     /// Whether an answer is a yes. By its status alone, unless the service says no with a status that says yes.
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
         answer.check()
@@ -64,9 +68,22 @@ impl Hosted {
 
     pub(crate) async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
         // Each request of a service can be made twice: an attempt that broke off in between starts from the first.
-        let (login, mut requests) = {
-            let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key());
-            (self.service.login(&renderer)?, self.service.requests(delivery.message, &renderer)?)
+        let renderer = || Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key()).after(delivery.handle);
+        let login = self.service.login(&renderer())?;
+        let admission = match login {
+            Some(login) => Some(self.client.send(self.service.name(), login, delivery.now_ns).await?),
+            None => None,
+        };
+        let requests = {
+            let renderer = renderer();
+            if let Some(answer) = &admission {
+                self.service.learn(answer, &renderer)?;
+            }
+            let mut requests = self.service.requests(delivery.message, &renderer)?;
+            if let Some(answer) = &admission {
+                self.service.admit(answer, &mut requests)?;
+            }
+            requests
         };
         if let Some(login) = login {
             let answer = self.client.send(self.service.name(), login, delivery.now_ns).await?;
@@ -84,7 +101,8 @@ impl Hosted {
             let Some(request) = next else { break };
             answers.push(self.ask(request, delivery.now_ns).await?);
         }
-        Ok(answers.last().map_or_else(|| Receipt { answer: "not sent: there is nothing to say".to_owned() }, Answer::receipt))
+        let receipt = answers.last().map_or_else(|| Receipt { answer: "not sent: there is nothing to say".to_owned(), handle: None }, Answer::receipt);
+        Ok(Receipt { handle: answers.last().and_then(|answer| self.service.handle(answer)), ..receipt })
     }
 
     async fn ask(&self, request: Request, now_ns: i64) -> Result<Answer, Failure> {

@@ -20,6 +20,8 @@ pub struct Pending {
     pub enqueued_at_ns: i64,
     /// Attempts that have failed.
     pub attempts: u32,
+    /// What the receiver called the latest message of the group that it gave a name.
+    pub handle: Option<String>,
 }
 
 /// What a channel has to do next.
@@ -43,6 +45,8 @@ pub struct Attempt {
     /// What the receiver answered, or what went wrong, in short: at most [`crate::retry::ERROR_BYTES_MAX`] bytes, without
     /// secrets.
     pub answer: String,
+    /// What the receiver calls the message: with its delivery it becomes that of the group.
+    pub handle: Option<String>,
 }
 
 /// Where messages wait. Every method that changes something MUST be durable when it returns `Ok`; after `Err` the change may

@@ -70,7 +70,7 @@ pub async fn send(channels: &[(String, Channel)], message: &Message, now_ns: i64
 
 async fn one(name: String, channel: &Channel, message: &Message, now_ns: i64, deadline: Duration) -> Outcome {
     let kind = channel.kind();
-    let delivery = Delivery { message, id: 0, enqueued_at_ns: now_ns, now_ns };
+    let delivery = Delivery { message, id: 0, enqueued_at_ns: now_ns, now_ns, handle: None };
     match tokio::time::timeout(deadline, channel.deliver(delivery)).await {
         Ok(Ok(receipt)) => Outcome { channel: name, kind, is_ok: true, answer: receipt.answer, is_transient: false, retry_after: None },
         Ok(Err(failure)) => {

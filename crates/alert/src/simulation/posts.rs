@@ -209,7 +209,7 @@ impl Carrier for Way {
                 post.release.notified().await;
             }
         }
-        answer.map(|()| Receipt { answer: "200".to_owned() })
+        answer.map(|()| Receipt { answer: "200".to_owned(), handle: None })
     }
 }
 

@@ -212,7 +212,6 @@ impl Reader<'_> {
     }
 
     fn slack(&self, settings: slack::Settings, http: &mut HttpConfig) -> Result<slack::Slack, String> {
-        settings.check()?;
         let global = &self.global.services;
         let (url, token) = ((&settings.api_url, &settings.api_url_file), (&settings.app_token, &settings.app_token_file));
         at_most_one("api_url", url)?;
@@ -235,7 +234,7 @@ impl Reader<'_> {
             None => self.source(url).or_else(|| self.source((&global.slack_api_url, &global.slack_api_url_file))),
         };
         let url = checked(url.ok_or("no Slack API URL nor App token set either inline or in a file")?)?;
-        Ok(slack::Slack { settings, url })
+        slack::Slack::new(settings, url)
     }
 
     fn pagerduty(&self, settings: pagerduty::Settings) -> Result<pagerduty::PagerDuty, String> {

@@ -101,7 +101,11 @@ fn services_refuse_what_alertmanager_refuses() {
     for (key, config, why) in [
         ("slack_configs", "{channel: x}", "no Slack API URL nor App token set either inline or in a file"),
         ("slack_configs", "{api_url: 'http://x', api_url_file: y}", "at most one of api_url & api_url_file must be configured"),
-        ("slack_configs", "{api_url: 'http://x', update_message: true}", "update_message is not supported"),
+        (
+            "slack_configs",
+            "{api_url: 'http://x', update_message: true}",
+            "update_message can only be used with bot tokens. api_url must be set to https://slack.com/api/chat.postMessage",
+        ),
         ("slack_configs", "{api_url: 'http://x', actions: [{type: button, text: x}]}", "missing name or url in Slack action configuration"),
         ("slack_configs", "{api_url: 'http://x', text: '{{ nothing }}'}", "template: :1: function \"nothing\" not defined"),
         ("pagerduty_configs", "{}", "missing service or routing key in PagerDuty config"),

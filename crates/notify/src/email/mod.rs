@@ -194,7 +194,7 @@ impl Email {
         match tokio::time::timeout(self.timeout, self.send(&mail)).await {
             Ok(Ok(response)) => {
                 let text: Vec<&str> = response.message().collect();
-                Ok(Receipt { answer: retry::shortened(format!("{} {}", response.code(), text.join(" "))) })
+                Ok(Receipt { answer: retry::shortened(format!("{} {}", response.code(), text.join(" "))), handle: None })
             }
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::transient(format!("cannot send mail: no answer within {} s", self.timeout.as_secs()))),

@@ -122,7 +122,7 @@ impl Answer {
     /// What a yes is remembered by.
     pub(crate) fn receipt(&self) -> Receipt {
         let text = self.body[..self.body.floor_char_boundary(RECEIPT_BYTES_MAX)].trim();
-        Receipt { answer: format!("{}{}{text}", self.status, if text.is_empty() { "" } else { ": " }) }
+        Receipt { answer: format!("{}{}{text}", self.status, if text.is_empty() { "" } else { ": " }), handle: None }
     }
 
     /// The body as JSON; what is none is null.

@@ -1,5 +1,7 @@
 //! Slack: one attachment to an incoming webhook, or to `chat.postMessage` with an app's token
-//! (<https://api.slack.com/reference/messaging/attachments>).
+//! (<https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments/>). With `update_message` what an app
+//! posted about a group is changed by `chat.update` (<https://docs.slack.dev/reference/methods/chat.update/>) until the group is over: its next alert
+//! is a message of its own. What Slack calls a message, its channel and its time, is kept with the outbox.
 
 use std::path::PathBuf;
 
@@ -8,15 +10,21 @@ use serde_json::{Value, json};
 
 use crate::hosted::{Service, filled};
 use crate::http::{Answer, Request};
-use crate::message::Message;
+use crate::message::{Message, Reason};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
 use crate::template::{Renderer, truncate};
 
-/// Characters that a title may have.
+/// Characters that a title may have, by the page of attachments and Alertmanager.
 const TITLE_CHARACTERS_MAX: usize = 1_024;
 /// Errors of Slack's API that pass: <https://api.slack.com/methods/chat.postMessage#errors>.
 const PASSING: [&str; 7] = ["ratelimited", "rate_limited", "message_limit_exceeded", "internal_error", "fatal_error", "service_unavailable", "request_timeout"];
+
+/// Errors of `chat.update` about a message that cannot be changed any more: <https://docs.slack.dev/reference/methods/chat.update/#errors>.
+const GONE: [&str; 3] = ["message_not_found", "cant_update_message", "edit_window_closed"];
+/// Where a message is posted, and where one is changed.
+const POST: &str = "/chat.postMessage";
+const UPDATE: &str = "/chat.update";
 
 /// Keys of `slack_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) app_token: Option<Secret>,
     pub(crate) app_token_file: Option<PathBuf>,
     pub(crate) app_url: Option<Secret>,
-    pub(crate) update_message: bool,
+    update_message: bool,
     channel: String,
     username: String,
     color: String,
@@ -124,13 +132,13 @@ impl Default for Settings {
 
 impl Settings {
     /// What Alertmanager refuses too.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         for action in &self.actions {
             if action.url.is_empty() && action.name.is_empty() {
                 return Err("missing name or url in Slack action configuration".to_owned());
             }
         }
-        if self.update_message { Err("update_message is not supported".to_owned()) } else { Ok(()) }
+        Ok(())
     }
 
     fn attachment(&self, renderer: &Renderer<'_>) -> Result<Value, Failure> {
@@ -194,8 +202,62 @@ impl Action {
 /// Slack, with the place to post to.
 #[derive(Debug)]
 pub(crate) struct Slack {
-    pub(crate) settings: Settings,
-    pub(crate) url: SecretSource,
+    settings: Settings,
+    url: SecretSource,
+}
+
+/// A message that was posted.
+struct Posted<'a> {
+    channel: &'a str,
+    ts: &'a str,
+}
+
+impl<'a> Posted<'a> {
+    /// From what [`Service::handle`] made of it.
+    fn read(handle: &'a str) -> Option<Self> {
+        handle.split_once(' ').map(|(channel, ts)| Self { channel, ts })
+    }
+}
+
+impl Slack {
+    /// From an entry of `alertmanager.yml`, with what it and `global` say about where to post.
+    pub(crate) fn new(settings: Settings, url: SecretSource) -> Result<Self, String> {
+        settings.check()?;
+        // A file says it too late.
+        let is_app = matches!(&url, SecretSource::Text(url) if url.reveal().ends_with(POST));
+        if settings.update_message && !is_app {
+            return Err("update_message can only be used with bot tokens. api_url must be set to https://slack.com/api/chat.postMessage".to_owned());
+        }
+        Ok(Self { settings, url })
+    }
+
+    /// The message of the group that can be changed. The first one after all was well is a new one.
+    fn posted<'a>(&self, message: &Message, renderer: &'a Renderer<'_>) -> Option<Posted<'a>> {
+        let is_first = !self.settings.update_message || message.reason == Reason::FirstNotification;
+        renderer.handle().filter(|_| !is_first).and_then(Posted::read)
+    }
+
+    fn post(&self, renderer: &Renderer<'_>, posted: Option<&Posted<'_>>) -> Result<Request, Failure> {
+        let settings = &self.settings;
+        let channel = posted.map_or_else(|| renderer.text(&settings.channel), |posted| Ok(posted.channel.to_owned()))?;
+        let mut body = filled([
+            ("channel", channel),
+            ("ts", posted.map_or_else(String::new, |posted| posted.ts.to_owned())),
+            ("username", renderer.text(&settings.username)?),
+            ("icon_emoji", renderer.text(&settings.icon_emoji)?),
+            ("icon_url", renderer.text(&settings.icon_url)?),
+            ("text", renderer.text(&settings.message_text)?),
+        ]);
+        if settings.link_names {
+            body.insert("link_names".to_owned(), true.into());
+        }
+        body.insert("attachments".to_owned(), json!([settings.attachment(renderer)?]));
+        let mut url = self.url.read().map_err(Failure::transient)?;
+        if let Some(base) = url.reveal().strip_suffix(POST).filter(|_| posted.is_some()) {
+            url = Secret::new(format!("{base}{UPDATE}"));
+        }
+        Ok(Request::json(url, &body.into()))
+    }
 }
 
 impl Service for Slack {
@@ -207,27 +269,31 @@ impl Service for Slack {
         "Slack"
     }
 
-    fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let settings = &self.settings;
-        let mut body = filled([
-            ("channel", renderer.text(&settings.channel)?),
-            ("username", renderer.text(&settings.username)?),
-            ("icon_emoji", renderer.text(&settings.icon_emoji)?),
-            ("icon_url", renderer.text(&settings.icon_url)?),
-            ("text", renderer.text(&settings.message_text)?),
-        ]);
-        if settings.link_names {
-            body.insert("link_names".to_owned(), true.into());
+    fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
+        Ok(vec![self.post(renderer, self.posted(message, renderer).as_ref())?])
+    }
+
+    fn follow_up(&self, answers: &[Answer], _message: &Message, renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
+        // Somebody deleted the message: another one takes its place.
+        match answers.iter().filter(|answer| is_gone(answer)).count() {
+            0 => Ok(None),
+            1 if answers.len() == 1 => self.post(renderer, None).map(Some),
+            1 => Ok(None),
+            _ => Err(Failure::permanent("Slack refused the message: it cannot be changed, and none takes its place")),
         }
-        body.insert("attachments".to_owned(), json!([settings.attachment(renderer)?]));
-        Ok(vec![Request::json(self.url.read().map_err(Failure::transient)?, &body.into())])
+    }
+
+    fn handle(&self, answer: &Answer) -> Option<String> {
+        let json = answer.json();
+        let (channel, ts) = (json["channel"].as_str()?, json["ts"].as_str()?);
+        (self.settings.update_message && !channel.contains(' ')).then(|| format!("{channel} {ts}"))
     }
 
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
         answer.check()?;
         // A webhook answers `ok`, the API with JSON that says whether it is.
         let json = answer.json();
-        if json["ok"] == true || answer.body.trim() == "ok" {
+        if json["ok"] == true || answer.body.trim() == "ok" || is_gone(answer) {
             return Ok(());
         }
         let error = json["error"].as_str().unwrap_or(answer.body.as_str());
@@ -236,4 +302,9 @@ impl Service for Slack {
         }
         Err(answer.refused("Slack", error))
     }
+}
+
+/// Whether what was to be changed cannot be.
+fn is_gone(answer: &Answer) -> bool {
+    answer.json()["error"].as_str().is_some_and(|error| GONE.contains(&error))
 }

@@ -95,6 +95,7 @@ pub struct Renderer<'a> {
     are_labels_expanded: bool,
     now_ns: i64,
     key: String,
+    handle: Option<String>,
 }
 
 /// What the labels of a route see as the reason: they are the same for every message about a group.
@@ -110,6 +111,7 @@ impl<'a> Renderer<'a> {
             are_labels_expanded: false,
             now_ns,
             key: String::new(),
+            handle: None,
         };
         let route_labels = raw.expanded_route_labels();
         let dot = data::root(message, &route_labels, message.reason.as_str());
@@ -144,6 +146,16 @@ impl<'a> Renderer<'a> {
     /// The same at every attempt, different for every message.
     pub(crate) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The same after a message that its receiver has a name for.
+    pub(crate) fn after(self, handle: Option<&str>) -> Self {
+        Self { handle: handle.map(str::to_owned), ..self }
+    }
+
+    /// What the receiver called the latest message of the group.
+    pub(crate) fn handle(&self) -> Option<&str> {
+        self.handle.as_deref()
     }
 
     /// The time of the attempt, nanoseconds since the Unix epoch.

@@ -55,8 +55,15 @@ fn passes_the_suite_of_alertmanager() {
         cases += 1;
         let pairs = fact["data"]["RouteLabels"].as_object().into_iter().flatten();
         let route_labels = pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
-        let renderer =
-            Renderer { templates: &templates, dot: from_json(&fact["data"]), route_labels, are_labels_expanded: false, now_ns: 0, key: String::new() };
+        let renderer = Renderer {
+            templates: &templates,
+            dot: from_json(&fact["data"]),
+            route_labels,
+            are_labels_expanded: false,
+            now_ns: 0,
+            key: String::new(),
+            handle: None,
+        };
         let got = renderer.expand(source, fact.get("html").is_some());
         let is_right = match fact.get("out") {
             Some(out) => got.as_deref() == Ok(out.as_str().unwrap()),

@@ -26,7 +26,7 @@ fn hook(url: &str, more: &str) -> Channel {
 }
 
 async fn deliver_at(channel: &Channel, now_ns: i64) -> Result<(), Failure> {
-    channel.deliver(Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns }).await.map(|_| ())
+    channel.deliver(Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns, handle: None }).await.map(|_| ())
 }
 
 async fn deliver(channel: &Channel) -> Result<(), Failure> {

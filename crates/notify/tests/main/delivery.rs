@@ -35,7 +35,7 @@ struct MemoryOutbox {
 impl MemoryOutbox {
     fn with(messages: Vec<(&str, i64, std::result::Result<Message, String>)>) -> Arc<Self> {
         let pending = |(channel, id, message): (&str, i64, _)| {
-            let pending = Pending { id, message, enqueued_at_ns: START_NS, attempts: 0 };
+            let pending = Pending { id, message, enqueued_at_ns: START_NS, attempts: 0, handle: None };
             (channel.to_owned(), pending, START_NS)
         };
         Arc::new(Self {

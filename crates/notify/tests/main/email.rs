@@ -29,7 +29,7 @@ fn with_password(settings: Settings) -> Settings {
 
 async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> {
     let channel = Channel::Email(std::sync::Arc::new(signalbox_notify::email::Email::new(settings).unwrap()));
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.map(|_| ())
 }
 
 /// Quoted-printable as text.
@@ -104,7 +104,7 @@ async fn a_retry_is_the_same_mail_and_a_later_message_the_same_thread() {
     let (first, second) = (peer.sessions.recv().unwrap().mail, peer.sessions.recv().unwrap().mail);
     assert_eq!(first, second);
     let channel = Channel::Email(std::sync::Arc::new(signalbox_notify::email::Email::new(&settings).unwrap()));
-    channel.deliver(Delivery { message: &message(), id: 8, enqueued_at_ns: START_NS + 1, now_ns: START_NS }).await.unwrap();
+    channel.deliver(Delivery { message: &message(), id: 8, enqueued_at_ns: START_NS + 1, now_ns: START_NS, handle: None }).await.unwrap();
     let later = peer.sessions.recv().unwrap().mail;
     let header = |mail: &str, name: &str| mail.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert_eq!(header(&first, "References"), header(&later, "References"));
@@ -239,7 +239,7 @@ async fn templates_of_alertmanager_yml_replace_texts_and_subject() {
     for alert in &mut group.alerts {
         alert.annotations.insert("summary".into(), "a <b>\r\nBcc: x@example.org".into());
     }
-    channel.deliver(Delivery { message: &group, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.unwrap();
+    channel.deliver(Delivery { message: &group, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.unwrap();
     let mail = peer.sessions.recv().unwrap().mail;
     let (head, text, html) = parts(&mail);
     assert_eq!(head.iter().filter(|line| line.starts_with("Subject: ")).collect::<Vec<_>>(), ["Subject: firing a <b>  Bcc: x@example.org"]);
@@ -258,7 +258,7 @@ async fn mailed(peer: &SmtpPeer, keys: &str, message: &Message) -> Result<(), Fa
     let policy = signalbox_notify::Policy::default();
     let read = signalbox_notify::alertmanager::receivers(&serde_norway::Value::Null, &[receiver], std::path::Path::new("/"), &[], &policy).unwrap();
     let (_, channel) = read.into_iter().flat_map(|receiver| receiver.channels).next().unwrap();
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.map(|_| ())
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ fn no_channel_shows_a_secret() {
             let free_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             for port in [refusing.port, broken.port, free_port] {
                 let channel = channel(key, config, port);
-                let delivery = Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns: START_NS };
+                let delivery = Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None };
                 let failure = runtime.block_on(channel.deliver(delivery)).unwrap_err();
                 shown.push_str(&format!("{key}: {failure:?} {channel:?}\n"));
             }

@@ -1,7 +1,7 @@
 //! Services on the web, on the wire: what they are told, and what is made of their answers.
 
 use serde_json::{Value, json};
-use signalbox_notify::message::{Message, Status};
+use signalbox_notify::message::{Message, Reason, Status};
 use signalbox_notify::retry::Failure;
 use signalbox_notify::{Channel, Delivery, alertmanager};
 
@@ -21,7 +21,7 @@ pub(crate) fn channel(key: &str, config: &str, peer: &HttpPeer) -> Channel {
 }
 
 pub(crate) async fn deliver(channel: &Channel, message: &Message) -> Result<(), Failure> {
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.map(|_| ())
 }
 
 /// What a service is told about a message, when it says yes.
@@ -74,6 +74,36 @@ async fn slacks_api_gets_a_token_and_says_no_in_its_body() {
     assert_eq!(gone, Failure::permanent("unexpected status code 404: no_service"));
     let busy = judged("slack_configs", "{api_url: URL}", "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!((busy.is_transient, busy.retry_after.map(|after| after.as_secs())), (true, Some(30)));
+}
+
+#[tokio::test]
+async fn slack_changes_what_it_was_told_about_a_group() {
+    let posted = |ts: &str| -> &'static str {
+        let body = json!({"ok": true, "channel": "C0123", "ts": ts}).to_string();
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+    };
+    let gone = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 40\r\n\r\n{\"ok\":false,\"error\":\"message_not_found\"}";
+    let peer = HttpPeer::start(&[posted("1709.000100"), posted("1709.000100"), posted("1709.000200"), gone, posted("1709.000300"), gone, gone]);
+    let channel = channel("slack_configs", "{app_token: xoxb-1, app_url: URL/api/chat.postMessage, channel: '#ops', update_message: true}", &peer);
+    let tell = async |reason: Reason, handle: Option<&str>| {
+        let message = Message { reason, ..message() };
+        channel.deliver(Delivery { message: &message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle }).await.map(|receipt| receipt.handle)
+    };
+    let first = tell(Reason::FirstNotification, None).await.unwrap();
+    assert_eq!(first.as_deref(), Some("C0123 1709.000100"));
+    assert_eq!(tell(Reason::NewAlertsInGroup, first.as_deref()).await.unwrap(), first);
+    let next = tell(Reason::FirstNotification, first.as_deref()).await.unwrap();
+    assert_eq!(next.as_deref(), Some("C0123 1709.000200"), "after all was well");
+    let another = tell(Reason::AllAlertsResolved, next.as_deref()).await.unwrap();
+    assert_eq!(another.as_deref(), Some("C0123 1709.000300"), "somebody deleted it");
+    assert!(!tell(Reason::RepeatIntervalElapsed, next.as_deref()).await.unwrap_err().is_transient);
+    let (post, update) = ("POST /api/chat.postMessage HTTP/1.1", "POST /api/chat.update HTTP/1.1");
+    let requests: Vec<Request> = peer.requests.try_iter().collect();
+    assert_eq!(requests.iter().map(|request| request.line.as_str()).collect::<Vec<_>>(), [post, update, post, update, post, update, post]);
+    let told = body(&requests[1]);
+    assert_eq!((&told["channel"], &told["ts"]), (&json!("C0123"), &json!("1709.000100")));
+    assert_eq!((&told["attachments"], body(&requests[0]).get("ts")), (&body(&requests[0])["attachments"], None));
+    assert!(requests.iter().all(|request| request.header("authorization") == Some("Bearer xoxb-1")));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn deliver(settings: &Settings, message: &Message) -> Result<(), Failure> 
     let channel = Channel::Webhook(std::sync::Arc::new(
         signalbox_notify::webhook::Webhook::new(settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap(),
     ));
-    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.map(|_| ())
+    channel.deliver(Delivery { message, id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_password_file_may_be_rotated() {
         signalbox_notify::webhook::Webhook::new(&settings, Templates::load(&[]).unwrap(), &signalbox_notify::Policy::default()).unwrap(),
     ));
     let group = message();
-    let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS, now_ns: START_NS };
+    let delivery = Delivery { message: &group, id: 1, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None };
     channel.deliver(delivery).await.unwrap();
     std::fs::write(&file, "second\n").unwrap();
     channel.deliver(delivery).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_payload_stays_json_whatever_a_label_holds() {
         &signalbox_notify::Policy::default(),
     );
     let channel = read.unwrap().remove(0).channels.remove(0).1;
-    channel.deliver(Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns: START_NS }).await.unwrap();
+    channel.deliver(Delivery { message: &message(), id: 7, enqueued_at_ns: START_NS, now_ns: START_NS, handle: None }).await.unwrap();
     assert_eq!(peer.requests.recv().unwrap().body, "{\"n\":1}");
 }
 
