@@ -86,7 +86,7 @@ def statuses(posts):
 
 def until_delivered(server):
     """Waits until the server knows that one mail and one post have arrived: killed before that, it sends them again."""
-    want = [f'signalbox_notify_messages_total{{channel="{channel}",outcome="delivered"}} 1' for channel in ("email", "webhook")]
+    want = [f'signalbox_notify_messages_total{{channel="{channel}",outcome="delivered",receiver="people"}} 1' for channel in ("email", "webhook")]
     until(lambda: all(line in server.get("/metrics").text for line in want), "the record of what was delivered")
 
 

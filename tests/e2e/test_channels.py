@@ -84,7 +84,7 @@ def test_channels_get_their_forms_and_a_refusal_goes_to_the_fallback(servers, tm
     server.expected.append("(?i)people|message|channel")
     told = services.told
     until(lambda: {"/gone/page", "/payload", "/ntfy", "/slack/s3cret", "/duty"} <= set(told), "all that are told")
-    until(lambda: 'channel="webhook",outcome="dead"} 1' in server.get("/metrics").text, "the record of what was refused")
+    until(lambda: 'channel="webhook",outcome="dead",receiver="people"} 1' in server.get("/metrics").text, "the record of what was refused")
     payload = json.loads(told["/payload"][0][1])
     assert payload["text"] == 'it "is" <on>' and payload["alerts"][0]["labels"]["alertname"] == "AlwaysOn"
     assert json.loads(told["/ntfy"][0][1])["priority"] == 4

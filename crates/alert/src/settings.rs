@@ -59,7 +59,7 @@ pub struct Builtin {
     /// Whether they are evaluated. They need `telemetry.self_watch`: without it there are none.
     pub enabled: bool,
     /// Names of those that are not: SignalboxIngestStalled, SignalboxDiskFails, SignalboxDiskNearlyFull, SignalboxCorruption,
-    /// SignalboxRulesFail, SignalboxEvaluationsMissed, SignalboxNotificationsFail, SignalboxClockStepped.
+    /// SignalboxRulesFail, SignalboxEvaluationsMissed, SignalboxNotificationsFail, SignalboxNotificationsDelayed, SignalboxClockStepped.
     pub rules_off: Vec<String>,
 }
 

@@ -58,7 +58,8 @@ impl Deliverer {
             }
             let fallback = fallback.filter(|fallback| !fallback.channels.is_empty());
             let (outbox, clock, wakers) = (Arc::clone(&outbox), Arc::clone(&clock), Arc::clone(&wakers));
-            let task = Task { name, channel, fallback, outbox, clock, wakers, breaker: Breaker::default(), is_stopping: is_stopping.clone() };
+            let task =
+                Task { name, channel, fallback, outbox, clock, wakers, breaker: Breaker::default(), failing_since_ns: None, is_stopping: is_stopping.clone() };
             deliverer.tasks.spawn(task.run());
         }
         Ok(deliverer)
@@ -89,7 +90,7 @@ async fn bury_orphans(channels: &[(String, Channel)], outbox: &dyn Outbox, clock
         // A message that waits for its next attempt is found by asking from the end of time.
         while let Next::Due(pending) = outbox.next(&orphaned, i64::MAX).await? {
             outbox.gave_up(pending.id, &attempt(clock.now_ns(), false, "its channel is not configured any more")).await?;
-            registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[("channel", "none"), ("outcome", "dead")]).add(1);
+            registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[("channel", "none"), ("outcome", "dead"), ("receiver", receiver_of(&orphaned))]).add(1);
             tracing::error!(channel = %orphaned, id = pending.id, "cannot deliver message {}: its channel is not configured any more", pending.id);
         }
     }
@@ -105,11 +106,14 @@ struct Task {
     clock: Arc<dyn Clock>,
     wakers: Wakers,
     breaker: Breaker,
+    /// When the oldest of the messages was enqueued that the channel failed to deliver since it last took one.
+    failing_since_ns: Option<i64>,
     is_stopping: watch::Receiver<bool>,
 }
 
 impl Task {
     async fn run(mut self) {
+        self.show_waiting(self.clock.now_ns());
         while !*self.is_stopping.borrow() {
             let now_ns = self.clock.now_ns();
             if let Some(wait) = self.breaker.wait(now_ns) {
@@ -163,6 +167,8 @@ impl Task {
                     tracing::info!(channel = %self.name, "channel {} takes messages again", self.name);
                 }
                 self.breaker.heard();
+                self.failing_since_ns = None;
+                self.show_waiting(self.clock.now_ns());
                 tracing::debug!(channel = %self.name, id = pending.id, outcome, "message {} delivered", pending.id);
                 let attempt = Attempt { handle: receipt.handle, ..attempt(self.clock.now_ns(), true, &receipt.answer) };
                 self.record(|task| task.outbox.delivered(pending.id, &attempt)).await;
@@ -175,6 +181,9 @@ impl Task {
         let failed = attempt(self.clock.now_ns(), false, &failure.error);
         let (now_ns, seed) = (self.clock.now_ns(), pending.id.cast_unsigned() ^ pending.enqueued_at_ns.cast_unsigned());
         self.note(&failure, now_ns, seed);
+        let oldest_ns = self.failing_since_ns.map_or(pending.enqueued_at_ns, |oldest_ns| oldest_ns.min(pending.enqueued_at_ns));
+        self.failing_since_ns = failure.is_transient.then_some(oldest_ns);
+        self.show_waiting(now_ns);
         let age_ns = u64::try_from(now_ns.saturating_sub(pending.enqueued_at_ns)).unwrap_or(0);
         match retry::decide(&failure, attempts, pending.enqueued_at_ns, now_ns, seed) {
             Decision::RetryAt(instant_ns) => {
@@ -262,8 +271,21 @@ impl Task {
     }
 
     fn count(&self, outcome: &str) {
-        registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[("channel", self.channel.kind()), ("outcome", outcome)]).add(1);
+        let labels = [("channel", self.channel.kind()), ("outcome", outcome), ("receiver", receiver_of(&self.name))];
+        registry().counter(names::NOTIFY_MESSAGES_TOTAL, &labels).add(1);
     }
+
+    /// Shows how long the oldest of the messages has waited that the channel failed to deliver since it took one.
+    fn show_waiting(&self, now_ns: i64) {
+        let waiting_ns = self.failing_since_ns.map_or(0, |since_ns| now_ns.saturating_sub(since_ns).max(0));
+        let labels = [("channel", self.channel.kind()), ("receiver", receiver_of(&self.name))];
+        registry().gauge(names::NOTIFY_WAITING_SECONDS, &labels).set(waiting_ns as f64 / 1e9);
+    }
+}
+
+/// The receiver of a channel, whose name begins with it.
+fn receiver_of(channel: &str) -> &str {
+    channel.rsplit_once('/').map_or(channel, |(receiver, _)| receiver)
 }
 
 fn attempt(at_ns: i64, is_ok: bool, answer: &str) -> Attempt {

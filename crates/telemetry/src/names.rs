@@ -66,7 +66,8 @@ names! {
     ALERT_EVALUATIONS_TOTAL = "signalbox_alert_evaluations_total", "Evaluations of rules by outcome.";
     ALERT_EVALUATIONS_MISSED_TOTAL = "signalbox_alert_evaluations_missed_total", "Evaluations that did not happen in time.";
     ALERT_EVALUATIONS_LATE_TOTAL = "signalbox_alert_evaluations_late_total", "Evaluations of groups that were missed and made up afterwards.";
-    NOTIFY_MESSAGES_TOTAL = "signalbox_notify_messages_total", "Messages by channel and outcome.";
+    NOTIFY_MESSAGES_TOTAL = "signalbox_notify_messages_total", "Messages by channel, receiver and outcome.";
+    NOTIFY_WAITING_SECONDS = "signalbox_notify_waiting_seconds", "Age of the oldest message that a channel failed to deliver since it last took one, by channel and receiver; 0 while it takes them.";
     HTTP_REQUESTS_TOTAL = "signalbox_http_requests_total", "Requests by listener side (write, read, own) and status class.";
     HTTP_REQUEST_SECONDS = "signalbox_http_request_seconds", "Time from the head of a request to the head of its answer, by side.";
     HTTP_CONNECTIONS = "signalbox_http_connections", "Open connections by listener.";

@@ -11,6 +11,7 @@ use signalbox_notify::message::{Message, Status};
 use signalbox_notify::template::Templates;
 use signalbox_notify::webhook::{self, Webhook};
 use signalbox_notify::{Attempt, Channel, Deliverer, Fallback, Next, Outbox, Pending, Secret};
+use signalbox_telemetry::{names, registry};
 use signalbox_testkit::ManualClock;
 use tokio::sync::watch;
 
@@ -306,6 +307,25 @@ async fn the_fallback_is_told_when_a_channel_fails_for_long_and_the_channel_is_t
     assert_eq!(outbox.records(5).await.last().unwrap(), "1 delivered");
     deliverer.stop().await;
     assert_eq!(taker.requests.try_iter().count(), 1, "once, however often the channel fails");
+}
+
+#[tokio::test]
+async fn how_long_messages_wait_is_shown_by_receiver() {
+    let (peer, clock) = (HttpPeer::start(&[BUSY, BUSY, OK]), ManualClock::at_ns(START_NS));
+    let outbox = MemoryOutbox::with(vec![("waiting/webhook[0]", 1, Ok(message()))]);
+    let deliverer = start(vec![hook("waiting/webhook[0]", &peer)], &outbox, &clock).await;
+    let labels = [("channel", "webhook"), ("receiver", "waiting")];
+    let waiting = || registry().gauge(names::NOTIFY_WAITING_SECONDS, &labels).get();
+    assert_eq!((outbox.records(1).await.len(), waiting()), (1, 0.0));
+    clock.advance(Duration::from_secs(301));
+    deliverer.wake();
+    assert_eq!((outbox.records(2).await.len(), waiting()), (2, 301.0));
+    clock.advance(Duration::from_secs(301));
+    deliverer.wake();
+    assert_eq!((outbox.records(3).await.len(), waiting()), (3, 0.0), "it was taken");
+    deliverer.stop().await;
+    let count = |outcome| registry().counter(names::NOTIFY_MESSAGES_TOTAL, &[labels[0], ("outcome", outcome), labels[1]]).get();
+    assert_eq!(["retried", "delivered", "dead"].map(count), [2, 1, 0]);
 }
 
 #[tokio::test]
