@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::http::address::Policy;
-use crate::http::{Authorization, Options, Proxy, oauth2};
+use crate::http::{Authorization, Options, Proxy, jwt, oauth2};
 use crate::settings::{Secret, SecretSource};
 use crate::tls::TlsSettings;
 
@@ -57,6 +57,13 @@ struct OAuth2Config {
     client_id: String,
     client_secret: Option<Secret>,
     client_secret_file: Option<PathBuf>,
+    client_certificate_key_id: String,
+    client_certificate_key: Option<Secret>,
+    client_certificate_key_file: Option<PathBuf>,
+    signature_algorithm: String,
+    iss: String,
+    audience: String,
+    claims: serde_json::Map<String, serde_json::Value>,
     scopes: Vec<String>,
     token_url: Option<Secret>,
     endpoint_params: BTreeMap<String, Secret>,
@@ -74,13 +81,29 @@ impl OAuth2Config {
             return Err("oauth2 client_id must be configured".to_owned());
         }
         let token_url = self.token_url.filter(|url| !url.reveal().is_empty()).ok_or("oauth2 token_url must be configured")?;
-        if let Some(grant_type) = self.grant_type.filter(|grant_type| !matches!(grant_type.as_str(), "" | "client_credentials")) {
-            return Err(format!("oauth2: grant_type {grant_type:?} is not supported: want client_credentials"));
-        }
         let secret = source("oauth2 client_secret", self.client_secret, self.client_secret_file, folder)?;
+        let key = source("oauth2 client_certificate_key", self.client_certificate_key, self.client_certificate_key_file, folder)?;
+        let grant = match self.grant_type.as_deref() {
+            None | Some("" | "client_credentials") => oauth2::Grant::ClientCredentials(secret.unwrap_or_else(|| SecretSource::Text(Secret::new("")))),
+            Some(jwt::GRANT_TYPE) => {
+                if let Some(own) = ["assertion", "scope"].into_iter().find(|own| self.endpoint_params.contains_key(*own)) {
+                    return Err(format!("oauth2: cannot overwrite parameter {own:?}"));
+                }
+                let key = key.ok_or("oauth2: one of client_certificate_key or client_certificate_key_file must be configured")?;
+                oauth2::Grant::JwtBearer(Box::new(jwt::Settings {
+                    key,
+                    key_id: self.client_certificate_key_id,
+                    algorithm: jwt::Algorithm::from_name(&self.signature_algorithm)?,
+                    issuer: self.iss,
+                    audience: self.audience,
+                    claims: self.claims,
+                }))
+            }
+            Some(other) => return Err(format!("oauth2: grant_type {other:?} is not supported: want client_credentials or {}", jwt::GRANT_TYPE)),
+        };
         Ok(oauth2::Settings {
             client_id: self.client_id,
-            client_secret: secret.unwrap_or_else(|| SecretSource::Text(Secret::new(""))),
+            grant,
             token_url,
             scopes: self.scopes,
             endpoint_params: self.endpoint_params.into_iter().collect(),

@@ -6,6 +6,7 @@
 
 pub(crate) mod address;
 mod connect;
+pub(crate) mod jwt;
 pub(crate) mod oauth2;
 
 use std::fmt;

@@ -1,4 +1,5 @@
-//! OAuth 2.0, client credentials (RFC 6749, section 4.4): a token is asked for once and used until it expires.
+//! OAuth 2.0: a token is asked for once and used until it expires. Who asks is said by a secret (client credentials, RFC 6749,
+//! section 4.4) or by a signature (RFC 7523).
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use reqwest::header::HeaderValue;
 use tokio::sync::Mutex;
 
 use super::address::Policy;
-use super::{Authorization, Client, Options, Proxy, Request, basic, parse_url, sensitive};
+use super::{Authorization, Client, Options, Proxy, Request, basic, jwt, parse_url, sensitive};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
 use crate::tls::TlsSettings;
@@ -20,13 +21,22 @@ const LIFE_SECONDS_MAX: i64 = 365 * 86_400;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) client_id: String,
-    pub(crate) client_secret: SecretSource,
+    pub(crate) grant: Grant,
     pub(crate) token_url: Secret,
     pub(crate) scopes: Vec<String>,
     /// Further parameters of the request for a token.
     pub(crate) endpoint_params: Vec<(String, Secret)>,
     pub(crate) tls: TlsSettings,
     pub(crate) proxy: Proxy,
+}
+
+/// By what a client shows who it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Grant {
+    /// It knows a secret.
+    ClientCredentials(SecretSource),
+    /// It has a key.
+    JwtBearer(Box<jwt::Settings>),
 }
 
 /// Gets tokens and keeps the one in use.
@@ -56,6 +66,8 @@ struct Token {
 enum Style {
     Header,
     Body,
+    /// It signs what it says.
+    Assertion,
 }
 
 impl OAuth2 {
@@ -75,7 +87,8 @@ impl OAuth2 {
         {
             return Ok(token.header.clone());
         }
-        let (token, style) = match held.style {
+        let known = if matches!(self.settings.grant, Grant::JwtBearer(_)) { Some(Style::Assertion) } else { held.style };
+        let (token, style) = match known {
             Some(style) => (self.ask(style, now_ns).await?, style),
             // Some servers know only one way; which, they do not say.
             None => match self.ask(Style::Header, now_ns).await {
@@ -94,31 +107,7 @@ impl OAuth2 {
     }
 
     async fn ask(&self, style: Style, now_ns: i64) -> Result<Token, Failure> {
-        let secret = self.settings.client_secret.read().map_err(Failure::transient)?;
-        let mut form: Vec<(&str, &str)> = vec![("grant_type", "client_credentials")];
-        let scopes = self.settings.scopes.join(" ");
-        if !scopes.is_empty() {
-            form.push(("scope", &scopes));
-        }
-        for (name, value) in &self.settings.endpoint_params {
-            form.retain(|(own, _)| own != name);
-            form.push((name, value.reveal()));
-        }
-        if style == Style::Body {
-            form.extend([("client_id", self.settings.client_id.as_str()), ("client_secret", secret.reveal())]);
-        }
-        let body = encoded(&form);
-        let mut request = Request {
-            method: "POST",
-            url: self.settings.token_url.clone(),
-            headers: Vec::new(),
-            content_type: "application/x-www-form-urlencoded".to_owned(),
-            body,
-        };
-        if style == Style::Header {
-            // Both are encoded before they are joined: a colon may be part of either.
-            request = request.header("authorization", basic(&escaped(&self.settings.client_id), &escaped(secret.reveal())));
-        }
+        let request = self.request(style, now_ns).map_err(Failure::transient)?;
         // The boxed client has no OAuth 2.0 of its own, so that this ends.
         let answer = Box::pin(self.client.send("the token server", request, now_ns)).await?;
         let json = answer.json();
@@ -139,7 +128,46 @@ impl OAuth2 {
     }
 }
 
-fn encoded(form: &[(&str, &str)]) -> String {
+impl OAuth2 {
+    /// The request for a token.
+    fn request(&self, style: Style, now_ns: i64) -> Result<Request, String> {
+        let settings = &self.settings;
+        let scopes = settings.scopes.join(" ");
+        let (mut form, mut authorization) = (Vec::new(), None);
+        match &settings.grant {
+            Grant::ClientCredentials(secret) => {
+                let secret = secret.read()?;
+                form.push(("grant_type", "client_credentials".to_owned()));
+                if style == Style::Body {
+                    form.extend([("client_id", settings.client_id.clone()), ("client_secret", secret.reveal().to_owned())]);
+                } else {
+                    // Both are encoded before they are joined: a colon may be part of either.
+                    authorization = Some(basic(&escaped(&settings.client_id), &escaped(secret.reveal())));
+                }
+            }
+            Grant::JwtBearer(signer) => {
+                let assertion = signer.assertion(&settings.client_id, settings.token_url.reveal(), &scopes, now_ns)?;
+                form.extend([("grant_type", jwt::GRANT_TYPE.to_owned()), ("assertion", assertion)]);
+            }
+        }
+        if !scopes.is_empty() {
+            form.push(("scope", scopes));
+        }
+        for (name, value) in &settings.endpoint_params {
+            // Who asks cannot be said otherwise.
+            form.retain(|(own, _)| own != name || matches!(*own, "client_id" | "client_secret" | "assertion"));
+            form.push((name.as_str(), value.reveal().to_owned()));
+        }
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        let request = Request { method: "POST", url: settings.token_url.clone(), headers: Vec::new(), content_type, body: encoded(&form) };
+        Ok(match authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        })
+    }
+}
+
+fn encoded(form: &[(&str, String)]) -> String {
     form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect::<Vec<_>>().join("&")
 }
 

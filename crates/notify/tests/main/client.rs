@@ -170,6 +170,59 @@ async fn a_token_server_may_want_the_secret_in_the_body() {
     assert!(failure.error.contains("is refused"), "the token server is under the policy too: {failure:?}");
 }
 
+/// The header and the claims of an assertion, if it is signed with the key of the test.
+fn assertion(body: &str, algorithm: &'static dyn ring::signature::VerificationAlgorithm) -> [serde_json::Value; 2] {
+    use base64::Engine as _;
+    let decoded = |part: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).unwrap();
+    let token = body.split('&').find_map(|pair| pair.strip_prefix("assertion=")).unwrap();
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let public = std::fs::read(testdata("oauth2/client.pub.der")).unwrap();
+    ring::signature::UnparsedPublicKey::new(algorithm, public).verify(signed.as_bytes(), &decoded(signature)).unwrap();
+    let (header, claims) = signed.split_once('.').unwrap();
+    [header, claims].map(|part| serde_json::from_slice(&decoded(part)).unwrap())
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_with_a_signature() {
+    let (tokens, peer) = (HttpPeer::start(&[TOKEN, TOKEN]), HttpPeer::start(&[OK, OK]));
+    let url = format!("http://127.0.0.1:{}/token", tokens.port);
+    let grant = format!(
+        "grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', client_id: me, scopes: [x, y], token_url: '{url}', client_certificate_key_file: '{}'",
+        testdata("oauth2/client.key").display()
+    );
+    deliver(&hook(&peer.url(), &format!(", http_config: {{oauth2: {{{grant}}}}}"))).await.unwrap();
+    let asked = tokens.requests.recv().unwrap();
+    assert_eq!(asked.header("authorization"), None, "a signature needs no secret");
+    assert!(asked.body.starts_with("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=ey") && asked.body.ends_with("&scope=x+y"));
+    let [header, claims] = assertion(&asked.body, &ring::signature::RSA_PKCS1_2048_8192_SHA256);
+    assert_eq!(header, serde_json::json!({"alg": "RS256", "typ": "JWT"}));
+    let seconds = START_NS / SECOND_NS;
+    let mut claims = claims.as_object().unwrap().clone();
+    let id = claims.remove("jti").unwrap();
+    let expected = serde_json::json!({"iss": "me", "sub": "me", "aud": url, "iat": seconds, "exp": seconds + 600, "scope": "x y"});
+    assert_eq!(serde_json::Value::Object(claims), expected);
+    assert!(id.as_str().unwrap().len() == 36 && id.as_str().unwrap().as_bytes()[14] == b'4', "{id}");
+    let pem = std::fs::read_to_string(testdata("oauth2/client-pkcs1.key")).unwrap().replace('\n', "\\n");
+    let more = format!(
+        "grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', client_id: me, token_url: '{url}', client_certificate_key: \"{pem}\", client_certificate_key_id: k1,
+         signature_algorithm: RS512, iss: other, audience: them, claims: {{team: [a], sub: someone}}, endpoint_params: {{resource: r, grant_type: own}}"
+    );
+    deliver(&hook(&peer.url(), &format!(", http_config: {{oauth2: {{{more}}}}}"))).await.unwrap();
+    let asked = tokens.requests.recv().unwrap();
+    assert!(asked.body.starts_with("assertion=ey") && asked.body.ends_with("&grant_type=own&resource=r"), "{}", asked.body);
+    let [header, claims] = assertion(&asked.body, &ring::signature::RSA_PKCS1_2048_8192_SHA512);
+    assert_eq!(header, serde_json::json!({"alg": "RS512", "typ": "JWT", "kid": "k1"}));
+    let found = ["iss", "sub", "aud"].map(|name| claims[name].as_str().unwrap());
+    assert_eq!((found, &claims["team"], claims.get("scope")), (["other", "someone", "them"], &serde_json::json!(["a"]), None));
+    assert_ne!(claims["jti"], id);
+    let ed = format!(
+        ", http_config: {{oauth2: {{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', client_id: me, token_url: '{url}', client_certificate_key_file: '{}'}}}}",
+        testdata("tls/client.key").display()
+    );
+    let failure = deliver(&hook(&peer.url(), &ed)).await.unwrap_err();
+    assert!(failure.is_transient && failure.error.contains("want a private key of RSA"), "{failure:?}");
+}
+
 #[tokio::test]
 async fn a_proxy_is_asked_for_what_is_not_excepted() {
     let (proxy, peer) = (HttpPeer::start(&[OK, OK]), HttpPeer::start(&[OK]));
@@ -227,7 +280,19 @@ fn what_contradicts_itself_is_refused() {
         ("oauth2: {client_id: a, token_url: 'ftp://x'}", "oauth2: token_url: found scheme \"ftp\""),
         (
             "oauth2: {client_id: a, token_url: 'http://x', grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer'}",
-            "is not supported: want client_credentials",
+            "oauth2: one of client_certificate_key or client_certificate_key_file must be configured",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://x', grant_type: password}",
+            "oauth2: grant_type \"password\" is not supported: want client_credentials or urn",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://x', grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', client_certificate_key: s3cret, signature_algorithm: ES256}",
+            "valid signature algorithms are RS256, RS384 and RS512",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://x', grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', client_certificate_key: s3cret, endpoint_params: {scope: x}}",
+            "oauth2: cannot overwrite parameter \"scope\"",
         ),
         (
             "oauth2: {client_id: a, token_url: 'http://x', client_secret: a, client_secret_file: b}",
