@@ -27,6 +27,10 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn login(&self, _renderer: &Renderer<'_>) -> Result<Option<Request>, Failure> {
         Ok(None)
     }
+    /// Takes what the answer to the login says, before the requests are made.
+    fn learn(&self, _answer: &Answer, _renderer: &Renderer<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
     /// Puts into the requests what the answer to the login gave.
     fn admit(&self, answer: &Answer, _requests: &mut [Request]) -> Result<(), Failure> {
         answer.check()
@@ -85,19 +89,12 @@ impl Hosted {
             }
             requests
         };
-        if let Some(login) = login {
-            let answer = self.client.send(self.service.name(), login, delivery.now_ns).await?;
-            self.service.admit(&answer, &mut requests)?;
-        }
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             answers.push(self.ask(request, delivery.now_ns).await?);
         }
         while answers.len() <= FOLLOW_UPS_MAX {
-            let next = {
-                let renderer = Renderer::new(&self.templates, delivery.message, delivery.now_ns).keyed(delivery.key());
-                self.service.follow_up(&answers, delivery.message, &renderer)?
-            };
+            let next = self.service.follow_up(&answers, delivery.message, &renderer())?;
             let Some(request) = next else { break };
             answers.push(self.ask(request, delivery.now_ns).await?);
         }

@@ -33,6 +33,9 @@ pub struct Settings {
     pub internal_networks: Vec<Network>,
     /// Files with templates that receivers may call, as `templates` of `alertmanager.yml`; `*` is a pattern.
     pub templates: Vec<String>,
+    /// The folder of AWS' shared files `credentials` and `config`, whose keys sign for `sns_configs` that have none of their own
+    /// (`profile`). Empty: `.aws` in the home of whoever runs the server.
+    pub aws_folder: PathBuf,
     /// Where files of receivers lie that are not absolute.
     #[serde(skip)]
     folder: PathBuf,
@@ -142,9 +145,20 @@ impl Settings {
         Self { folder: folder.to_owned(), ..self }
     }
 
-    /// Where requests may go.
+    /// The same with AWS' shared files in a home, unless the settings say where they are.
+    #[must_use]
+    pub fn at_home(mut self, home: Option<String>) -> Self {
+        if let Some(home) = home.filter(|_| self.aws_folder.as_os_str().is_empty()) {
+            self.aws_folder = Path::new(&home).join(".aws");
+        }
+        self
+    }
+
+    /// What channels may use that is not part of them: where requests may go, and files of others.
     pub fn policy(&self) -> Policy {
-        Policy { internal: self.internal_addresses, networks: self.internal_networks.clone() }
+        let is_given = !self.aws_folder.as_os_str().is_empty();
+        let aws_folder = if is_given { self.folder.join(&self.aws_folder) } else { PathBuf::new() };
+        Policy { internal: self.internal_addresses, networks: self.internal_networks.clone(), aws_folder }
     }
 
     /// Names of the channels of a receiver, to enqueue a message for each; empty if there is no such receiver.

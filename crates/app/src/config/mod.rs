@@ -69,7 +69,7 @@ impl Config {
     pub fn load(file: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let place = file.display();
         let text = std::fs::read_to_string(file).map_err(|source| Error::invalid(format!("cannot read configuration {place}")).with_source(source))?;
-        let mut config = Self::parse(&text, environment).map_err(|message| Error::invalid(format!("cannot use configuration {place}: {message}")))?;
+        let mut config = Self::parse(&text, &environment).map_err(|message| Error::invalid(format!("cannot use configuration {place}: {message}")))?;
         let has_own_data_dir = config.data_dir != Self::default().data_dir;
         let folder = file.parent().unwrap_or(Path::new(""));
         if has_own_data_dir {
@@ -96,7 +96,7 @@ impl Config {
                 *path = folder.join(&*path).display().to_string();
             }
         }
-        config.notify = config.notify.beside(folder);
+        config.notify = config.notify.beside(folder).at_home(environment("HOME"));
         for rule_files in &mut config.alert.rule_files {
             *rule_files = folder.join(&*rule_files).display().to_string();
         }

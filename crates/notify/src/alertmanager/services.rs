@@ -185,7 +185,7 @@ impl Reader<'_> {
             "webex_configs" => Box::new(self.webex(from(&keys)?, &http)?),
             "victorops_configs" => Box::new(self.victorops(from(&keys)?)?),
             "incidentio_configs" => Box::new(self.incidentio(&from(&keys)?, &mut http)?),
-            "sns_configs" => Box::new(sns(from(&keys)?)?),
+            "sns_configs" => Box::new(sns::Sns::new(from(&keys)?, &self.policy.aws_folder)?),
             "jira_configs" => Box::new(self.jira(from(&keys)?)?),
             "wechat_configs" => Box::new(self.wechat(from(&keys)?)?),
             _ => self.beyond_alertmanager(key, &keys)?,
@@ -435,12 +435,6 @@ fn own_place(url: Option<&Secret>) -> Result<Secret, String> {
     let url = url.ok_or("missing url")?;
     crate::http::parse_url(url.reveal())?;
     Ok(url.clone())
-}
-
-fn sns(settings: sns::Settings) -> Result<sns::Sns, String> {
-    settings.check()?;
-    let secret_key = SecretSource::Text(settings.sigv4.secret_key.clone().unwrap_or_else(|| Secret::new("")));
-    Ok(sns::Sns { settings, secret_key })
 }
 
 /// The URL of an entry, that of `global`, or that of the service.

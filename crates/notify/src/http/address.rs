@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +32,15 @@ pub struct Network {
     bits: u8,
 }
 
-/// The policy of outgoing requests.
+/// What channels may use that is not part of them: the policy of outgoing requests, and files of others.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
     /// Whether internal addresses may be reached.
     pub internal: Internal,
     /// Networks that may be reached whatever they are.
     pub networks: Vec<Network>,
+    /// The folder of AWS' shared files `credentials` and `config`.
+    pub aws_folder: PathBuf,
 }
 
 /// What an address is.
@@ -60,7 +63,7 @@ impl Policy {
     /// The same for hosts that the configuration does not name itself.
     pub(crate) fn strict(&self) -> Self {
         let internal = if self.internal == Internal::Named { Internal::Refused } else { self.internal };
-        Self { internal, networks: self.networks.clone() }
+        Self { internal, ..self.clone() }
     }
 
     /// Whether a request to a host, as its URL names it, may be sent to an address.
@@ -212,7 +215,7 @@ mod tests {
     use super::{Internal, Network, Policy};
 
     fn policy(internal: Internal, networks: &[&str]) -> Policy {
-        Policy { internal, networks: networks.iter().map(|text| Network::try_from((*text).to_owned()).unwrap()).collect() }
+        Policy { internal, networks: networks.iter().map(|text| Network::try_from((*text).to_owned()).unwrap()).collect(), ..Policy::default() }
     }
 
     /// Internal ones, in every disguise that a URL or a resolver may bring.

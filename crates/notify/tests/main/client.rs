@@ -34,7 +34,7 @@ async fn deliver(channel: &Channel) -> Result<(), Failure> {
 }
 
 fn refusing() -> Policy {
-    Policy { internal: Internal::Refused, networks: Vec::new() }
+    Policy { internal: Internal::Refused, networks: Vec::new(), ..Policy::default() }
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn internal_addresses_are_not_connected_to_however_they_are_written() {
 async fn metadata_services_are_out_of_reach_unless_their_network_is_named() {
     for url in ["http://169.254.169.254/latest/meta-data/", "http://[fe80::1]/", "http://[fd00:ec2::254]/", "http://100.100.100.200/", "http://2852039166/"] {
         for internal in [Internal::Named, Internal::Allowed] {
-            let failure = deliver(&hook_under(&Policy { internal, networks: Vec::new() }, url, "").unwrap()).await.unwrap_err();
+            let failure = deliver(&hook_under(&Policy { internal, networks: Vec::new(), ..Policy::default() }, url, "").unwrap()).await.unwrap_err();
             assert!(failure.error.contains("is refused: want it in setting notify.internal_networks"), "{url}: {failure:?}");
         }
     }
@@ -83,7 +83,7 @@ async fn what_is_allowed_is_reached() {
     let network = |text: &str| Network::try_from(text.to_owned()).unwrap();
     for (internal, networks) in [(Internal::Refused, vec![network("127.0.0.0/8")]), (Internal::Named, Vec::new()), (Internal::Allowed, Vec::new())] {
         let peer = HttpPeer::start(&[OK, OK]);
-        let policy = Policy { internal, networks };
+        let policy = Policy { internal, networks, ..Policy::default() };
         deliver(&hook_under(&policy, &peer.url(), "").unwrap()).await.unwrap();
         deliver(&hook_under(&policy, &format!("http://localhost:{}/", peer.port), "").unwrap()).await.unwrap();
         assert_eq!(peer.requests.try_iter().count(), 2);

@@ -1,6 +1,7 @@
 //! Channels against scripted servers, byte by byte; delivery against an outbox in memory.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod aws;
 mod client;
 mod delivery;
 mod email;
