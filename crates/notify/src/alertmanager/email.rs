@@ -1,6 +1,6 @@
 //! `email_configs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -115,6 +115,10 @@ impl EmailConfig {
             return Err("at most one of auth_password & auth_password_file must be configured".to_owned());
         }
         let headers = self.headers.unwrap_or_default();
+        let mut names = BTreeSet::new();
+        if let Some(twice) = headers.keys().find(|name| !names.insert(name.to_lowercase())) {
+            return Err(format!("duplicate header {twice:?} in email config"));
+        }
         let to = self.to.ok_or("missing to address in email config")?;
         [Some(&to), self.from.as_ref()].into_iter().flatten().filter(|text| text.contains("{{")).try_for_each(|text| Templates::check(text))?;
         let threading = self.threading.unwrap_or_default().resolve(&headers)?;

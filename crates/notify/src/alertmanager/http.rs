@@ -137,6 +137,14 @@ impl HttpConfig {
         self.authorization.is_some()
     }
 
+    /// Takes the proxy of another one, if there is none. Alertmanager does so for one service alone; for others what an entry says
+    /// stands in place of all that `global` does.
+    pub(super) fn inherit_proxy(&mut self, other: Self) {
+        if self.proxy_url.is_none() && self.proxy_from_environment != Some(true) {
+            self.proxy_url = other.proxy_url;
+        }
+    }
+
     /// Says who asks, by a token.
     pub(super) fn set_token(&mut self, token: SecretSource) {
         let (credentials, credentials_file) = match token {

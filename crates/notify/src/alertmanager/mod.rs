@@ -44,7 +44,7 @@ struct Global {
 }
 
 /// Keys of `global` that say something about channels that are not there, or about other things than receivers.
-const GLOBAL_OTHERS: [&str; 31] = [
+const GLOBAL_OTHERS: [&str; 30] = [
     "resolve_timeout",
     "http_config",
     "slack_api_url",
@@ -75,7 +75,6 @@ const GLOBAL_OTHERS: [&str; 31] = [
     "jira_api_url",
     "mattermost_webhook_url",
     "mattermost_webhook_url_file",
-    "incidentio_url",
 ];
 
 /// The receivers of a file that lies in a folder, with the patterns of the files of its templates. They reach what the policy

@@ -169,7 +169,11 @@ impl Reader<'_> {
         let sends_resolved = take::<bool>(&mut keys, "send_resolved")?.unwrap_or(is_resolved_sent);
         let own_http = take::<HttpConfig>(&mut keys, "http_config")?;
         let timeout = if matches!(key, "slack_configs" | "pagerduty_configs" | "incidentio_configs") { take::<String>(&mut keys, "timeout")? } else { None };
-        let mut http = own_http.or_else(|| self.global.http_config.clone()).unwrap_or_default();
+        let global_http = self.global.http_config.clone();
+        let mut http = own_http.or_else(|| global_http.clone()).unwrap_or_default();
+        if let ("msteamsv2_configs", Some(global)) = (key, global_http) {
+            http.inherit_proxy(global);
+        }
         let keys = Value::Mapping(keys);
         let service: Box<dyn Service> = match key {
             "slack_configs" => Box::new(self.slack(from(&keys)?, &mut http)?),

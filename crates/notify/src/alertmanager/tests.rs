@@ -45,6 +45,8 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
     assert!(email("to: '{{ nothing }}', smarthost: 'x:25', from: a@b.c").contains("not defined"));
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, threading: {enabled: true}").contains("threading.thread_by_date must be either"));
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, auth_secret: a, auth_secret_file: b").contains("at most one of auth_secret"));
+    assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, headers: {X-a: a, x-A: b}").ends_with("duplicate header \"x-A\" in email config"));
+    assert!(webhook("url: 'http://x', http_config: {authorization: {credentials_ref: x}}").contains("credentials_ref"));
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, html: '{{ nothing }}'").contains("not defined"));
     let both = "global: {smtp_auth_password: a, smtp_auth_password_file: b}\nreceivers: []";
     assert_eq!(read(both).unwrap_err(), "at most one of smtp_auth_password & smtp_auth_password_file must be configured");

@@ -1,4 +1,9 @@
 //! Discord: an embed to a webhook (<https://discord.com/developers/docs/resources/webhook#execute-webhook>).
+//!
+//! Lengths are those of <https://discord.com/developers/docs/resources/message#embed-object-embed-limits>, and Alertmanager's; together the texts of an embed
+//! stay below its 6000. A yes is 204, or 200 if the URL has `wait`. Too many are told 429 with the wait in `Retry-After` and, more
+//! exactly, in the body (<https://discord.com/developers/docs/topics/rate-limits#exceeding-a-rate-limit>); a webhook that is gone is 404, and must be left
+//! alone.
 
 use std::path::PathBuf;
 
@@ -6,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::hosted::{Service, filled};
-use crate::http::Request;
+use crate::http::{Answer, Request, after_seconds};
 use crate::message::{Message, Status};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
@@ -74,5 +79,10 @@ impl Service for Discord {
         });
         body.insert("embeds".to_owned(), json!([embed]));
         Ok(vec![Request::json(self.url.read().map_err(Failure::transient)?, &body.into())])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        let asked = answer.json()["retry_after"].as_f64().and_then(after_seconds);
+        answer.check().map_err(|failure| Failure { retry_after: failure.retry_after.max(asked), ..failure })
     }
 }

@@ -1,5 +1,9 @@
 //! Google Chat: a text to a webhook of a space; messages about a group go into one thread
 //! (<https://developers.google.com/workspace/chat/quickstart/webhooks>).
+//!
+//! A message has at most 32,000 bytes with all that is in it
+//! (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create>). A space takes one a second;
+//! more are told 429, to be tried again after growing times (<https://developers.google.com/workspace/chat/limits>).
 
 use std::path::PathBuf;
 
@@ -11,10 +15,10 @@ use crate::http::Request;
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
-use crate::template::{Renderer, truncate};
+use crate::template::{Renderer, truncate_bytes};
 
-/// Characters of a message: Google Chat refuses more.
-const MESSAGE_CHARACTERS_MAX: usize = 4_096;
+/// Bytes of a text: a message has 32,000, and JSON escapes quotes and line ends.
+const MESSAGE_BYTES_MAX: usize = 28_000;
 
 /// Keys of `googlechat_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -53,7 +57,7 @@ impl Service for GoogleChat {
     }
 
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let text = truncate(renderer.text(&self.settings.message)?.trim(), MESSAGE_CHARACTERS_MAX);
+        let text = truncate_bytes(renderer.text(&self.settings.message)?.trim(), MESSAGE_BYTES_MAX);
         let url = self.url.read().map_err(Failure::transient)?;
         let mut url = url.reveal().to_owned();
         // Without it the key of the thread is ignored; the operator may have chosen another way.

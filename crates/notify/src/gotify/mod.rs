@@ -1,4 +1,7 @@
 //! Gotify: a message of an application (<https://gotify.net/docs/pushmsg>).
+//!
+//! A yes is 200, a no for good 400, 401 or 403 (<https://gotify.net/api-docs>). The server knows neither longest texts nor too
+//! many messages; a proxy before it may (413, 429).
 
 use std::path::PathBuf;
 

@@ -229,15 +229,20 @@ impl Client {
     }
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3).
+/// Seconds, or a date (RFC 9110, section 10.2.3); some say parts of a second.
 fn retry_after(value: &str, now_ns: i64) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+        return after_seconds(seconds);
     }
     let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
     let seconds = at.as_second().saturating_sub(now_ns.div_euclid(1_000_000_000)).clamp(0, RETRY_AFTER_SECONDS_MAX);
     Some(Duration::from_secs(seconds.unsigned_abs()))
+}
+
+/// A wait of so many seconds, as servers write it.
+pub(crate) fn after_seconds(seconds: f64) -> Option<Duration> {
+    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(RETRY_AFTER_SECONDS_MAX as f64)))
 }
 
 /// The error with its causes: "error sending request" alone says nothing.

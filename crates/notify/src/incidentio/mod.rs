@@ -1,5 +1,7 @@
 //! incident.io: the JSON of Alertmanager's webhook to an alert source (<https://docs.incident.io/alerts/prometheus>). Alerts are
 //! told apart there by their fingerprints, so that a repeated message makes no second one.
+//!
+//! A request has at most 512 KB, and 429 passes: both as Alertmanager has it. Of a larger message only the first alert is told.
 
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use crate::settings::{Secret, SecretSource};
 use crate::template::Renderer;
 use crate::webhook::payload;
 
+/// Bytes of a request.
+const REQUEST_BYTES_MAX: usize = 512 << 10;
 /// The version of the form.
 const VERSION: &str = "1";
 
@@ -44,7 +48,11 @@ impl Service for IncidentIo {
     }
 
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
-        let body = payload::render(&payload::shortened(message, self.max_alerts), renderer.route_labels(), VERSION);
+        let of_alerts = |max_alerts| payload::render(&payload::shortened(message, max_alerts), renderer.route_labels(), VERSION);
+        let mut body = of_alerts(self.max_alerts);
+        if body.len() > REQUEST_BYTES_MAX {
+            body = of_alerts(1);
+        }
         let url = self.url.read().map_err(Failure::transient)?;
         Ok(vec![Request { method: "POST", url, headers: Vec::new(), content_type: "application/json".to_owned(), body }])
     }

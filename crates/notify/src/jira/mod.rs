@@ -1,7 +1,9 @@
 //! Jira: a group of alerts is an issue, known by a label with the hash of its key; it is made, kept up to date, reopened and
 //! resolved (<https://developer.atlassian.com/cloud/jira/platform/rest/v2/>, or version 3 by the URL).
 //!
-//! An issue that is there is found before one is made, so that an attempt that broke off makes no second one.
+//! Lengths are Jira's, and Alertmanager's; 429 passes after the time in `Retry-After`
+//! (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>). An issue that is there is found before one is made, so
+//! that an attempt that broke off makes no second one.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

@@ -14,7 +14,7 @@ use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
 use crate::template::{Renderer, truncate};
 
-/// Characters of a message: an event has 64 KiB.
+/// Characters of a message: an event has 65,536 bytes (<https://spec.matrix.org/latest/client-server-api/#size-limits>), and a character at most six in JSON.
 const MESSAGE_CHARACTERS_MAX: usize = 10_000;
 
 /// Keys of `matrix_configs`; texts are templates.
@@ -100,7 +100,8 @@ impl Service for Matrix {
     }
 
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
-        // How long to wait stands in the body, in milliseconds.
+        // Before version 1.10 how long to wait stood in the body alone, in milliseconds
+        // (<https://spec.matrix.org/latest/client-server-api/#rate-limiting>).
         let asked = answer.json()["retry_after_ms"].as_u64().map(std::time::Duration::from_millis);
         answer.check().map_err(|failure| Failure { retry_after: failure.retry_after.or(asked), ..failure })
     }

@@ -1,4 +1,6 @@
 //! Mattermost: attachments to an incoming webhook (<https://developers.mattermost.com/integrate/webhooks/incoming/>).
+//!
+//! A yes is 200. How long a text may be is Mattermost's `PostMessageMaxRunesV2`, and Alertmanager's; 429 passes.
 
 use std::path::PathBuf;
 

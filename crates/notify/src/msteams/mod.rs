@@ -1,5 +1,11 @@
 //! Microsoft Teams: an adaptive card to a workflow (`msteamsv2_configs`), or a message card to a connector of the older kind
-//! (`msteams_configs`) (<https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>).
+//! (`msteams_configs`)
+//! (<https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>).
+//!
+//! A message has at most 28 KB, and more than four a second are told 429
+//! (<https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook>). A workflow
+//! answers 202. A connector answers 200 with `1`, and 200 as well when Teams behind it refused: then the body says `returned HTTP
+//! error 429` and such.
 
 use std::path::PathBuf;
 
@@ -7,11 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::hosted::Service;
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::message::{Message, Status};
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
-use crate::template::Renderer;
+use crate::template::{Renderer, truncate_bytes};
 
 /// Keys of both; texts are templates.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,6 +38,13 @@ pub(crate) enum Card {
     /// To a connector.
     Message,
 }
+
+/// Bytes of a text: a message has 28 KB with all that is around it, and JSON escapes quotes and line ends.
+const TEXT_BYTES_MAX: usize = 20_000;
+/// Bytes of a title or a summary.
+const TITLE_BYTES_MAX: usize = 1_000;
+/// What a connector says when Teams behind it did not take the message, before the status.
+const REFUSED: &str = "returned HTTP error ";
 
 /// Microsoft Teams, with the place to post to.
 #[derive(Debug)]
@@ -64,8 +77,8 @@ impl Service for Teams {
 
     fn requests(&self, message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
         let is_firing = message.status() == Status::Firing;
-        let title = self.text(renderer, self.settings.title.as_ref(), "title")?;
-        let text = self.text(renderer, self.settings.text.as_ref(), "text")?;
+        let title = truncate_bytes(&self.text(renderer, self.settings.title.as_ref(), "title")?, TITLE_BYTES_MAX);
+        let text = truncate_bytes(&self.text(renderer, self.settings.text.as_ref(), "text")?, TEXT_BYTES_MAX);
         let body = match self.card {
             Card::Adaptive => json!({
                 "type": "message",
@@ -91,11 +104,18 @@ impl Service for Teams {
                 "@context": "http://schema.org/extensions",
                 "type": "MessageCard",
                 "title": title,
-                "summary": self.text(renderer, self.settings.summary.as_ref(), "summary")?,
+                "summary": truncate_bytes(&self.text(renderer, self.settings.summary.as_ref(), "summary")?, TITLE_BYTES_MAX),
                 "text": text,
                 "themeColor": if is_firing { "8C1A1A" } else { "2DC72D" },
             }),
         };
         Ok(vec![Request::json(self.url.read().map_err(Failure::transient)?, &body)])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        answer.check()?;
+        let Some((_, rest)) = answer.body.split_once(REFUSED) else { return Ok(()) };
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        Answer { status: digits.parse().unwrap_or(500), ..answer.clone() }.check()
     }
 }

@@ -1,4 +1,7 @@
 //! ntfy: a message to a topic, as JSON (<https://docs.ntfy.sh/publish/#publish-as-json>). Who may publish stands in `http_config`.
+//!
+//! A yes is 200. How many bytes a message may have is `message-size-limit` of the server, by default that of ntfy.sh
+//! (<https://docs.ntfy.sh/publish/#limitations>). 429 passes: of requests in seconds, of the messages of a day (42908) with the day.
 
 use serde::Deserialize;
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! Opsgenie's Alert API: a group of alerts is an alert there, whose alias is the hash of the group's key
-//! (<https://docs.opsgenie.com/docs/alert-api>).
+//! (<https://docs.opsgenie.com/docs/alert-api>). A yes is 202; 429 passes (<https://docs.opsgenie.com/docs/api-rate-limiting>).
+//!
+//! Lengths are those of <https://docs.opsgenie.com/docs/alert-api#create-alert>: longer texts are refused with 422. Alertmanager cuts the message alone.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +18,10 @@ use crate::template::{Renderer, truncate};
 
 /// Characters that a message may have.
 const MESSAGE_CHARACTERS_MAX: usize = 130;
+/// Characters that the other texts may have.
+const DESCRIPTION_CHARACTERS_MAX: usize = 15_000;
+const NOTE_CHARACTERS_MAX: usize = 25_000;
+const ENTITY_CHARACTERS_MAX: usize = 512;
 
 /// Keys of `opsgenie_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -121,10 +127,10 @@ impl Opsgenie {
         }
         let mut body = filled([
             ("alias", group_hash(message)),
-            ("description", renderer.text(&settings.description)?),
-            ("note", renderer.text(&settings.note)?),
+            ("description", truncate(&renderer.text(&settings.description)?, DESCRIPTION_CHARACTERS_MAX)),
+            ("note", truncate(&renderer.text(&settings.note)?, NOTE_CHARACTERS_MAX)),
             ("priority", renderer.text(&settings.priority)?),
-            ("entity", renderer.text(&settings.entity)?),
+            ("entity", truncate(&renderer.text(&settings.entity)?, ENTITY_CHARACTERS_MAX)),
         ]);
         body.insert("message".to_owned(), truncate(&renderer.text(&settings.message)?, MESSAGE_CHARACTERS_MAX).into());
         body.insert("source".to_owned(), renderer.text(&settings.source)?.into());

@@ -1,5 +1,9 @@
 //! PagerDuty's Events API v2: a group of alerts is an incident, known by the hash of its key
 //! (<https://developer.pagerduty.com/docs/events-api-v2-overview>); and version 1 for keys of services that are that old.
+//!
+//! A yes is 202 (200 of version 1), a no for good 400; 429 passes, and of version 1 403, which says that there were too many
+//! (<https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic>,
+//! <https://developer.pagerduty.com/docs/events-api-v1-overview>). Lengths are those of the same pages, and Alertmanager's.
 
 use std::path::PathBuf;
 

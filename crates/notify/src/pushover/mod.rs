@@ -1,7 +1,12 @@
 //! Pushover: a form to its message API (<https://pushover.net/api>). What Alertmanager puts into the URL goes into the body here:
 //! it holds the token and the user's key.
+//!
+//! Lengths are those of <https://pushover.net/api#limits>, and Alertmanager's. By <https://pushover.net/api#friendly> 4xx is
+//! never tried again, also not 429, which says that the messages of the month are used up; after 5xx it is, not before five
+//! seconds.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use signalbox_lang::template::query_escape;
@@ -19,6 +24,9 @@ const URL: &str = "https://api.pushover.net/1/messages.json";
 const TITLE_CHARACTERS_MAX: usize = 250;
 const MESSAGE_CHARACTERS_MAX: usize = 1_024;
 const URL_CHARACTERS_MAX: usize = 512;
+
+/// Shortest wait after a failure of the server.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
 
 /// Keys of `pushover_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -127,8 +135,10 @@ impl Service for Pushover {
     }
 
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
-        // 429 says that the messages of this month are used up, which no retry of this day mends.
-        answer.check().map_err(|failure| Failure { is_transient: failure.is_transient && answer.status != 429, ..failure })
+        answer.check().map_err(|failure| {
+            let is_transient = failure.is_transient && answer.status >= 500;
+            Failure { is_transient, retry_after: is_transient.then_some(failure.retry_after.unwrap_or_default().max(RETRY_AFTER_MIN)), ..failure }
+        })
     }
 }
 
@@ -163,6 +173,7 @@ mod tests {
         assert_eq!(requests[0].body, expected);
         let answer = |status| Answer { status, body: String::new(), retry_after: None };
         assert_eq!([429, 500, 400].map(|status| pushover.judge(&answer(status)).unwrap_err().is_transient), [false, true, false]);
+        assert_eq!(pushover.judge(&answer(503)).unwrap_err().retry_after, Some(RETRY_AFTER_MIN));
         pushover.judge(&answer(200)).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! Rocket.Chat: `chat.postMessage` of its REST API (<https://developer.rocket.chat/apidocs/post-message>).
+//! Rocket.Chat: `chat.postMessage` of its REST API (<https://developer.rocket.chat/apidocs/post-message>). A yes is `success`. How long a title may be is
+//! Alertmanager's number; the server has none but that of a message, which is a setting of it.
 
 use std::path::PathBuf;
 
@@ -41,15 +42,21 @@ pub(crate) struct Settings {
     actions: Vec<Action>,
 }
 
+/// A button. The other keys are those that Alertmanager takes as well, without effect: Rocket.Chat knows nothing but buttons.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(dead_code, reason = "taken, without effect, as Alertmanager does")]
 struct Action {
-    #[serde(rename = "type")]
-    #[allow(dead_code, reason = "Rocket.Chat knows buttons only")]
-    kind: String,
     text: String,
     url: String,
     msg: String,
+    #[serde(rename = "type")]
+    kind: String,
+    imageurl: String,
+    iswebview: bool,
+    webviewheightratio: String,
+    msginchatwindow: bool,
+    msgprocessingtype: String,
 }
 
 impl Default for Settings {

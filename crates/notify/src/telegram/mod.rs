@@ -1,4 +1,8 @@
-//! Telegram: `sendMessage` of a bot (<https://core.telegram.org/bots/api#sendmessage>).
+//! Telegram: `sendMessage` of a bot (<https://core.telegram.org/bots/api#sendmessage>, which says how many characters it may have).
+//!
+//! A yes is `ok`; 429 passes after `parameters.retry_after` seconds of the body
+//! (<https://core.telegram.org/bots/api#responseparameters>). Alertmanager tries everything again; here a token that is wrong
+//! (401), a chat that is not there (400) or that put the bot out (403) is a no for good.
 
 use std::path::PathBuf;
 

@@ -14,7 +14,7 @@ use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
 use crate::template::{Renderer, truncate};
 
-/// Characters that a state message may have.
+/// Characters that a state message may have, as Alertmanager has it: the service cuts longer ones (20 KB).
 const MESSAGE_CHARACTERS_MAX: usize = 20_480;
 /// Fields that have keys of their own.
 const RESERVED: [&str; 7] = ["routing_key", "message_type", "state_message", "entity_display_name", "monitoring_tool", "entity_id", "entity_state"];

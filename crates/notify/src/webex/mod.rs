@@ -1,10 +1,13 @@
-//! Webex: a message to a room (<https://developer.webex.com/docs/api/v1/messages/create-a-message>).
+//! Webex: a message to a room (<https://developer.webex.com/docs/api/v1/messages/create-a-message>, which also says how many bytes it may have).
+//!
+//! 429, and 423 for a room that is locked for a moment, pass after the time in `Retry-After`
+//! (<https://developer.webex.com/docs/basics#api-errors>).
 
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::hosted::Service;
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::Secret;
@@ -47,5 +50,9 @@ impl Service for Webex {
     fn requests(&self, _message: &Message, renderer: &Renderer<'_>) -> Result<Vec<Request>, Failure> {
         let message = truncate_bytes(&renderer.text(&self.settings.message)?, MESSAGE_BYTES_MAX);
         Ok(vec![Request::json(self.url.clone(), &json!({"markdown": message, "roomId": renderer.text(&self.settings.room_id)?}))])
+    }
+
+    fn judge(&self, answer: &Answer) -> Result<(), Failure> {
+        answer.check().map_err(|failure| Failure { is_transient: failure.is_transient || answer.status == 423, ..failure })
     }
 }

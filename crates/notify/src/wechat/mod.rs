@@ -1,5 +1,7 @@
 //! WeChat for work: a message of an application, after asking for a token
-//! (<https://developer.work.weixin.qq.com/document/path/90236>).
+//! (<https://developer.work.weixin.qq.com/document/path/90236>: a text and a text in Markdown have at most 2048 bytes each).
+//!
+//! A yes is `errcode` 0 with status 200. Codes are those of <https://developer.work.weixin.qq.com/document/path/90313>.
 
 use std::path::PathBuf;
 
@@ -12,10 +14,12 @@ use crate::http::{Answer, Request};
 use crate::message::Message;
 use crate::retry::Failure;
 use crate::settings::{Secret, SecretSource};
-use crate::template::Renderer;
+use crate::template::{Renderer, truncate_bytes};
 
-/// Codes of answers that pass: the system is busy, the token is invalid or old, too many calls.
-const PASSING: [i64; 4] = [-1, 40_014, 42_001, 45_009];
+/// Codes of answers that pass: the system is busy, the token is invalid or old, too many calls, too many at a time.
+const PASSING: [i64; 5] = [-1, 40_014, 42_001, 45_009, 45_033];
+/// Bytes of a message: of a longer one WeChat cuts the end off, be it in the middle of a character or of markup.
+const MESSAGE_BYTES_MAX: usize = 2_048;
 
 /// Keys of `wechat_configs`; texts are templates.
 #[derive(Debug, Clone, Deserialize)]
@@ -124,7 +128,7 @@ impl Service for WeChat {
         ]);
         body.insert("msgtype".to_owned(), settings.message_type.as_str().into());
         body.insert("safe".to_owned(), "0".into());
-        body.insert(settings.message_type.clone(), json!({"content": renderer.text(&settings.message)?}));
+        body.insert(settings.message_type.clone(), json!({"content": truncate_bytes(&renderer.text(&settings.message)?, MESSAGE_BYTES_MAX)}));
         Ok(vec![Request::json(Secret::new(self.at("message/send")), &body.into())])
     }
 

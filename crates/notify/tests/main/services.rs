@@ -385,3 +385,48 @@ async fn a_template_that_fails_is_no_reason_to_try_again() {
     let failure = deliver(&channel("slack_configs", "{api_url: URL, text: '{{ template \"nobody\" . }}'}", &peer), &message()).await.unwrap_err();
     assert!(!failure.is_transient && failure.error.contains("template \"nobody\" not defined"), "{failure:?}");
 }
+
+#[tokio::test]
+async fn services_say_in_ways_of_their_own_what_passes_and_when() {
+    let teams = |status: u16| format!("Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error {status} with ContextId x.");
+    let hook = "{webhook_url: URL}";
+    let webex = "{api_url: URL, room_id: r, http_config: {authorization: {credentials: t}}}";
+    for (key, config, status, body, is_transient, after_ms) in [
+        ("discord_configs", hook, "429 Too Many", r#"{"retry_after": 64.57}"#.to_owned(), true, Some(64_570)),
+        ("discord_configs", hook, "429 Too Many\r\nRetry-After: 65", r#"{"retry_after": 64.57}"#.to_owned(), true, Some(65_000)),
+        ("discord_configs", hook, "404 Not Found", r#"{"code": 10015}"#.to_owned(), false, None),
+        ("feishu_configs", hook, "400 Bad Request", r#"{"code": 11232, "msg": "frequency limited"}"#.to_owned(), true, None),
+        ("feishu_configs", hook, "400 Bad Request", r#"{"code": 19024, "msg": "Key Words Not Found"}"#.to_owned(), false, None),
+        ("feishu_configs", hook, "502 Bad Gateway", "<html>".to_owned(), true, None),
+        ("dingtalk_configs", hook, "200 OK", r#"{"errcode": 90030, "errmsg": "webhook over limit"}"#.to_owned(), true, Some(600_000)),
+        ("msteams_configs", hook, "200 OK", teams(429), true, None),
+        ("msteams_configs", hook, "200 OK", teams(413), false, None),
+        ("webex_configs", webex, "423 Locked\r\nRetry-After: 0.5", String::new(), true, Some(500)),
+        ("webex_configs", webex, "401 Unauthorized\r\nRetry-After: -1", String::new(), false, None),
+    ] {
+        let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let failure = judged(key, config, answer.leak()).await;
+        let found = (failure.is_transient, failure.retry_after.map(|after| after.as_millis()));
+        assert_eq!(found, (is_transient, after_ms), "{key} {status} {body}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_too_long_are_cut_to_what_a_service_takes() {
+    let long = "'{{ (index .Alerts 0).Annotations.long }}'";
+    let mut verbose = message();
+    verbose.alerts[0].annotations.insert("long".to_owned(), "x".repeat(100_000));
+    let opsgenie =
+        body(&told("opsgenie_configs", &format!("{{api_url: URL, api_key: k, description: {long}, note: {long}, entity: {long}}}"), &verbose, &[OK]).await[0]);
+    assert_eq!(["description", "note", "entity"].map(|name| opsgenie[name].as_str().unwrap().chars().count()), [15_000, 25_000, 512]);
+    let space = body(&told("googlechat_configs", &format!("{{webhook_url: URL, message: {long}}}"), &verbose, &[OK]).await[0]);
+    assert_eq!(space["text"].as_str().unwrap().len(), 28_000);
+    for key in ["msteams_configs", "msteamsv2_configs"] {
+        let request = told(key, &format!("{{webhook_url: URL, title: {long}, text: {long}}}"), &verbose, &[OK]).await.remove(0);
+        assert!((20_000..28_000).contains(&request.body.len()), "{key}: {}", request.body.len());
+    }
+    let mut large = message();
+    large.alerts[1].annotations.insert("long".to_owned(), "x".repeat(520_000));
+    let event = body(&told("incidentio_configs", "{url: URL, alert_source_token: t}", &large, &[OK]).await[0]);
+    assert_eq!((event["alerts"].as_array().unwrap().len(), &event["truncatedAlerts"]), (1, &json!(1)));
+}
