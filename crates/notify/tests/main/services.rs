@@ -426,7 +426,7 @@ async fn messages_that_are_too_long_are_cut_to_what_a_service_takes() {
         assert!((20_000..28_000).contains(&request.body.len()), "{key}: {}", request.body.len());
     }
     let mut large = message();
-    large.alerts[1].annotations.insert("long".to_owned(), "x".repeat(520_000));
+    large.alerts[1].annotations.insert("long".to_owned(), "x".repeat(530_000));
     let event = body(&told("incidentio_configs", "{url: URL, alert_source_token: t}", &large, &[OK]).await[0]);
     assert_eq!((event["alerts"].as_array().unwrap().len(), &event["truncatedAlerts"]), (1, &json!(1)));
 }
