@@ -31,7 +31,7 @@ mod segments;
 mod store;
 mod tenants;
 
-pub use scan::{Carried, Chosen, Division, LETTERED, LabelColumn, ScanPart, ScanRequest, SharedTest, SpanBounds};
+pub use scan::{Carried, Chosen, Division, LETTERED, LabelColumn, Places, ScanPart, ScanRequest, SharedTest, SpanBounds};
 pub use settings::Settings;
 pub use snapshot::{HistogramPoint, SeriesHandle, SeriesSamples, Snapshot};
 pub use store::Store;

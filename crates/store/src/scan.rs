@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use signalbox_model::{Phrase, Result, TextFilter, TimeRange, TraceId};
+use signalbox_model::{Phrase, Result, Table, TextFilter, TimeRange, TraceId};
 
-use crate::format::rows::Wanted;
+use crate::format::rows::{RowSegment, Wanted};
+use crate::read::rows::plan::{self, Piece};
+use crate::write::head::rows::chunk::Chunk;
 
 /// What to read. Everything here only narrows what is read: a part may still return rows outside, the caller filters.
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ pub enum Division {
     ByTime,
     /// Each is one part, for who reads all rows: each column is opened once.
     BySegment,
+    /// Into parts of whole row groups, for who reads all rows with several threads: a column is opened for each row group anyway.
+    ByGroup,
 }
 
 /// Values of which a row carries at least one, wherever that is: as its trace, in its text, or in the resource or scope that it
@@ -210,13 +214,54 @@ pub struct ScanPart {
     pub range: TimeRange,
     /// Rows of the part before any filter.
     pub rows: u64,
+    place: Option<Place>,
     read: Box<dyn FnOnce() -> Result<Batches> + Send>,
 }
 
+/// Where the rows of a part of logs or spans are, for who reads some of them again with other columns.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// In the head.
+    Chunk(Table, Arc<Chunk>),
+    /// In a segment.
+    Pieces(Arc<RowSegment>, Arc<[Piece]>),
+    /// In a segment, what a request asks for.
+    Late(Arc<RowSegment>, Arc<ScanRequest>),
+}
+
+/// Places of parts that were read.
+#[derive(Debug, Clone, Default)]
+pub struct Places(Vec<Place>);
+
+impl Places {
+    /// Adds the places of others.
+    pub fn add(&mut self, others: &Self) {
+        self.0.extend(others.0.iter().cloned());
+    }
+
+    /// The parts of what a request for chosen rows of these places asks for: as [`crate::Snapshot::scan`] of the snapshot that
+    /// the parts are of, without looking anywhere else.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn scan(self, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        plan::again(self.0, request)
+    }
+}
+
 impl ScanPart {
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// Where its rows are; nowhere if these are samples.
+    pub fn places(&self) -> Places {
+        Places(self.place.iter().cloned().collect())
+    }
+
     /// A part that is read by a closure.
     pub fn new(range: TimeRange, rows: u64, read: impl FnOnce() -> Result<Batches> + Send + 'static) -> Self {
-        Self { range, rows, read: Box::new(read) }
+        Self { range, rows, place: None, read: Box::new(read) }
     }
 
     /// Reads the part. Blocks on the disk: call it where blocking is allowed.

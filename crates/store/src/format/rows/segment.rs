@@ -23,6 +23,7 @@ use super::{GRANULE_ROWS, InMap, Layout, Reading, TraceFilter, TraceIndex, Wante
 use crate::deletion::Deletion;
 use crate::format::{OpenSegment, Segment, pages};
 use crate::read::metrics::cache::{Key, PageCache, Pin};
+use crate::read::rows::plan::PageTable;
 use crate::read::rows::reader::{NotedFile, RowReader};
 use crate::scan::Batches;
 
@@ -32,6 +33,9 @@ pub(super) const BATCH_ROWS: usize = columns::PAGE_ROWS;
 /// Of a reading of so many rows pages may be kept, if that is a quarter of the segment or less: up to the start of the range of any
 /// segment, up to its end of large ones. What scans read would push out of the cache what is looked up.
 const KEPT_ROWS: Range<u64> = if cfg!(test) { 4 << 10..4 << 10 } else { 64 << 10..512 << 10 };
+
+/// What the list of pages takes in memory for one, about.
+const PAGE_BYTES: usize = 64;
 
 /// A segment of logs or spans, shared by all readers. Footers and indexes lie in the cache of the store.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ pub(crate) struct OpenRows {
     pub(crate) in_map: InMap,
     /// Where its clusters end; empty if it has none.
     pub(super) clusters: Vec<u64>,
+    page_table: OnceLock<PageTable>,
 }
 
 impl RowSegment {
@@ -142,7 +147,8 @@ impl RowSegment {
     pub(crate) fn opened(&self) -> Result<Arc<OpenRows>> {
         let load = || {
             let opened = self.load_opened()?;
-            let bytes = opened.segment.metadata.metadata().memory_size() + 4096;
+            let pages = (self.record.rows / columns::PAGE_ROWS as u64) as usize + opened.starts.len();
+            let bytes = opened.segment.metadata.metadata().memory_size() + 4096 + PAGE_BYTES * pages;
             Ok((opened, bytes))
         };
         self.note(self.cache.get(Key::Opened { segment: self.key() }, load))
@@ -216,9 +222,14 @@ impl RowSegment {
     /// Reads ranges of rows, ascending; of these the rows that are not deleted and that all predicates keep. Pages of few rows are
     /// kept when they are read again.
     pub(crate) fn read(self: &Arc<Self>, rows: &[Range<u64>], wanted: Wanted<'_>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
+        let count = rows.iter().map(|range| range.end - range.start).sum();
+        self.read_of(count, rows, wanted, predicates)
+    }
+
+    /// As [`Self::read`], of `all` rows that are read in several parts.
+    pub(crate) fn read_of(self: &Arc<Self>, all: u64, rows: &[Range<u64>], wanted: Wanted<'_>, predicates: Vec<Box<dyn ArrowPredicate>>) -> Result<Batches> {
         let opened = self.opened()?;
-        let count: u64 = rows.iter().map(|range| range.end - range.start).sum();
-        let is_narrow = count <= KEPT_ROWS.start.max((self.record.rows / 4).min(KEPT_ROWS.end));
+        let is_narrow = all <= KEPT_ROWS.start.max((self.record.rows / 4).min(KEPT_ROWS.end));
         let file = |columns| opened.file(columns);
         let keep = |columns| opened.file(columns).keep(Arc::clone(&self.cache), self.key());
         self.read_file(&opened, rows, wanted, predicates, if is_narrow { &keep } else { &file })
@@ -293,7 +304,7 @@ impl RowSegment {
         let plain = pages::uncompressed(&segment.metadata);
         let is_plain = plain.is_some();
         segment.metadata = plain.unwrap_or(segment.metadata);
-        Ok(OpenRows { segment, is_plain, starts, layout, in_map, clusters })
+        Ok(OpenRows { segment, is_plain, starts, layout, in_map, clusters, page_table: OnceLock::new() })
     }
 
     /// An embedded blob; made again from the columns if it is damaged.
@@ -327,6 +338,11 @@ fn is_deleted(deletions: &[Arc<Deletion>], number: u64) -> bool {
 }
 
 impl OpenRows {
+    /// Its pages, listed when first asked for.
+    pub(crate) fn page_table(&self, list: fn(&Self) -> PageTable) -> &PageTable {
+        self.page_table.get_or_init(|| list(self))
+    }
+
     /// The file for the reader of Parquet, which reads so many columns.
     pub(super) fn file(&self, columns: usize) -> NotedFile {
         let file = self.segment.file.clone();

@@ -1,6 +1,6 @@
 //! Reading rows of logs and spans: head and segments as parts of a scan.
 
-mod plan;
+pub(crate) mod plan;
 mod predicates;
 pub(crate) mod reader;
 mod view;

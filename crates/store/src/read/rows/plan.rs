@@ -3,6 +3,7 @@
 //! A part has pages of similar times, whatever the order of the rows: pages are sorted by their last instant and cut into
 //! parts. So who wants the newest rows reads the first parts and stops.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,26 +14,48 @@ use signalbox_model::{Result, TimeRange, schema};
 use signalbox_telemetry::{names, registry};
 
 use super::predicates::predicates;
+use super::view::head_part;
 use crate::format::rows::{OpenRows, RowSegment, column_of};
-use crate::scan::{Batches, Division, ScanPart, ScanRequest, SpanBounds};
+use crate::scan::{Batches, Division, Place, ScanPart, ScanRequest, SpanBounds};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
 const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
+/// The same where parts are of whole row groups.
+const GROUP_PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 32 << 10 };
 
 /// Neighbouring rows of a row group and the bounds of their times.
-struct Piece {
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
     rows: Range<u64>,
     range: TimeRange,
+}
+
+/// The pages of a segment and the bounds of their times, by row group.
+#[derive(Debug)]
+pub(crate) struct PageTable(Vec<GroupPages>);
+
+#[derive(Debug)]
+struct GroupPages {
+    range: TimeRange,
+    /// The whole group if it has no list of pages.
+    pages: Vec<Piece>,
+    /// Services, durations, statuses and kinds: the columns with statistics that speak of the rows of these pages.
+    bounded: [Option<usize>; 4],
 }
 
 /// The parts of a segment that has to be searched.
 pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mut Vec<ScanPart>) -> Result<()> {
     let opened = segment.opened()?;
-    let mut pieces = pieces(segment, &opened, request)?;
-    if request.division == Division::BySegment {
-        found.extend((!pieces.is_empty()).then(|| part_of(segment, &pieces, request)));
-        return Ok(());
+    let pieces = pieces(segment, &opened, request)?;
+    match request.division {
+        Division::BySegment => found.extend((!pieces.is_empty()).then(|| part_of(segment, &pieces, request, None))),
+        Division::ByGroup => by_group(segment, &opened, &pieces, request, found),
+        Division::ByTime => by_time(segment, pieces, request, found),
     }
+    Ok(())
+}
+
+fn by_time(segment: &Arc<RowSegment>, mut pieces: Vec<Piece>, request: &ScanRequest, found: &mut Vec<ScanPart>) {
     pieces.sort_by_key(|piece| (piece.range.end_ns, piece.rows.start));
     let mut rest = pieces.as_slice();
     while !rest.is_empty() {
@@ -43,19 +66,78 @@ pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mu
         });
         let (part, later) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
         rest = later;
-        found.push(part_of(segment, part, request));
+        found.push(part_of(segment, part, request, None));
     }
-    Ok(())
+}
+
+/// Pieces, ascending, as parts of whole row groups.
+fn by_group(segment: &Arc<RowSegment>, opened: &OpenRows, pieces: &[Piece], request: &ScanRequest, found: &mut Vec<ScanPart>) {
+    let group = |piece: &Piece| opened.starts.partition_point(|start| *start <= piece.rows.start);
+    let all = rows_of(pieces);
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let mut rows = 0;
+        let full = rest.windows(2).position(|pair| {
+            rows += pair[0].rows.end - pair[0].rows.start;
+            rows >= GROUP_PART_ROWS && group(&pair[0]) != group(&pair[1])
+        });
+        let (part, later) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
+        rest = later;
+        found.push(part_of(segment, part, request, Some(all)));
+    }
 }
 
 /// The whole segment as one part, opened when the part is read.
 pub(super) fn late_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> ScanPart {
-    let (record, segment, request) = (segment.record(), Arc::clone(segment), request.clone());
-    ScanPart::new(record.range, record.rows, move || {
+    let (record, place) = (segment.record(), Place::Late(Arc::clone(segment), Arc::new(request.clone())));
+    let (segment, request) = (Arc::clone(segment), request.clone());
+    let part = ScanPart::new(record.range, record.rows, move || {
         let opened = segment.opened()?;
-        let rows = pieces(&segment, &opened, &request)?.into_iter().map(|piece| piece.rows).collect();
-        read(&segment, rows, &request)
-    })
+        let pieces = pieces(&segment, &opened, &request)?;
+        let count = rows_of(&pieces);
+        read(&segment, pieces.into_iter().map(|piece| piece.rows).collect(), count, &request)
+    });
+    part.at(place)
+}
+
+/// The rows at some places that a request for chosen rows asks for, as parts; each once, if it is at several of them.
+///
+/// # Errors
+/// Of the disk.
+pub(crate) fn again(places: Vec<Place>, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+    let is_wanted = |piece: &Piece| request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&piece.range));
+    let (mut parts, mut segments, mut chunks) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    for place in places {
+        let (segment, found) = match place {
+            Place::Chunk(table, chunk) => {
+                if chunks.insert(Arc::as_ptr(&chunk)) {
+                    parts.extend(head_part(table, &chunk, request)?);
+                }
+                continue;
+            }
+            Place::Pieces(segment, pieces) => (segment, pieces.to_vec()),
+            Place::Late(segment, request) => {
+                let pieces = pieces(&segment, segment.opened()?.as_ref(), &request)?;
+                (segment, pieces)
+            }
+        };
+        let id = segment.record().id;
+        let (_, pieces) = segments.entry((id.epoch, id.number)).or_insert_with(|| (segment, Vec::new()));
+        pieces.extend(found.into_iter().filter(is_wanted));
+    }
+    for (segment, mut pieces) in segments.into_values() {
+        pieces.sort_by_key(|piece| piece.rows.start);
+        pieces.dedup_by(|later, earlier| {
+            let is_both = later.rows.start < earlier.rows.end;
+            if is_both {
+                earlier.rows.end = earlier.rows.end.max(later.rows.end);
+                earlier.range = TimeRange::from_ns(earlier.range.start_ns.min(later.range.start_ns), earlier.range.end_ns.max(later.range.end_ns));
+            }
+            is_both
+        });
+        by_group(&segment, segment.opened()?.as_ref(), &pieces, request, &mut parts);
+    }
+    Ok(parts)
 }
 
 /// The rows of the traces of a request in a segment as a part, `None` if there are none.
@@ -70,7 +152,8 @@ pub(super) fn traces_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> R
     let rows = united(found);
     let count = rows.iter().map(|range| range.end - range.start).sum();
     let (range, segment, request) = (segment.record().range, Arc::clone(segment), request.clone());
-    Ok(Some(ScanPart::new(range, count, move || read(&segment, rows, &request))))
+    let place = Place::Pieces(Arc::clone(&segment), rows.iter().map(|rows| Piece { rows: rows.clone(), range }).collect());
+    Ok(Some(ScanPart::new(range, count, move || read(&segment, rows, count, &request)).at(place)))
 }
 
 /// Ranges in any order as ranges that ascend and do not touch.
@@ -86,19 +169,26 @@ fn united(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     united
 }
 
-fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest) -> ScanPart {
+fn rows_of(pieces: &[Piece]) -> u64 {
+    pieces.iter().map(|piece| piece.rows.end - piece.rows.start).sum()
+}
+
+/// Pieces as a part of a reading of so many rows of the segment, of these alone if it does not say.
+fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest, all: Option<u64>) -> ScanPart {
     let mut rows: Vec<Range<u64>> = pieces.iter().map(|piece| piece.rows.clone()).collect();
     rows.sort_by_key(|range| range.start);
     let start_ns = pieces.iter().map(|piece| piece.range.start_ns).min().unwrap_or(i64::MAX);
     let end_ns = pieces.iter().map(|piece| piece.range.end_ns).max().unwrap_or(i64::MIN);
-    let count = rows.iter().map(|range| range.end - range.start).sum();
+    let count = rows_of(pieces);
+    let place = Place::Pieces(Arc::clone(segment), pieces.into());
     let (segment, request) = (Arc::clone(segment), request.clone());
-    ScanPart::new(TimeRange::from_ns(start_ns, end_ns), count, move || read(&segment, rows, &request))
+    ScanPart::new(TimeRange::from_ns(start_ns, end_ns), count, move || read(&segment, rows, all.unwrap_or(count), &request)).at(place)
 }
 
-fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, request: &ScanRequest) -> Result<Batches> {
+/// Reads rows that are a part of a reading of so many.
+fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, all: u64, request: &ScanRequest) -> Result<Batches> {
     let predicates = predicates(segment.opened()?.as_ref(), request);
-    segment.read(&rows, request.wanted(), predicates)
+    segment.read_of(all, &rows, request.wanted(), predicates)
 }
 
 /// The pages that may have rows of the request, in the order of the file. Indexes are asked only if others leave any.
@@ -107,8 +197,7 @@ fn pieces(segment: &Arc<RowSegment>, opened: &OpenRows, request: &ScanRequest) -
     if pieces.is_empty() || (request.text.is_empty() && request.carried.is_empty()) {
         return Ok(pieces);
     }
-    let count = |pieces: &[Piece]| pieces.iter().map(|piece| piece.rows.end - piece.rows.start).sum::<u64>();
-    let before = count(&pieces);
+    let before = rows_of(&pieces);
     let keep = |pieces: &mut Vec<Piece>, wanted: Option<Vec<Range<u64>>>| {
         if let Some(wanted) = wanted {
             *pieces = std::mem::take(pieces).into_iter().flat_map(|piece| common(piece, &wanted)).collect();
@@ -122,7 +211,7 @@ fn pieces(segment: &Arc<RowSegment>, opened: &OpenRows, request: &ScanRequest) -
     if !pieces.is_empty() && !request.text.is_empty() {
         keep(&mut pieces, segment.rows_of_text(&request.text)?);
     }
-    let after = count(&pieces);
+    let after = rows_of(&pieces);
     registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "read")]).add(after);
     registry().counter(names::STORE_TEXT_ROWS_TOTAL, &[("outcome", "skipped")]).add(before - after);
     Ok(pieces)
@@ -138,46 +227,56 @@ fn common(piece: Piece, wanted: &[Range<u64>]) -> impl Iterator<Item = Piece> {
 /// The pages that may have rows of the time, the services and the bounds of the request.
 fn pages(opened: &OpenRows, request: &ScanRequest) -> Vec<Piece> {
     let metadata = opened.segment.metadata.metadata();
-    let parquet = metadata.file_metadata().schema_descr();
-    let Some(time) = column_of(parquet, schema::TIMESTAMP) else { return Vec::new() };
     let mut found = Vec::new();
-    for (group, bounds) in opened.starts.windows(2).enumerate() {
-        let statistics = metadata.row_group(group).column(time).statistics();
-        let range = match statistics {
+    for (group, own) in opened.page_table(PageTable::of).0.iter().enumerate().filter(|(_, own)| own.range.overlaps(&request.range)) {
+        let index = |column: Option<usize>| metadata.column_index().and_then(|index| index.get(group)?.get(column?));
+        let [services, durations, statuses, kinds] = own.bounded.map(index);
+        let bounds = PageBounds { services, durations, statuses, kinds };
+        let is_wanted = |(page, piece): &(usize, &Piece)| {
+            let is_chosen = || request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&piece.range));
+            piece.range.overlaps(&request.range) && is_chosen() && bounds.may_have(*page, request)
+        };
+        found.extend(own.pages.iter().enumerate().filter(is_wanted).map(|(_, piece)| piece.clone()));
+    }
+    found
+}
+
+impl PageTable {
+    fn of(opened: &OpenRows) -> Self {
+        let parquet = opened.segment.metadata.metadata().file_metadata().schema_descr();
+        let Some(time) = column_of(parquet, schema::TIMESTAMP) else { return Self(Vec::new()) };
+        let bounded = [schema::SERVICE, schema::traces::DURATION_NS, schema::traces::STATUS_CODE, schema::traces::KIND].map(|name| column_of(parquet, name));
+        Self(opened.starts.windows(2).enumerate().map(|(group, bounds)| GroupPages::of(opened, group, bounds[0]..bounds[1], time, bounded)).collect())
+    }
+}
+
+impl GroupPages {
+    fn of(opened: &OpenRows, group: usize, rows: Range<u64>, time: usize, bounded: [Option<usize>; 4]) -> Self {
+        let metadata = opened.segment.metadata.metadata();
+        let range = match metadata.row_group(group).column(time).statistics() {
             Some(Statistics::Int64(times)) => TimeRange::from_ns(times.min_opt().copied().unwrap_or(i64::MIN), times.max_opt().copied().unwrap_or(i64::MAX)),
             _ => TimeRange::ALL,
         };
-        if !range.overlaps(&request.range) {
-            continue;
-        }
         let pages_of = |column: usize| metadata.offset_index().and_then(|index| index.get(group)?.get(column)).map(|index| index.page_locations().as_slice());
         let index = |column: usize| metadata.column_index().and_then(|index| index.get(group)?.get(column));
-        let (Some(pages), Some(ColumnIndexMetaData::INT64(times))) = (pages_of(time), index(time)) else {
-            found.push(Piece { rows: bounds[0]..bounds[1], range });
-            continue;
+        let (Some(locations), Some(ColumnIndexMetaData::INT64(times))) = (pages_of(time), index(time)) else {
+            return Self { range, pages: vec![Piece { rows, range }], bounded: [None; 4] };
         };
         let starts = |pages: &[PageLocation]| pages.iter().map(|page| page.first_row_index).collect::<Vec<_>>();
         // A page of services speaks of the rows of a page of times only if both begin and end at the same rows.
-        let aligned = |name: &str| {
-            let column = column_of(parquet, name)?;
-            index(column).filter(|_| pages_of(column).is_some_and(|own| starts(own) == starts(pages)))
-        };
-        let [services, durations] = [schema::SERVICE, schema::traces::DURATION_NS].map(aligned);
-        let [statuses, kinds] = [schema::traces::STATUS_CODE, schema::traces::KIND].map(aligned);
-        let bounds_of = PageBounds { services, durations, statuses, kinds };
-        for (page, location) in pages.iter().enumerate() {
-            let first = bounds[0] + location.first_row_index.max(0) as u64;
-            let end = pages.get(page + 1).map_or(bounds[1], |next| bounds[0] + next.first_row_index.max(0) as u64);
+        let is_aligned = |column: &usize| index(*column).is_some() && pages_of(*column).is_some_and(|own| starts(own) == starts(locations));
+        let bounded = bounded.map(|column| column.filter(is_aligned));
+        let page = |(page, location): (usize, &PageLocation)| {
+            let first = rows.start + location.first_row_index.max(0) as u64;
+            let end = locations.get(page + 1).map_or(rows.end, |next| rows.start + next.first_row_index.max(0) as u64);
             let own = match (times.min_value(page), times.max_value(page)) {
                 (Some(min), Some(max)) => TimeRange::from_ns(*min, *max),
                 _ => range,
             };
-            if own.overlaps(&request.range) && request.chosen.as_ref().is_none_or(|chosen| chosen.overlaps(&own)) && bounds_of.may_have(page, request) {
-                found.push(Piece { rows: first..end, range: own });
-            }
-        }
+            Piece { rows: first..end, range: own }
+        };
+        Self { range, pages: locations.iter().enumerate().map(page).collect(), bounded }
     }
-    found
 }
 
 /// Statistics of the pages of a row group that speak of the same rows as those of the times.

@@ -9,7 +9,7 @@ use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
 use super::{plan, predicates};
 use crate::format::rows::{InMap, Layout, Reading, RowSegment};
-use crate::scan::{Batches, ScanPart, ScanRequest};
+use crate::scan::{Batches, Place, ScanPart, ScanRequest};
 use crate::write::head::rows::RowHeadView;
 use crate::write::head::rows::chunk::Chunk;
 
@@ -99,7 +99,8 @@ impl RowView {
     }
 }
 
-fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
+/// The rows of a chunk of the head as a part, `None` if it has none.
+pub(super) fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<Option<ScanPart>> {
     let failed = |error| Error::internal("cannot choose rows of the head").with_source(error);
     if !chunk.range.overlaps(&request.range) || !chunk.may_have_service(&request.services) {
         return Ok(None);
@@ -129,8 +130,9 @@ fn head_part(table: Table, chunk: &Arc<Chunk>, request: &ScanRequest) -> Result<
         }
         (None, []) => project(&chunk.rows)?,
     };
-    Ok(Some(ScanPart::new(chunk.range, rows.num_rows() as u64, move || {
+    let part = ScanPart::new(chunk.range, rows.num_rows() as u64, move || {
         let rows = reading.make(&rows);
         Ok(Box::new(std::iter::once(rows)) as Batches)
-    })))
+    });
+    Ok(Some(part.at(Place::Chunk(table, Arc::clone(chunk)))))
 }
