@@ -8,10 +8,14 @@ use signalbox_model::{Clock, Error, ErrorKind, Result};
 use signalbox_telemetry::{names, registry};
 
 use crate::Engine;
+use crate::budget::Budget;
+use crate::threads::Threads;
 
-/// Tells a reading thread when to stop.
+/// Tells the reading threads of a question when to stop, and what they may take.
 #[derive(Debug)]
 pub(crate) struct Leash {
+    pub(crate) threads: Arc<Threads>,
+    pub(crate) budget: Arc<Budget>,
     is_dropped: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
     deadline: Duration,
@@ -19,6 +23,13 @@ pub(crate) struct Leash {
 }
 
 impl Leash {
+    /// A leash, and what pulls it when dropped.
+    pub(crate) fn new(threads: Arc<Threads>, budget: Arc<Budget>, clock: Arc<dyn Clock>, timeout: Duration) -> (Self, SetOnDrop) {
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let deadline = clock.monotonic().saturating_add(timeout);
+        (Self { threads, budget, is_dropped: Arc::clone(&is_dropped), clock, deadline, timeout }, SetOnDrop(is_dropped))
+    }
+
     /// To be asked often, at least once a batch of rows.
     ///
     /// # Errors
@@ -47,9 +58,11 @@ impl Drop for SetOnDrop {
 impl Engine {
     /// A leash without a deadline, and what pulls it when dropped.
     pub(crate) fn long_leash(&self) -> (Leash, SetOnDrop) {
-        let is_dropped = Arc::new(AtomicBool::new(false));
-        let leash = Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: Duration::MAX, timeout: Duration::MAX };
-        (leash, SetOnDrop(is_dropped))
+        self.leash(Duration::MAX)
+    }
+
+    fn leash(&self, timeout: Duration) -> (Leash, SetOnDrop) {
+        Leash::new(Arc::clone(&self.threads), Arc::clone(&self.budget), Arc::clone(&self.clock), timeout)
     }
 
     /// Runs work that blocks on the disk, as soon as there is a place to run in.
@@ -65,16 +78,14 @@ impl Engine {
     ) -> Result<T> {
         let longest = Duration::from_secs(self.settings.timeout_seconds);
         let timeout = timeout.map_or(longest, |timeout| timeout.min(longest));
-        let is_dropped = Arc::new(AtomicBool::new(false));
-        let leash =
-            Leash { is_dropped: Arc::clone(&is_dropped), clock: Arc::clone(&self.clock), deadline: self.clock.monotonic().saturating_add(timeout), timeout };
-        let _guard = SetOnDrop(is_dropped);
+        let (leash, _guard) = self.leash(timeout);
         let span = tracing::Span::current();
         let pass = self.gate.enter(timeout).await?;
         let task = tokio::task::spawn_blocking(move || {
+            let running = leash.threads.first();
             let result = span.in_scope(|| work(&leash));
             // A thread that nobody waits for keeps its place until it has ended.
-            drop(pass);
+            drop((running, pass));
             if leash.is_dropped.load(Ordering::Relaxed) {
                 registry().counter(names::QUERY_ABANDONED_TOTAL, &[]).add(1);
             }

@@ -21,6 +21,7 @@ pub mod sql;
 pub mod traceql;
 pub mod usage;
 
+mod ahead;
 mod budget;
 mod leash;
 mod literals;
@@ -28,6 +29,7 @@ mod logs;
 mod pattern;
 mod session;
 mod table;
+mod threads;
 mod watch;
 
 pub use settings::Settings;
@@ -44,6 +46,7 @@ pub struct Engine {
     pub(crate) budget: Arc<budget::Budget>,
     /// Where questions wait for others to end.
     pub(crate) gate: budget::Gate,
+    pub(crate) threads: Arc<threads::Threads>,
     sessions: Mutex<Option<Arc<Sessions>>>,
     usage: usage::Usage,
     companions: Vec<Arc<dyn admin::Companion>>,
@@ -54,7 +57,8 @@ impl Engine {
     pub fn new(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Self {
         let budget = Arc::new(budget::Budget::new(settings.memory_bytes));
         let gate = budget::Gate::new(settings.concurrent_max, settings.waiting_max);
-        Self { store, clock, settings, budget, gate, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
+        let threads = Arc::new(threads::Threads::new(settings.threads()));
+        Self { store, clock, settings, budget, gate, threads, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
     }
 
     /// The clock that "now" in a question means.

@@ -51,10 +51,7 @@ impl Sessions {
         runtime
             .deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref())
             .map_err(|error| Error::internal("cannot close the local disk to queries").with_source(error))?;
-        let partitions = match settings.partitions {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            partitions => partitions,
-        };
+        let partitions = settings.threads();
         let pool = Arc::new(FairSpillPool::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX)));
         Ok(Self { pool, budget, runtime: RuntimeEnvBuilder::from_runtime_env(&runtime), partitions })
     }

@@ -28,7 +28,8 @@ pub struct Settings {
     pub spill_dir: Option<PathBuf>,
     /// Bytes that may be spilled at one time.
     pub spill_bytes: u64,
-    /// Threads that one SQL question is split over; 0 means one per core.
+    /// Threads that one question in SQL or over logs is split over; 0 means one per core. Questions over logs have one each, and
+    /// more only while all of them together have fewer than this.
     pub partitions: usize,
     /// Samples that one PromQL query may read. A query beyond fails and names the selector that read them.
     pub promql_samples_max: u64,
@@ -87,6 +88,16 @@ impl Default for Settings {
             logql_memory_bytes: 512 << 20,
             logql_adds_service_name: true,
             logql_adds_detected_level: true,
+        }
+    }
+}
+
+impl Settings {
+    /// Threads that one question is split over.
+    pub(crate) fn threads(&self) -> usize {
+        match self.partitions {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            partitions => partitions,
         }
     }
 }

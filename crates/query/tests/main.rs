@@ -8,6 +8,7 @@ mod counts;
 mod export;
 mod log_orders;
 mod log_surveys;
+mod log_threads;
 mod logql;
 mod logs;
 mod promql;

@@ -19,12 +19,30 @@ pub(crate) const SCOPE: &str = r#"{"$name":"lib","$version":"1.2","language":"ru
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) tenant: Tenant,
-    _dir: tempfile::TempDir,
+    pub(crate) dir: Arc<tempfile::TempDir>,
 }
 
 /// The same world three times: in the head, in segments, and half and half.
 pub(crate) async fn worlds() -> Vec<(&'static str, World)> {
     vec![("head", world(Flush::Never).await), ("segments", world(Flush::AtTheEnd).await), ("both", world(Flush::Halfway).await)]
+}
+
+/// The records of the world in many parts of one store, fewer than are merged, which is asked with one thread and with several.
+pub(crate) async fn threaded_worlds() -> Vec<World> {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Arc::new(ManualClock::at_ns(T0 + 3_600 * SECOND));
+    let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
+    let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
+    let tenant = Tenant::default();
+    for part in 0..30 {
+        store.append(&tenant, vec![logs(10 * part..10 * part + 10)]).await.unwrap();
+        // The last ones stay in the head.
+        if part % 2 == 1 && part < 20 {
+            store.flush().await.unwrap();
+        }
+    }
+    let engine = |partitions| Engine::new(store.clone(), clock.clone(), Settings { partitions, ..Settings::default() });
+    [1, 2, 5].map(|partitions| World { engine: engine(partitions), tenant: tenant.clone(), dir: Arc::clone(&dir) }).into()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -49,7 +67,7 @@ async fn world(flush: Flush) -> World {
         }
     }
     let settings = Settings { partitions: 2, ..Settings::default() };
-    World { engine: Engine::new(store, clock, settings), tenant, _dir: dir }
+    World { engine: Engine::new(store, clock, settings), tenant, dir: Arc::new(dir) }
 }
 
 pub(crate) fn trace_id(number: u8) -> TraceId {

@@ -151,7 +151,11 @@ impl LabelReader {
             return None;
         }
         let (name, added, field, wanted) = (self.name.clone(), self.added, self.field, values.to_vec());
+        let is_verbatim = values.iter().all(|value| is_verbatim(value));
         let is_shared: SharedTest = Arc::new(move |column, json| {
+            if is_verbatim && !wanted.iter().any(|value| json.contains(value)) {
+                return false;
+            }
             let is_wanted = |value: &str| wanted.iter().any(|wanted| wanted == value);
             if column == schema::RESOURCE {
                 return stream_labels(&Resource::from_json(json), added).iter().any(|(own, value)| *own == name && is_wanted(value));
@@ -201,6 +205,12 @@ impl LabelReader {
         }
         self.streams.get(json)?.as_deref()
     }
+}
+
+/// Whether JSON with a value that reads like this has just these bytes in it: nothing of them is ever escaped, and they are no number.
+fn is_verbatim(value: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/ ".contains(&byte);
+    value.bytes().all(is_plain) && value.bytes().any(|byte| byte.is_ascii_alphabetic() && !b"eE".contains(&byte))
 }
 
 /// Where the value of a label that the stream has not is.

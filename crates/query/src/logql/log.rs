@@ -73,11 +73,11 @@ impl Engine {
 }
 
 fn read(snapshot: &Snapshot, request: &LogRequest, context: &Context, leash: &Leash) -> Result<LogAnswer> {
-    let mut filter = Query::new(&request.expr, *context)?;
+    let filter = || Query::new(&request.expr, *context);
     let mut maker = Query::new(&request.expr, *context)?;
     let first = First { range: request.range, limit: request.limit, direction: request.direction };
     let mut entries = Vec::new();
-    let (rows_read, bytes_read) = find(snapshot, &mut filter, &first, leash, &mut |rows, row, record| {
+    let (rows_read, bytes_read) = find(snapshot, &filter, &first, leash, &mut |rows, row, record| {
         let mut record = Some(record);
         maker.run(rows, &[row], &mut |_, outcome, stream| entries.extend(record.take().map(|record| entry(record, outcome, stream))))?;
         if record.is_some() {

@@ -12,11 +12,11 @@ mod find;
 mod names;
 mod visit;
 
-pub(crate) use best::{Best, rank};
+pub(crate) use best::{Best, expected, rank};
 pub(crate) use find::{best_rank, find, read_chosen};
 pub(crate) use names::{LEVEL_LABELS, is_named};
 pub use names::{SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
-pub(crate) use visit::visit;
+pub(crate) use visit::{Host, Visit, Visitor, visit};
 
 /// Which end of time comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

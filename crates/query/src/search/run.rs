@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use arrow::array::{TimestampNanosecondArray, UInt64Array};
+use arrow::array::{RecordBatch, TimestampNanosecondArray, UInt64Array};
 use signalbox_model::{Result, Table, Tenant, TimeRange, schema};
-use signalbox_store::{Division, ScanRequest, Snapshot};
+use signalbox_store::{Division, Places, ScanPart, ScanRequest, Snapshot};
 
 use super::aggregate::{Aggregation, Answer, Collector, Finish, Hits};
 use super::compiled::Compiled;
@@ -15,9 +16,10 @@ use super::field::{Field, is_named};
 use super::filter::{Condition, Filter};
 use super::narrow;
 use crate::Engine;
+use crate::ahead::{self, Bounds, Make, Take, own_bytes};
 use crate::budget::Share;
 use crate::leash::Leash;
-use crate::logs::{Best, Direction, First, LogFilter, best_rank, rank, read_chosen};
+use crate::logs::{Best, Direction, First, LogFilter, best_rank, expected, rank, read_chosen};
 use crate::rows::{LogRecord, Resource, Texts, column};
 
 /// Records asked for with their count, facets and aggregations.
@@ -113,6 +115,8 @@ struct Run<'a> {
     facets: Option<Facets>,
     collectors: Vec<Collector>,
     total: u64,
+    /// Where records that fit are.
+    places: Places,
     answer: SearchAnswer,
 }
 
@@ -121,17 +125,26 @@ impl<'a> Run<'a> {
         let first = First { range: request.range, limit: request.limit, direction: request.direction };
         let collectors = request.aggregations.iter().map(|(_, aggregation)| Collector::new(aggregation)).collect::<Result<_>>()?;
         let facets = request.facets.as_ref().map(Facets::new);
-        Ok(Self { snapshot, request, leash, share, best: Best::new(&first), facets, collectors, total: 0, answer: SearchAnswer::default() })
+        Ok(Self {
+            snapshot,
+            request,
+            leash,
+            share,
+            best: Best::new(&first),
+            facets,
+            collectors,
+            total: 0,
+            places: Places::default(),
+            answer: SearchAnswer::default(),
+        })
     }
 
     fn finish(mut self) -> Result<SearchAnswer> {
-        for filter in compiled(self.snapshot, &self.request.filter, self.request.range, self.leash)? {
-            self.read(filter)?;
+        for filter in branches(resolved(self.snapshot, &self.request.filter, self.request.range, self.leash)?) {
+            self.read(&filter)?;
         }
-        let Self { snapshot, request, leash, best, collectors, facets, mut answer, total, .. } = self;
-        let first = First { range: request.range, limit: request.limit, direction: request.direction };
-        let all = || ScanRequest::all(TimeRange::ALL);
-        answer.records = read_chosen(snapshot, best.finish(), &first, all(), leash)?;
+        let Self { request, leash, best, collectors, facets, places, mut answer, total, .. } = self;
+        answer.records = read_chosen(places.clone(), best.finish(), request.direction, leash)?;
         answer.total = request.count_to.map(|_| total);
         answer.facets = facets.map(Facets::finish).unwrap_or_default();
         let mut collectors = collectors;
@@ -139,7 +152,7 @@ impl<'a> Run<'a> {
         collectors.iter_mut().for_each(|collector| collector.chosen(&mut chosen));
         chosen.sort_unstable();
         chosen.dedup();
-        let records = read_chosen(snapshot, chosen, &first, all(), leash)?;
+        let records = read_chosen(places, chosen, request.direction, leash)?;
         let hits: Hits = records.into_iter().map(|record| ((record.timestamp_ns, record.sequence), record)).collect();
         let mut finish = Finish::new(&hits);
         for ((name, _), collector) in request.aggregations.iter().zip(collectors) {
@@ -153,52 +166,68 @@ impl<'a> Run<'a> {
         self.request.count_to.is_none_or(|count| self.total >= count) && self.facets.is_none() && self.collectors.is_empty()
     }
 
-    fn read(&mut self, mut filter: Compiled) -> Result<()> {
+    /// Whether all records that fit are looked at.
+    fn reads_all(&self) -> bool {
+        self.facets.is_some() || !self.collectors.is_empty() || self.request.count_to == Some(u64::MAX)
+    }
+
+    fn read(&mut self, filter: &Filter) -> Result<()> {
         let request = self.request;
-        let (range, limits) = (request.range, filter.range());
+        let compiled = Compiled::new(filter)?;
+        let (range, limits) = (request.range, compiled.range());
         if limits.start_ns > limits.end_ns || range.start_ns > range.end_ns {
             return Ok(());
         }
         let mut scan = ScanRequest::all(range);
-        filter.narrow(&mut scan);
-        scan.projection = Some(self.projection(&filter));
-        let reads_all = request.facets.is_some() || !self.collectors.is_empty() || request.count_to == Some(u64::MAX);
-        scan.division = if reads_all { Division::BySegment } else { Division::ByTime };
+        compiled.narrow(&mut scan);
+        scan.projection = Some(self.projection(&compiled));
+        scan.division = if self.reads_all() { Division::ByGroup } else { Division::ByTime };
         let mut parts = self.snapshot.scan(Table::Logs, &scan)?;
-        parts.sort_by_key(|part| best_rank(part, request.direction));
-        let is_after = |row: (i64, u64)| request.after.is_none_or(|after| after.is_before(row, request.direction));
-        for part in parts {
-            if self.is_enough() && (request.limit == 0 || self.best.is_settled(best_rank(&part, request.direction))) {
-                break;
-            }
-            for rows in part.read()? {
-                self.leash.check()?;
-                let rows = rows?;
-                let times: &TimestampNanosecondArray = column(&rows, schema::TIMESTAMP)?;
-                self.answer.rows_read += rows.num_rows() as u64;
-                let (best, is_enough) = (&self.best, self.is_enough());
-                let is_wanted = |time_ns: i64| range.contains_ns(time_ns) && !(is_enough && best.is_settled(rank(time_ns, 0, request.direction).0));
-                let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| is_wanted(times.value(*row))).collect();
-                self.answer.bytes_read += filter.retain(&rows, &mut candidates)?;
-                if candidates.is_empty() {
-                    continue;
-                }
-                self.total += candidates.len() as u64;
-                if request.limit > 0 {
-                    let sequences: &UInt64Array = column(&rows, schema::SEQUENCE)?;
-                    self.best.take(candidates.iter().map(|row| (times.value(*row), sequences.value(*row))).filter(|row| is_after(*row)));
-                }
-                for collector in &mut self.collectors {
-                    collector.collect(&rows, &candidates)?;
-                }
-                if let Some(facets) = &mut self.facets {
-                    facets.collect(&rows, &candidates)?;
-                }
-                self.cover()?;
-            }
-            self.best.sort_out();
-        }
+        parts.sort_by_key(|part| best_rank(&part.range, request.direction));
+        let worst_ns = AtomicI64::new(self.worst_ns());
+        let sifter = |filter: Compiled| Sifter { filter, request, worst_ns: &worst_ns };
+        let leash = self.leash;
+        let places: Vec<Places> = parts.iter().map(ScanPart::places).collect();
+        let mut reading = Reading { sifter: sifter(compiled), run: self, found: vec![false; parts.len()] };
+        ahead::in_order(parts, leash, &|| Compiled::new(filter).map(sifter), &mut reading)?;
+        let Reading { run, found, .. } = reading;
+        places.iter().zip(found).filter(|(_, is_found)| *is_found).for_each(|(places, _)| run.places.add(places));
         Ok(())
+    }
+
+    /// An instant such that nothing is wanted of records further on in order.
+    fn worst_ns(&self) -> i64 {
+        match self.request.direction {
+            _ if self.is_enough() => self.best.worst_ns(),
+            Direction::Forward => i64::MAX,
+            Direction::Backward => i64::MIN,
+        }
+    }
+
+    fn take(&mut self, Sifted { rows, mut candidates, rows_read, bytes_read, .. }: Sifted) -> Result<()> {
+        let request = self.request;
+        self.answer.rows_read += rows_read;
+        self.answer.bytes_read += bytes_read;
+        let Some(rows) = rows else { return Ok(()) };
+        let (times, worst_ns): (&TimestampNanosecondArray, _) = (column(&rows, schema::TIMESTAMP)?, self.worst_ns());
+        // More may be known than when they were looked for.
+        candidates.retain(|row| is_before(times.value(*row), worst_ns, request.direction));
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        self.total += candidates.len() as u64;
+        if request.limit > 0 {
+            let sequences: &UInt64Array = column(&rows, schema::SEQUENCE)?;
+            let is_after = |row: (i64, u64)| request.after.is_none_or(|after| after.is_before(row, request.direction));
+            self.best.take(candidates.iter().map(|row| (times.value(*row), sequences.value(*row))).filter(|row| is_after(*row)));
+        }
+        for collector in &mut self.collectors {
+            collector.collect(&rows, &candidates)?;
+        }
+        if let Some(facets) = &mut self.facets {
+            facets.collect(&rows, &candidates)?;
+        }
+        self.cover()
     }
 
     fn cover(&self) -> Result<()> {
@@ -218,6 +247,87 @@ impl<'a> Run<'a> {
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+}
+
+/// Looks for records that fit, in one thread.
+struct Sifter<'a> {
+    filter: Compiled,
+    request: &'a SearchRequest,
+    /// What [`Run::worst_ns`] was not long ago.
+    worst_ns: &'a AtomicI64,
+}
+
+/// A batch with rows that fit, and which these are; how many rows and bytes of lines were looked at.
+struct Sifted {
+    part: usize,
+    rows: Option<RecordBatch>,
+    candidates: Vec<usize>,
+    rows_read: u64,
+    bytes_read: u64,
+}
+
+impl Make for Sifter<'_> {
+    type Made = Sifted;
+
+    fn make(&mut self, part: &Bounds, rows: RecordBatch) -> Result<Option<Sifted>> {
+        let (times, worst_ns): (&TimestampNanosecondArray, _) = (column(&rows, schema::TIMESTAMP)?, self.worst_ns.load(Ordering::Relaxed));
+        let is_wanted = |time_ns: i64| self.request.range.contains_ns(time_ns) && is_before(time_ns, worst_ns, self.request.direction);
+        let mut candidates: Vec<usize> = (0..rows.num_rows()).filter(|row| is_wanted(times.value(*row))).collect();
+        let bytes_read = self.filter.retain(&rows, &mut candidates)?;
+        let rows_read = rows.num_rows() as u64;
+        let rows = Some(rows).filter(|_| !candidates.is_empty());
+        Ok(Some(Sifted { part: part.number, rows, candidates, rows_read, bytes_read }))
+    }
+
+    fn bytes(made: &Sifted) -> usize {
+        size_of::<Sifted>() + made.rows.as_ref().map_or(0, own_bytes) + made.candidates.capacity() * size_of::<usize>()
+    }
+}
+
+/// Reads for a run.
+struct Reading<'r, 'a> {
+    sifter: Sifter<'r>,
+    run: &'r mut Run<'a>,
+    /// Parts in which records were found.
+    found: Vec<bool>,
+}
+
+impl Take<Sifted> for Reading<'_, '_> {
+    fn wants(&mut self, part: &Bounds) -> bool {
+        let request = self.run.request;
+        self.run.best.sort_out();
+        self.sifter.worst_ns.store(self.run.worst_ns(), Ordering::Relaxed);
+        let is_settled = || self.run.best.is_settled(best_rank(&part.range, request.direction));
+        !(self.run.is_enough() && (request.limit == 0 || is_settled()))
+    }
+
+    fn ahead(&self, rest: &[Bounds]) -> usize {
+        let (run, rows_read) = (&self.run, self.run.answer.rows_read);
+        if run.reads_all() {
+            return rest.len();
+        }
+        let counted = run.request.count_to.map_or(0, |count| expected(run.total, count, rows_read, rest));
+        counted.max(run.best.ahead(rows_read, rest))
+    }
+
+    fn take(&mut self, sifted: Sifted) -> Result<()> {
+        self.found[sifted.part] |= sifted.rows.is_some();
+        self.run.take(sifted)?;
+        self.sifter.worst_ns.store(self.run.worst_ns(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read(&mut self, part: &Bounds, rows: RecordBatch) -> Result<()> {
+        self.sifter.make(part, rows)?.map_or(Ok(()), |sifted| self.take(sifted))
+    }
+}
+
+/// Whether a record of this time does not come behind an instant in order.
+fn is_before(time_ns: i64, instant_ns: i64, direction: Direction) -> bool {
+    match direction {
+        Direction::Forward => time_ns <= instant_ns,
+        Direction::Backward => time_ns >= instant_ns,
     }
 }
 

@@ -233,11 +233,17 @@ fn metric(dice: &mut Dice) -> String {
 }
 
 async fn engine(place: Place, records: &[Plain]) -> (Engine, tempfile::TempDir) {
+    let (store, clock, dir) = store(place, records, SEGMENT).await;
+    (Engine::new(store, clock, Settings::default()), dir)
+}
+
+/// A store of records, so many in a segment at most.
+async fn store(place: Place, records: &[Plain], segment: usize) -> (Store, Arc<ManualClock>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at_ns(T0 + 3_600 * SECOND));
     let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
     let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
-    for (number, records) in records.chunks(SEGMENT).enumerate() {
+    for (number, records) in records.chunks(segment).enumerate() {
         let mut builder = LogBuilder::default();
         for record in records {
             let json = |pairs: &[(&str, String)]| {
@@ -266,11 +272,11 @@ async fn engine(place: Place, records: &[Plain]) -> (Engine, tempfile::TempDir) 
             });
         }
         store.append(&Tenant::default(), vec![Batch::Logs(builder.finish())]).await.unwrap();
-        if place == Place::Segments || place == Place::Both && number < 2 {
+        if place == Place::Segments || place == Place::Both && number % 3 < 2 {
             store.flush().await.unwrap();
         }
     }
-    (Engine::new(store, clock, Settings::default()), dir)
+    (store, clock, dir)
 }
 
 fn is_same(found: f64, want: f64) -> bool {
@@ -361,4 +367,32 @@ async fn random_queries_answer_what_the_plain_evaluator_does() {
     let texts: Vec<String> = failures.iter().take(5).map(|failure| failure.chars().take(3_000).collect()).collect();
     assert!(failures.is_empty(), "seed {SEED}: {} of {QUERIES} fail:\n{}", failures.len(), texts.join("\n\n"));
     assert!(filled * 3 > QUERIES, "only {filled} answers of {QUERIES} hold something");
+}
+
+/// All of an answer to the last bit, or the error; how much was looked at for it may differ.
+async fn told(engine: &Engine, asked: &Asked) -> String {
+    let tenant = Tenant::default();
+    match asked {
+        Asked::Logs(request, _) => format!("{:?}", engine.logs(&tenant, request.clone()).await.map(|answer| answer.entries)),
+        Asked::Metric(request, _) => format!("{:?}", engine.logql(&tenant, request.clone()).await.map(|answer| answer.value)),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_the_same_to_the_last_bit_with_any_number_of_threads() {
+    const SEED: u64 = 9;
+    let mut dice = Dice(SEED);
+    let records = records(&mut dice);
+    // Many small parts.
+    let (store, clock, _dir) = store(Place::Both, &records, 12).await;
+    let engines = [1, 2, 5].map(|partitions| Engine::new(store.clone(), clock.clone(), Settings { partitions, ..Settings::default() }));
+    let passing: Vec<Passing> = records.iter().map(Passing::of).collect();
+    for number in 0..QUERIES / 4 {
+        let query = if dice.one_in(3) { logs(&mut dice).0 } else { metric(&mut dice) };
+        let asked = ask(&query, &mut dice, &passing);
+        let alone = told(&engines[0], &asked).await;
+        for engine in &engines[1..] {
+            assert_eq!(told(engine, &asked).await, alone, "seed {SEED}, {number}: {query}");
+        }
+    }
 }

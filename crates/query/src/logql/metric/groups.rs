@@ -31,8 +31,23 @@ struct GroupLabel {
     values: Interner,
 }
 
+/// Values of the labels of groups, one group after the other.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    text: String,
+    /// Where each value ends; `None` for a label that a group lacks.
+    ends: Vec<Option<usize>>,
+}
+
 /// No group.
 const NONE: u32 = u32::MAX;
+
+impl Values {
+    /// About how many bytes they hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<Option<usize>>()
+    }
+}
 
 impl Groups {
     /// `None` if a label needs all of a record to be known.
@@ -97,8 +112,71 @@ impl Groups {
                 *group = last.1;
             }
         }
-        self.bytes = self.labels.iter().map(|label| label.values.bytes()).sum::<u64>() + self.parents.iter().map(|list| 32 * list.len() as u64).sum::<u64>();
+        self.weigh();
         Ok(())
+    }
+
+    fn weigh(&mut self) {
+        self.bytes = self.labels.iter().map(|label| label.values.bytes()).sum::<u64>() + self.parents.iter().map(|list| 32 * list.len() as u64).sum::<u64>();
+    }
+
+    /// The values of groups from a number on.
+    pub(super) fn values_from(&self, first: usize) -> Values {
+        let mut values = Values::default();
+        let mut numbers = vec![0; self.labels.len()];
+        for group in first..self.len() {
+            let mut group = group;
+            for (number, parents) in numbers.iter_mut().zip(&self.parents).rev() {
+                let (before, own) = parents.get(group).copied().unwrap_or_default();
+                (*number, group) = (own, before as usize);
+            }
+            for (number, label) in numbers.iter().zip(&self.labels) {
+                values.ends.push(number.checked_sub(1).map(|number| {
+                    values.text.push_str(label.values.get(number));
+                    values.text.len()
+                }));
+            }
+        }
+        values
+    }
+
+    /// The numbers of groups that other groups by the same labels have values of, so many of them.
+    pub(super) fn adopt(&mut self, values: &Values, count: usize, numbers: &mut Vec<u32>) {
+        if self.labels.is_empty() {
+            numbers.extend(std::iter::repeat_n(0, count));
+            return;
+        }
+        let mut start = 0;
+        for ends in values.ends.chunks_exact(self.labels.len()) {
+            let mut group = 0;
+            for (at, end) in ends.iter().enumerate() {
+                let label = &mut self.labels[at];
+                let number = end.map_or(0, |end| {
+                    let value = values.text.get(start..end).unwrap_or_default();
+                    start = end;
+                    1 + label.values.number(value)
+                });
+                let parents = &mut self.parents[at];
+                let next = parents.len() as u32;
+                let known = match at {
+                    0 => {
+                        self.first.resize(1 + label.values.len(), NONE);
+                        let known = &mut self.first[number as usize];
+                        if *known == NONE {
+                            *known = next;
+                        }
+                        *known
+                    }
+                    _ => *self.pairs[at].entry((group, number)).or_insert(next),
+                };
+                if known == next {
+                    parents.push((group, number));
+                }
+                group = known;
+            }
+            numbers.push(group);
+        }
+        self.weigh();
     }
 
     /// How many groups there are.

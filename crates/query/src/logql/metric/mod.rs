@@ -12,6 +12,7 @@ use crate::Engine;
 mod aggregate;
 mod binary;
 mod eval;
+mod gathering;
 mod groups;
 mod interner;
 mod panes;

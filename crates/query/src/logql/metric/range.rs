@@ -1,21 +1,21 @@
 //! Range aggregations: rows are added to their group and pane while they are scanned.
 
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use arrow::array::AsArray;
-use arrow::datatypes::{TimestampNanosecondType, UInt64Type};
 use signalbox_lang::logql::ast::{Grouping, RangeAggregation, RangeOp};
 use signalbox_model::{Error, MatchOp, Result, TimeRange, schema};
 
 use super::eval::Context;
-use super::panes::{Gather, Panes, Rows, Single};
-use super::sampler::{Sampler, Taken, Way};
+use super::gathering::{Gathering, Sampling};
+use super::panes::{Gather, Panes, Single};
+use super::sampler::{Sampler, Way};
 use super::samples::{self, Whole};
 use super::series::{Series, absent, is_present, labels_bytes};
 use super::states::{Count, First, Last, Max, Mean, Min, State, Sum, Variance};
 use super::windows::Windows;
 use crate::logql::labels::LabelSet;
-use crate::logs::visit;
+use crate::logs::Visit;
 
 /// Only the series that come first by their values are wanted, and of equal ones the first by labels.
 #[derive(Debug, Clone, Copy)]
@@ -59,36 +59,24 @@ fn read(
     foremost: Option<Foremost>,
     way: Way,
 ) -> Result<Option<Vec<Series>>> {
-    let mut sampler = Sampler::new(aggregation, grouping, context.added, context.now_ns, way)?;
-    let mut gather = gather(aggregation, windows)?;
+    let (added, now_ns) = (context.added, context.now_ns);
+    let sampling = || Sampler::new(aggregation, grouping, added, now_ns, way).and_then(|sampler| Sampling::new(sampler, aggregation, windows));
+    let mut gathering = Gathering::new(context, sampling()?, gather(aggregation, windows)?);
     let (start_ns, end_ns) = windows.bounds();
-    let range = TimeRange::from_ns(start_ns, end_ns);
-    let needs_order = matches!(aggregation.op, RangeOp::First | RangeOp::Last | RangeOp::RateCounter);
-    let mut columns = sampler.columns();
-    if needs_order {
+    let mut columns = gathering.own.sampler.columns();
+    if gathering.own.needs_order {
         columns.push(schema::SEQUENCE);
     }
-    let mut filter = sampler.filter()?;
-    let mut taken = Taken::default();
-    let is_in_window = |time_ns: i64| windows.pane_of(time_ns).is_some();
-    let labels = sampler.label_columns();
-    let (rows_read, bytes_read) = visit(context.snapshot, &mut filter, range, &columns, labels, context.leash, &mut |rows, wanted| {
-        let column = |name: &str| rows.column_by_name(name).ok_or_else(|| Error::internal(format!("cannot aggregate: no column {name}")));
-        let times = column(schema::TIMESTAMP)?.as_primitive::<TimestampNanosecondType>().values();
-        let sequences = match needs_order {
-            true => column(schema::SEQUENCE)?.as_primitive::<UInt64Type>().values().as_ref(),
-            false => &[],
-        };
-        sampler.take(rows, wanted, times, &is_in_window, &mut taken)?;
-        let wanted = taken.rows.as_deref().unwrap_or(wanted);
-        gather.add(&Rows { times, sequences, rows: wanted, groups: &taken.groups, values: &taken.values });
-        context.cover(sampler.bytes() + gather.bytes())
-    })?;
+    let labels = gathering.own.sampler.label_columns();
+    let visit = Visit { snapshot: context.snapshot, range: TimeRange::from_ns(start_ns, end_ns), columns: &columns, labels, leash: context.leash };
+    let others = AtomicUsize::new(0);
+    let (rows_read, bytes_read) = visit.run(&mut gathering, &|| Ok(sampling()?.of_thread(others.fetch_add(1, Relaxed))))?;
     context.note_read(rows_read, bytes_read);
-    if sampler.is_by_columns() && filter.has_marked() {
+    let Gathering { own, mut gather, has_marked, .. } = gathering;
+    if own.sampler.is_by_columns() && (has_marked || own.question.has_marked()) {
         return Ok(None);
     }
-    finish(context, aggregation, &sampler, gather.as_mut(), foremost).map(Some)
+    finish(context, aggregation, &own.sampler, gather.as_mut(), foremost).map(Some)
 }
 
 /// What the rows of the aggregation are gathered in.

@@ -11,7 +11,7 @@ use signalbox_lang::logql::ast::{Conversion, Grouping, RangeAggregation, RangeOp
 use signalbox_model::schema::logs;
 use signalbox_model::{Error, Result};
 
-use super::groups::Groups;
+use super::groups::{Groups, Values};
 use super::series::{label, labels_bytes, text};
 use crate::logql::fields::LabelReader;
 use crate::logql::labels::{Added, LabelSet, METADATA_COLUMNS, MetadataColumns, Streams, pairs};
@@ -193,6 +193,28 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// The groups from a number on, for another sampler of the same aggregation.
+    pub(super) fn groups_from(&self, first: usize) -> NewGroups {
+        let names = match &self.grouping {
+            How::Columns(groups) => Names::Values(groups.values_from(first)),
+            How::Labels(labels) => Names::Labels(labels.labels[first..].to_vec()),
+        };
+        NewGroups { count: self.groups() - first, names }
+    }
+
+    /// Numbers groups of another sampler as its own.
+    ///
+    /// # Errors
+    /// `Internal` if the other one groups in another way.
+    pub(super) fn adopt(&mut self, groups: NewGroups, numbers: &mut Vec<u32>) -> Result<()> {
+        match (&mut self.grouping, groups.names) {
+            (How::Columns(own), Names::Values(values)) => own.adopt(&values, groups.count, numbers),
+            (How::Labels(own), Names::Labels(labels)) => numbers.extend(labels.into_iter().map(|labels| own.number(labels))),
+            _ => return Err(Error::internal("cannot aggregate: threads group in several ways")),
+        }
+        Ok(())
+    }
+
     /// The labels of a group.
     pub(super) fn labels(&self, group: usize) -> LabelSet {
         match &self.grouping {
@@ -214,6 +236,29 @@ impl<'a> Sampler<'a> {
         match &self.grouping {
             How::Columns(groups) => groups.bytes(),
             How::Labels(labels) => labels.bytes,
+        }
+    }
+}
+
+/// Groups by what they are.
+#[derive(Debug)]
+pub(super) struct NewGroups {
+    count: usize,
+    names: Names,
+}
+
+#[derive(Debug)]
+enum Names {
+    Values(Values),
+    Labels(Vec<LabelSet>),
+}
+
+impl NewGroups {
+    /// About how many bytes they hold.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.names {
+            Names::Values(values) => values.bytes(),
+            Names::Labels(labels) => labels.iter().map(|labels| labels_bytes(labels) as usize + 64).sum(),
         }
     }
 }
@@ -243,6 +288,11 @@ impl<'a> Labels<'a> {
             None => Pipeline::new(stages, unwrap)?,
         };
         Ok(Self { grouping, added, now_ns, pipeline, streams: Streams::new(added), numbers: HashMap::new(), labels: Vec::new(), bytes: 0 })
+    }
+
+    /// The number of the group with some labels.
+    fn number(&mut self, labels: LabelSet) -> u32 {
+        number_of(labels, &mut self.numbers, &mut self.labels, &mut self.bytes)
     }
 
     fn columns(&self) -> Vec<&'static str> {
@@ -299,18 +349,23 @@ impl<'a> Labels<'a> {
             let of_group = outcome.labels.iter().filter(|(name, ..)| is_wanted(name));
             let mut labels: LabelSet = of_group.map(|(name, value, _)| (name.to_owned(), value.to_owned())).collect();
             labels.sort();
-            let group = numbers.get(&labels).copied().unwrap_or_else(|| {
-                let number = groups.len() as u32;
-                *bytes += 2 * labels_bytes(&labels) + 64;
-                groups.push(labels.clone());
-                numbers.insert(labels, number);
-                number
-            });
-            taken.groups.push(group);
+            taken.groups.push(number_of(labels, numbers, groups, bytes));
         }
         taken.rows = Some(kept);
         Ok(())
     }
+}
+
+/// The number of labels, the next one if they have none.
+fn number_of(labels: LabelSet, numbers: &mut HashMap<LabelSet, u32>, known: &mut Vec<LabelSet>, bytes: &mut u64) -> u32 {
+    if let Some(number) = numbers.get(&labels) {
+        return *number;
+    }
+    let number = known.len() as u32;
+    *bytes += 2 * labels_bytes(&labels) + 64;
+    known.push(labels.clone());
+    numbers.insert(labels, number);
+    number
 }
 
 /// The words of Loki.
