@@ -93,7 +93,7 @@ async fn the_rules_about_the_server_are_quiet_when_it_is_well_and_loud_when_it_i
 struct Line {
     name: &'static str,
     is_dead: bool,
-    told: mpsc::UnboundedSender<(&'static str, String)>,
+    told: mpsc::Sender<(&'static str, String)>,
 }
 
 #[async_trait]
@@ -107,7 +107,7 @@ impl Carrier for Line {
     }
 
     async fn deliver(&self, delivery: Delivery<'_>) -> Result<Receipt, Failure> {
-        self.told.send((self.name, delivery.message.subject())).unwrap();
+        self.told.send((self.name, delivery.message.subject())).await.unwrap();
         if self.is_dead { Err(Failure::transient("no answer")) } else { Ok(Receipt { answer: "200".to_owned(), handle: None }) }
     }
 }
@@ -116,7 +116,7 @@ impl Carrier for Line {
 async fn the_alert_about_a_dead_channel_reaches_its_fallback() {
     let mut server = Server::new("groups: []").await;
     server.evaluators = resume(builtin::groups(&server.settings).unwrap(), &[], &server.world).await.unwrap().0;
-    let (told, mut heard) = mpsc::unbounded_channel();
+    let (told, mut heard) = mpsc::channel(100);
     let line = |channel: &str, name, is_dead| (channel.to_owned(), Channel::Carrier(Arc::new(Line { name, is_dead, told: told.clone() })));
     let channels = vec![line(CHANNEL, "dead", true), line("duty/fake", "duty", false)];
     let fallback = Fallback { channels: vec!["duty/fake".to_owned()], after: Duration::from_secs(60) };
