@@ -64,7 +64,7 @@ pub struct Settings {
     /// Jaeger's spans.
     pub jaeger: jaeger::Settings,
     /// Log files that are read where they lie: a list of sources, each with `paths`, `exclude`, `format`, `multiline`,
-    /// `attributes`, `service`, `start`, `line_bytes_max` and `transform`, as the documentation of `files` has them.
+    /// `attributes`, `service`, `tenant`, `start`, `line_bytes_max` and `transform`, as the documentation of `files` has them.
     pub files: Vec<files::Source>,
     /// A `promtail.yaml`: its files are read, too, and go through its stages. Empty: none.
     pub files_promtail_config: std::path::PathBuf,

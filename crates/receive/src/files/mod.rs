@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use signalbox_model::Result;
+use signalbox_model::{Result, Tenant};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +67,8 @@ pub struct Source {
     pub attributes: BTreeMap<String, String>,
     /// The service (`service.name`). Empty: the name of the container, if there is one.
     pub service: String,
+    /// The tenant whose records these are.
+    pub tenant: String,
     /// Where reading starts in a file that was not read before: `beginning` or `end`.
     pub start: Start,
     /// What is done with files that a rotation compressed: `ignore`, or `once` to read those of gzip (`.gz`) once.
@@ -86,6 +88,7 @@ impl Default for Source {
             multiline: None,
             attributes: BTreeMap::new(),
             service: String::new(),
+            tenant: Tenant::DEFAULT.to_owned(),
             start: Start::Beginning,
             compressed: Compressed::Ignore,
             line_bytes_max: 256 << 10,

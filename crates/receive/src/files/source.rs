@@ -27,6 +27,8 @@ pub(crate) struct Compiled {
     /// Whether names that a path tells become attributes.
     pub(super) reads_path: bool,
     pub(super) service: String,
+    /// Whose its records are, unless a stage says so.
+    pub(super) tenant: Tenant,
     pub(super) start: Start,
     pub(super) compressed: Compressed,
     pub(super) line_bytes_max: usize,
@@ -50,11 +52,11 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Whether the record stays, and whose it is.
-    pub(super) fn run(&mut self, record: &mut Record<'_>, now_ns: i64) -> (Verdict, Tenant) {
+    /// Whether the record stays, and whose it is if that is said.
+    pub(super) fn run(&mut self, record: &mut Record<'_>, now_ns: i64) -> (Verdict, Option<Tenant>) {
         match self {
-            Self::Nothing => (Verdict::Keep, Tenant::default()),
-            Self::Steps(pipeline) => (pipeline.apply(record, now_ns), Tenant::default()),
+            Self::Nothing => (Verdict::Keep, None),
+            Self::Steps(pipeline) => (pipeline.apply(record, now_ns), None),
             Self::Stages(stages) => stages.run(record, now_ns),
         }
     }
@@ -78,6 +80,7 @@ impl Compiled {
             labels: source.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             reads_path: true,
             service: source.service.clone(),
+            tenant: Tenant::new(&source.tenant).map_err(|error| Error::invalid(format!("{place}.tenant: {error}")))?,
             start: source.start,
             compressed: source.compressed,
             line_bytes_max: source.line_bytes_max,

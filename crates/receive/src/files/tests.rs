@@ -424,3 +424,13 @@ fn settings_that_make_no_sense_are_refused_with_their_place() {
         assert!(error.contains(want), "{error}");
     }
 }
+
+#[test]
+fn records_are_those_of_the_tenant_of_their_source() {
+    let mut world = World::new(Source { tenant: "red".to_owned(), ..Source::default() });
+    world.write("a.log", "one\n");
+    let owners: Vec<String> = world.read().batches.iter().map(|(tenant, _)| tenant.to_string()).collect();
+    assert_eq!(owners, ["red"]);
+    let refused = Compiled::new(&Source { paths: vec!["x".to_owned()], tenant: "a b".to_owned(), ..Source::default() }, "receive.files[0]");
+    assert!(refused.unwrap_err().to_string().starts_with("receive.files[0].tenant: cannot use \"a b\" as tenant"));
+}

@@ -404,8 +404,9 @@ fn push<'c>(tail: &Tail, source: &mut Compiled, piece: Piece, context: &Context<
     if !piece.stream.is_empty() {
         record.attributes.push(("log.iostream".into(), AttributeValue::String(piece.stream.to_owned())));
     }
-    let (verdict, tenant) = source.work.run(&mut record, context.now_ns);
+    let (verdict, named) = source.work.run(&mut record, context.now_ns);
     if verdict == Verdict::Keep {
+        let tenant = named.unwrap_or_else(|| source.tenant.clone());
         let (_, assembler) = assemblers.entry(tenant.as_str().to_owned()).or_insert_with(|| (tenant, Assembler::new(context)));
         assembler.push(record);
     }

@@ -30,7 +30,7 @@ use std::net::IpAddr;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
-use signalbox_model::{Error, Result};
+use signalbox_model::{Error, Result, Tenant};
 
 use self::handshake::{Guard, NONCE_BYTES};
 pub use self::message::Messages;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub tls_listen: String,
     /// Certificate, key, and who may connect.
     pub tls: Tls,
+    /// The tenant whose records all of these are, whatever the address: there is no header that could name one.
+    pub tenant: String,
     /// Key that clients must know (`shared_key` of Fluentd, `Shared_Key` of Fluent Bit). Empty: everybody may send.
     pub shared_key: Secret,
     /// Users, one of which a client must be; they need `shared_key`. None: the key is enough.
@@ -98,6 +100,7 @@ impl Default for Settings {
             listen: "127.0.0.1:24224".to_owned(),
             tls_listen: String::new(),
             tls: Tls::default(),
+            tenant: Tenant::DEFAULT.to_owned(),
             shared_key: Secret::default(),
             users: Vec::new(),
             self_hostname: "signalbox".to_owned(),
@@ -116,14 +119,15 @@ pub async fn listen(settings: &Settings) -> Result<Vec<Listening>> {
     if !settings.users.is_empty() && settings.shared_key.reveal().is_empty() {
         return Err(Error::invalid("cannot know users without a key: want receive.forward.shared_key beside receive.forward.users"));
     }
-    let streams = |door, tls| Streams { door, protocol: PROTOCOL, limits: settings.limits.clone(), tls };
+    let tenant = socket::tenant(&settings.tenant, "receive.forward.tenant")?;
+    let streams = |door, tls| Streams { door, protocol: PROTOCOL, tenant: tenant.clone(), limits: settings.limits.clone(), tls };
     let own = settings.clone();
     let converse = move |entry: &Entry, _| of_connection(&own, &entry.budget);
     let mut listening = Vec::new();
     if !settings.listen.is_empty() {
         let (tcp, udp, address) = socket::bind_both(&settings.listen, "receive.forward.listen").await?;
         listening.push(streams("forward", None).listen((tcp, address), converse.clone()));
-        let heartbeats = Socket { door: "forward-udp", protocol: PROTOCOL, limits: settings.limits.clone() };
+        let heartbeats = Socket { door: "forward-udp", protocol: PROTOCOL, tenant: tenant.clone(), limits: settings.limits.clone() };
         listening.push(heartbeats.listen((udp, address), |_| Heartbeats));
     }
     if !settings.tls_listen.is_empty() {

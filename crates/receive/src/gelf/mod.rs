@@ -36,7 +36,7 @@ use axum::routing::post;
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
-use signalbox_model::{Error, Result};
+use signalbox_model::{Error, Result, Tenant};
 
 use self::chunks::{Chunks, Piece};
 use self::message::Message;
@@ -63,6 +63,8 @@ pub struct Settings {
     pub tls_listen: String,
     /// Certificate, key, and who may connect.
     pub tls: Tls,
+    /// The tenant whose messages over UDP, TCP and TLS are, which have no header that could name one.
+    pub tenant: String,
     /// Largest message over UDP or TCP in bytes, without compression; larger ones are rejected.
     pub message_bytes_max: usize,
     /// Limits of connections and datagrams.
@@ -77,6 +79,7 @@ impl Default for Settings {
             listen: "127.0.0.1:12201".to_owned(),
             tls_listen: String::new(),
             tls: Tls::default(),
+            tenant: Tenant::DEFAULT.to_owned(),
             message_bytes_max: 2 << 20,
             limits: Limits::default(),
             http_limits: BodyLimits::default(),
@@ -90,13 +93,14 @@ impl Default for Settings {
 /// If an address cannot be had or a setting makes no sense; the message names it.
 pub async fn listen(settings: &Settings) -> Result<Vec<Listening>> {
     let bytes_max = settings.message_bytes_max;
-    let streams = |door, tls| Streams { door, protocol: PROTOCOL, limits: settings.limits.clone(), tls };
+    let tenant = socket::tenant(&settings.tenant, "receive.gelf.tenant")?;
+    let streams = |door, tls| Streams { door, protocol: PROTOCOL, tenant: tenant.clone(), limits: settings.limits.clone(), tls };
     let converse = move |_: &_, _| Texts::new(bytes_max);
     let mut listening = Vec::new();
     if !settings.listen.is_empty() {
         let (tcp, udp, address) = socket::bind_both(&settings.listen, "receive.gelf.listen").await?;
         listening.push(streams("gelf", None).listen((tcp, address), converse));
-        let datagrams = Socket { door: "gelf-udp", protocol: PROTOCOL, limits: settings.limits.clone() };
+        let datagrams = Socket { door: "gelf-udp", protocol: PROTOCOL, tenant: tenant.clone(), limits: settings.limits.clone() };
         listening.push(datagrams.listen((udp, address), move |entry: &Entry| Packets::new(bytes_max, entry.budget.clone())));
     }
     if !settings.tls_listen.is_empty() {

@@ -46,7 +46,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
-use signalbox_model::Result;
+use signalbox_model::{Result, Tenant};
 use signalbox_proto::jaeger::sampling::SamplingStrategyParameters;
 
 pub use self::proto::decode as decode_proto;
@@ -90,6 +90,8 @@ pub struct Settings {
     pub sampling_strategies_file: PathBuf,
     /// Limits of request bodies, over HTTP and gRPC.
     pub limits: BodyLimits,
+    /// The tenant whose spans over UDP are, which have no header that could name one.
+    pub datagram_tenant: String,
     /// Limits of datagrams.
     pub datagram_limits: Limits,
 }
@@ -105,6 +107,7 @@ impl Default for Settings {
             sampling_probability: 1.0,
             sampling_strategies_file: PathBuf::new(),
             limits: BodyLimits::default(),
+            datagram_tenant: Tenant::DEFAULT.to_owned(),
             datagram_limits: Limits::default(),
         }
     }
@@ -128,15 +131,16 @@ impl Settings {
 /// Binds the addresses of the agent.
 ///
 /// # Errors
-/// If an address cannot be had; the message names the setting.
+/// If an address cannot be had or the tenant has no name; the message names the setting.
 pub async fn listen(settings: &Settings) -> Result<Vec<Listening>> {
+    let tenant = socket::tenant(&settings.datagram_tenant, "receive.jaeger.datagram_tenant")?;
     let mut listening = Vec::new();
     for (door, protocol, wire, listen, setting) in [
         ("jaeger-compact", Protocol("jaeger_compact"), Wire::Compact, &settings.compact_listen, "receive.jaeger.compact_listen"),
         ("jaeger-binary", Protocol("jaeger_binary"), Wire::Binary, &settings.binary_listen, "receive.jaeger.binary_listen"),
     ] {
         if !listen.is_empty() {
-            let socket = Socket { door, protocol, limits: settings.datagram_limits.clone() };
+            let socket = Socket { door, protocol, tenant: tenant.clone(), limits: settings.datagram_limits.clone() };
             listening.push(socket.listen(socket::bind_datagrams(listen, setting).await?, move |_| Calls::new(wire)));
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use signalbox_model::Tenant;
 use signalbox_telemetry::{Counter, names, registry};
 use socket2::SockRef;
 use tokio::net::UdpSocket;
@@ -79,6 +80,8 @@ pub(crate) struct Socket {
     pub(crate) door: &'static str,
     /// What it is called in metrics.
     pub(crate) protocol: Protocol,
+    /// Whose its rows are.
+    pub(crate) tenant: Tenant,
     pub(crate) limits: Limits,
 }
 
@@ -117,7 +120,7 @@ struct Shared {
 }
 
 async fn serve<D: Datagrams>(socket: Socket, udp: UdpSocket, entry: Entry, stop: CancellationToken, datagrams: D) {
-    let Socket { door, protocol, limits } = socket;
+    let Socket { door, protocol, tenant, limits } = socket;
     // The system gives what it allows; less is not an error.
     if let Err(error) = SockRef::from(&udp).set_recv_buffer_size(limits.datagram_socket_bytes) {
         tracing::debug!(door, "cannot have a receive buffer of {} bytes: {error}", limits.datagram_socket_bytes);
@@ -125,7 +128,7 @@ async fn serve<D: Datagrams>(socket: Socket, udp: UdpSocket, entry: Entry, stop:
     let shared = Arc::new(Shared {
         queue: Mutex::default(),
         arrived: Notify::new(),
-        delivery: Delivery::new(entry, protocol),
+        delivery: Delivery::new(entry, protocol, tenant),
         dropped: registry().counter(names::RECEIVE_DROPPED_DATAGRAMS_TOTAL, &[("protocol", protocol.0)]),
         quiet: Quiet::default(),
         bytes_max: limits.datagram_queue_bytes.max(DATAGRAM_BYTES_MAX),

@@ -27,9 +27,9 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(entry: Entry, protocol: Protocol) -> Self {
+    pub(super) fn new(entry: Entry, protocol: Protocol, tenant: Tenant) -> Self {
         let pipeline = entry.transform.pipeline(protocol.0);
-        Self { entry, protocol, pipeline, tenant: Tenant::default(), refused: Quiet::default(), rejected: Quiet::default(), bad: Quiet::default() }
+        Self { entry, protocol, pipeline, tenant, refused: Quiet::default(), rejected: Quiet::default(), bad: Quiet::default() }
     }
 
     /// Decodes now.

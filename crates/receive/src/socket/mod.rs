@@ -19,6 +19,7 @@ mod stream;
 mod tls;
 
 use serde::{Deserialize, Serialize};
+use signalbox_model::{Error, Result, Tenant};
 
 pub(crate) use datagram::Socket;
 pub use datagram::{Datagrams, Gather};
@@ -27,6 +28,14 @@ pub(crate) use listen::{bind, bind_both, bind_datagrams};
 pub(crate) use stream::Streams;
 pub use stream::{Conversation, Next, Turn};
 pub use tls::Tls;
+
+/// The tenant that a setting names: a door that is no HTTP has no header that could say it.
+///
+/// # Errors
+/// [`signalbox_model::ErrorKind::Invalid`] if it is no name of a tenant; the message names the setting.
+pub(crate) fn tenant(name: &str, setting: &str) -> Result<Tenant> {
+    Tenant::new(name).map_err(|error| Error::invalid(format!("{setting}: {error}")))
+}
 
 /// Limits of a door that is no HTTP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

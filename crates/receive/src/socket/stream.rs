@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use signalbox_model::{Error, Result};
+use signalbox_model::{Error, Result, Tenant};
 use signalbox_telemetry::{Gauge, names, registry};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -72,6 +72,8 @@ pub(crate) struct Streams {
     pub(crate) door: &'static str,
     /// What it is called in metrics.
     pub(crate) protocol: Protocol,
+    /// Whose its rows are.
+    pub(crate) tenant: Tenant,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<TlsAcceptor>,
 }
@@ -105,11 +107,11 @@ where
     C: Conversation,
     F: Fn(&Entry, IpAddr) -> C + Send + Sync + 'static,
 {
-    let Streams { door, protocol, limits, tls } = streams;
+    let Streams { door, protocol, tenant, limits, tls } = streams;
     let connections_max = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
     let connections = Arc::new(Semaphore::new(connections_max));
     let open = registry().gauge(names::RECEIVE_CONNECTIONS, &[("listener", door)]);
-    let delivery = Arc::new(Delivery::new(entry, protocol));
+    let delivery = Arc::new(Delivery::new(entry, protocol, tenant));
     let idle = Duration::from_secs(limits.idle_timeout_seconds.max(1));
     let mut running = JoinSet::new();
     loop {

@@ -34,7 +34,7 @@ use std::net::IpAddr;
 
 use bytes::{Buf as _, BytesMut};
 use serde::{Deserialize, Serialize};
-use signalbox_model::Result;
+use signalbox_model::{Result, Tenant};
 
 use self::framing::{Frame, Framing};
 pub use self::message::{Element, FACILITIES, Fault, Message};
@@ -60,6 +60,8 @@ pub struct Settings {
     pub tls_listen: String,
     /// Certificate, key, and who may connect.
     pub tls: Tls,
+    /// The tenant whose records all of these are, whatever the address: there is no header that could name one.
+    pub tenant: String,
     /// Zone of times without one, as RFC 3164 has them: `UTC`, `local`, an offset such as `+02:00`, or a name such as
     /// `Europe/Berlin`.
     pub time_zone: String,
@@ -75,6 +77,7 @@ impl Default for Settings {
             listen: "127.0.0.1:1514".to_owned(),
             tls_listen: String::new(),
             tls: Tls::default(),
+            tenant: Tenant::DEFAULT.to_owned(),
             time_zone: "UTC".to_owned(),
             message_bytes_max: 64 << 10,
             limits: Limits::default(),
@@ -89,7 +92,8 @@ impl Default for Settings {
 pub async fn listen(settings: &Settings) -> Result<Vec<Listening>> {
     // Complains now about a zone that is none.
     Messages::new(settings)?;
-    let streams = |door, tls| Streams { door, protocol: PROTOCOL, limits: settings.limits.clone(), tls };
+    let tenant = socket::tenant(&settings.tenant, "receive.syslog.tenant")?;
+    let streams = |door, tls| Streams { door, protocol: PROTOCOL, tenant: tenant.clone(), limits: settings.limits.clone(), tls };
     let own = settings.clone();
     let converse = move |_: &_, peer| Lines::new(&own, peer);
     let mut listening = Vec::new();
@@ -97,7 +101,7 @@ pub async fn listen(settings: &Settings) -> Result<Vec<Listening>> {
         let (tcp, udp, address) = socket::bind_both(&settings.listen, "receive.syslog.listen").await?;
         listening.push(streams("syslog", None).listen((tcp, address), converse.clone()));
         let (own, limits) = (settings.clone(), settings.limits.clone());
-        let datagrams = Socket { door: "syslog-udp", protocol: PROTOCOL, limits };
+        let datagrams = Socket { door: "syslog-udp", protocol: PROTOCOL, tenant: tenant.clone(), limits };
         listening.push(datagrams.listen((udp, address), move |_| Messages::of(&own)));
     }
     if !settings.tls_listen.is_empty() {

@@ -8,8 +8,10 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use signalbox_model::ErrorKind;
+use signalbox_receive::jaeger::Wire;
 use signalbox_receive::socket::{Limits, Listening, Tls};
 use signalbox_receive::syslog::{self, Settings};
+use signalbox_receive::{forward, gelf, jaeger};
 use signalbox_telemetry::names;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
@@ -17,8 +19,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
+use crate::jaeger::{as_thrift, full};
 use crate::rows::lines;
 use crate::support::{Memory, entry};
+use crate::thrift::{Value, call};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -217,4 +221,54 @@ async fn tls_is_spoken_and_what_is_no_tls_is_closed() {
     // An alert of TLS, or a reset.
     let _ended = tokio::time::timeout(PATIENCE, plain.read_to_end(&mut said)).await.expect("the connection ends");
     assert_eq!(open.stop().await.len(), 1);
+}
+
+#[tokio::test]
+async fn each_door_writes_for_the_tenant_of_its_setting() {
+    let (nowhere, any, blue) = (String::new(), "127.0.0.1:0".to_owned(), "blue".to_owned());
+    let mut listening = syslog::listen(&Settings { listen: any.clone(), tenant: "red".to_owned(), ..Settings::default() }).await.unwrap();
+    listening.extend(gelf::listen(&gelf::Settings { listen: any.clone(), tenant: blue.clone(), ..gelf::Settings::default() }).await.unwrap());
+    listening.extend(forward::listen(&forward::Settings { listen: any.clone(), tenant: blue.clone(), ..forward::Settings::default() }).await.unwrap());
+    let agent = jaeger::Settings { compact_listen: any, binary_listen: nowhere, datagram_tenant: "green".to_owned(), ..jaeger::Settings::default() };
+    listening.extend(jaeger::listen(&agent).await.unwrap());
+    let open = Open::new(listening);
+    let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let gelf = br#"{"version":"1.1","host":"h","short_message":"gelf"}"#;
+    let spans = call(Wire::Compact, "emitBatch", &Value::Struct(vec![(1, as_thrift(&full()))]));
+    let event = b"\x93\xa3tag\x00\x81\xa3log\xa5fluent".as_slice();
+    let mut rows = 0;
+    for (door, bytes, tenant) in [
+        ("syslog", b"<13>tcp\n".as_slice(), "red"),
+        ("syslog-udp", b"<13>udp", "red"),
+        ("gelf", &[gelf.as_slice(), b"\0"].concat(), "blue"),
+        ("gelf-udp", gelf, "blue"),
+        ("forward", event, "blue"),
+        ("jaeger-compact", &spans, "green"),
+    ] {
+        if door.contains('-') {
+            sender.send_to(bytes, open.address(door)).await.unwrap();
+        } else {
+            open.connect(door).await.write_all(bytes).await.unwrap();
+        }
+        rows += 1;
+        open.rows(rows).await;
+        let owner = open.sink.written.lock().last().map(|(owner, _)| owner.to_string());
+        assert_eq!(owner.as_deref(), Some(tenant), "{door}");
+    }
+    open.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_tenant_is_told_with_its_setting() {
+    let bad = || "A|B".to_owned();
+    let told = [
+        syslog::listen(&Settings { tenant: bad(), ..Settings::default() }).await,
+        gelf::listen(&gelf::Settings { tenant: bad(), ..gelf::Settings::default() }).await,
+        forward::listen(&forward::Settings { tenant: bad(), ..forward::Settings::default() }).await,
+        jaeger::listen(&jaeger::Settings { datagram_tenant: bad(), ..jaeger::Settings::default() }).await,
+    ];
+    for (result, setting) in told.into_iter().zip(["syslog.tenant", "gelf.tenant", "forward.tenant", "jaeger.datagram_tenant"]) {
+        let want = format!("receive.{setting}: cannot use \"A|B\" as tenant: want 1 to 64 of A-Z a-z 0-9 _ -");
+        assert_eq!(result.map(|_| ()).unwrap_err().to_string(), want);
+    }
 }

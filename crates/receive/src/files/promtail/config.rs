@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_norway::Value;
+use signalbox_model::Tenant;
 
 use super::super::source::{Compiled, Lines, Work};
 use super::super::{Compressed, LineFormat, Multiline, Start, paths};
@@ -221,6 +222,7 @@ fn source(path: &str, exclude: &[String], labels: Vec<(String, String)>, stages:
         labels,
         reads_path: false,
         service: String::new(),
+        tenant: Tenant::default(),
         start: Start::Beginning,
         compressed: Compressed::Ignore,
         line_bytes_max: LINE_BYTES_MAX,

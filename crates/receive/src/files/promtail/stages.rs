@@ -112,7 +112,7 @@ impl Stages {
     }
 
     /// Runs the stages on a record whose labels are its resource.
-    pub(in super::super) fn run(&mut self, record: &mut Record<'_>, now_ns: i64) -> (Verdict, Tenant) {
+    pub(in super::super) fn run(&mut self, record: &mut Record<'_>, now_ns: i64) -> (Verdict, Option<Tenant>) {
         let mut labels: Vec<(String, String)> = record.origin.attributes.iter().map(|(name, value)| (name.clone(), value.to_text())).collect();
         for (name, value) in &record.attributes {
             match &**name {
@@ -140,7 +140,7 @@ impl Stages {
             flag(record, "tenant", &error.to_string());
             None
         });
-        (verdict, tenant.unwrap_or_default())
+        (verdict, tenant)
     }
 
     fn run_entry(&mut self, entry: &mut Entry, now_ns: i64) -> Verdict {

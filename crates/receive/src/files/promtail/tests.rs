@@ -31,9 +31,7 @@ fn run_with(stages: &mut Stages, line: &str) -> String {
     parts.extend(record.origin.attributes.iter().filter(|(name, _)| name != "app").map(|(name, value)| format!("{name}={}", value.to_text())));
     parts.extend(record.attributes.iter().map(|(name, value)| format!("+{name}={}", value.to_text())));
     parts.extend(record.timestamp_ns.map(|ns| format!("@{ns}")));
-    if tenant != signalbox_model::Tenant::default() {
-        parts.push(format!("tenant={}", tenant.as_str()));
-    }
+    parts.extend(tenant.map(|tenant| format!("tenant={}", tenant.as_str())));
     parts.join(" | ")
 }
 
