@@ -31,10 +31,13 @@ const SOURCE: &str = "com.splunk.source";
 const SOURCE_TYPE: &str = "com.splunk.sourcetype";
 const INDEX: &str = "com.splunk.index";
 
+/// Of the body, best first: the usual names, then those of Docker's driver, whose lines are text, or what it read as JSON.
+const BODY: [&str; 11] = ["message", "msg", "_msg", "log", "body", "MESSAGE", "Body", "line", "line.message", "line.msg", "line.log"];
+
 /// Decodes a body; what stands before a fault is taken.
 pub fn decode(format: Format, bytes: &[u8], context: &Context<'_>, metadata: &Metadata) -> (Decoded, Told) {
     let text = mended(bytes);
-    let names = Names::default();
+    let names = Names { body: BODY.map(str::to_owned).to_vec(), ..Names::default() };
     let mut events = Events { context, metadata, document: Document::new(&names), rows: Rows::new(context) };
     let told = match format {
         Format::Events => events.objects(&text),

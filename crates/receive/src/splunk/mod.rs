@@ -5,13 +5,14 @@
 //!
 //! Endpoints: `POST /services/collector`, `/services/collector/event`, `/services/collector/event/1.0`: JSON events one behind
 //! another; `POST /services/collector/raw`, `/services/collector/raw/1.0`: a line an event; `POST /services/collector/ack`;
-//! `GET /services/collector/health`, `/services/collector/health/1.0`. Bodies may be in gzip, zstd or deflate.
+//! `GET /services/collector/health`, `/services/collector/health/1.0`; `OPTIONS` of those that take events, by which Docker's driver
+//! looks whether anybody is there before it lets a container start. Bodies may be in gzip, zstd or deflate.
 //!
 //! | wire | column |
 //! |---|---|
 //! | `time`: seconds since the epoch with a fraction, as number or text | timestamp; arrival when there is none |
 //! | `event`: text, number, truth or array | body |
-//! | `event`: object | its fields by their usual names, see [`crate::logs::Names`] |
+//! | `event`: object | its fields by their usual names, see [`crate::logs::Names`]; `line`, where Docker's driver has the line, is one of the body |
 //! | `fields` | the same; they do not replace what `event` says |
 //! | `host`, `source`, `sourcetype`, `index`, in the event or else in the address | resource: `host.name`, `com.splunk.source`, `com.splunk.sourcetype`, `com.splunk.index` |
 //! | a level in a body of text | severity |
@@ -99,7 +100,7 @@ pub fn routes(entry: Entry, settings: Settings) -> Router {
         ("/services/collector/raw/1.0", Format::Raw),
     ] {
         let collect = move |State(door): State<Arc<Door>>, request: Request<Body>| async move { collect(&door, format, request).await };
-        router = router.route(path, post(collect));
+        router = router.route(path, post(collect).options(|| async { StatusCode::OK }));
     }
     for path in ["/services/collector/health", "/services/collector/health/1.0"] {
         router = router.route(path, get(|| async { reply::answer(Code::Healthy, None, None) }));
