@@ -1,6 +1,6 @@
 //! The DSL of aggregations: `date_histogram`, `histogram`, `terms`, `filters`, `filter`, `missing`, `range`, `avg`, `min`, `max`,
-//! `sum`, `value_count`, `stats`, `extended_stats`, `cardinality`, `percentiles`, `top_hits`, `top_metrics`. Everything else,
-//! pipeline aggregations and scripts among it, is refused by name.
+//! `sum`, `value_count`, `stats`, `extended_stats`, `cardinality`, `percentiles`, `rate`, `top_hits`, `top_metrics`, and the pipelines of
+//! [`super::pipeline`]. Everything else, scripts among it, is refused by name.
 
 use serde_json::{Map, Value};
 use signalbox_model::TimeRange;
@@ -10,6 +10,7 @@ use signalbox_query::search::aggregate::{
 use signalbox_query::search::times::{self, Now};
 use signalbox_query::search::{self, Condition, Field, Filter};
 
+use super::pipeline::Pipeline;
 use super::query;
 use super::refusal::{Refusal, Result};
 use super::request::{self, Source};
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     pub(super) aggregation: Aggregation,
     pub(super) shape: Shape,
     pub(super) children: Vec<Plan>,
+    /// What is made of its buckets.
+    pub(super) pipelines: Vec<Pipeline>,
 }
 
 /// How an answer is written.
@@ -45,6 +48,8 @@ pub(super) enum Shape {
     Bucket,
     /// A number; of dates or not; an integer or not.
     Number { is_time: bool, is_count: bool },
+    /// A number in so many nanoseconds, of a bucket of time.
+    Rate { unit_ns: i64 },
     /// Numbers; extended or not.
     Stats { is_extended: bool, sigma: f64 },
     /// By percent, or an array.
@@ -57,7 +62,18 @@ pub(super) enum Shape {
 
 /// Reads `aggs` of a request.
 pub(super) fn read(aggs: &Value, now_ns: i64) -> Result<Vec<Plan>> {
-    below(aggs, now_ns, 0)
+    let (plans, pipelines) = below(aggs, now_ns, 0)?;
+    if !pipelines.is_empty() {
+        return Err(Refusal::illegal("a pipeline aggregation wants buckets around it"));
+    }
+    if let Some(rate) = plans.iter().find(|plan| matches!(plan.shape, Shape::Rate { .. })) {
+        return Err(rateless(&rate.name));
+    }
+    Ok(plans)
+}
+
+fn rateless(name: &str) -> Refusal {
+    Refusal::illegal(format!("aggregation [{name}] of type [rate]: want a date_histogram of fixed intervals, minutes, hours, days or weeks around it"))
 }
 
 /// What is done, by name.
@@ -65,20 +81,29 @@ pub(super) fn asked(plans: &[Plan]) -> Vec<(String, Aggregation)> {
     plans.iter().map(|plan| (plan.name.clone(), plan.aggregation.clone())).collect()
 }
 
-fn below(aggs: &Value, now_ns: i64, depth: usize) -> Result<Vec<Plan>> {
+fn below(aggs: &Value, now_ns: i64, depth: usize) -> Result<(Vec<Plan>, Vec<Pipeline>)> {
     if depth >= NESTING_MAX {
         return Err(Refusal::parsing(format!("aggregations nest deeper than {NESTING_MAX}")));
     }
     let aggs = aggs.as_object().ok_or_else(|| Refusal::parsing("[aggs] wants an object of aggregations by name"))?;
-    aggs.iter().map(|(name, body)| plan(name, body, now_ns, depth)).collect()
+    let (mut plans, mut pipelines) = (Vec::new(), Vec::new());
+    for (name, body) in aggs {
+        let pipeline = body.as_object().and_then(|body| body.iter().find(|(kind, _)| Pipeline::takes(kind)));
+        match pipeline {
+            Some((kind, settings)) => pipelines.push(Pipeline::read(name, kind, &settings.as_object().cloned().unwrap_or_default())?),
+            None => plans.push(plan(name, body, now_ns, depth)?),
+        }
+    }
+    Pipeline::check(&pipelines, &plans.iter().map(|plan| plan.name.as_str()).collect::<Vec<_>>())?;
+    Ok((plans, pipelines))
 }
 
 fn plan(name: &str, body: &Value, now_ns: i64, depth: usize) -> Result<Plan> {
     let body = body.as_object().ok_or_else(|| Refusal::parsing(format!("Aggregation definition for [{name}] wants an object")))?;
-    let (mut kind, mut children) = (None, Vec::new());
+    let (mut kind, mut children, mut pipelines) = (None, Vec::new(), Vec::new());
     for (member, value) in body {
         match member.as_str() {
-            "aggs" | "aggregations" => children = below(value, now_ns, depth + 1)?,
+            "aggs" | "aggregations" => (children, pipelines) = below(value, now_ns, depth + 1)?,
             "meta" => {}
             _ if kind.is_some() => return Err(Refusal::parsing(format!("Found two aggregation type definitions in [{name}]"))),
             _ => kind = Some(Reader { name, kind: member, body: value.as_object().cloned().unwrap_or_default(), now_ns }),
@@ -86,8 +111,15 @@ fn plan(name: &str, body: &Value, now_ns: i64, depth: usize) -> Result<Plan> {
     }
     let Some(reader) = kind else { return Err(Refusal::parsing(format!("Missing definition for aggregation [{name}]"))) };
     let (kind, shape) = reader.read()?;
-    if !children.is_empty() && !matches!(shape, Shape::Dates { .. } | Shape::Buckets { .. } | Shape::Terms | Shape::Bucket) {
+    let has_any = !children.is_empty() || !pipelines.is_empty();
+    if has_any && !matches!(shape, Shape::Dates { .. } | Shape::Buckets { .. } | Shape::Terms | Shape::Bucket) {
         return Err(Refusal::parsing(format!("Aggregator [{name}] of type [{}] cannot accept sub-aggregations", reader.kind)));
+    }
+    if pipelines.iter().any(Pipeline::needs_histogram) && !matches!(kind, Kind::DateHistogram(_) | Kind::Histogram(_)) {
+        return Err(Refusal::illegal(format!("aggregation [{name}] of type [{}] has a pipeline that wants a histogram around it", reader.kind)));
+    }
+    if let Some(rate) = children.iter().find(|plan| matches!(plan.shape, Shape::Rate { .. })).filter(|_| width_ns(&kind).is_none()) {
+        return Err(rateless(&rate.name));
     }
     if let Kind::Terms(terms) = &kind {
         let has = |child: &String| children.iter().any(|plan| plan.name == *child);
@@ -95,7 +127,21 @@ fn plan(name: &str, body: &Value, now_ns: i64, depth: usize) -> Result<Plan> {
             return Err(Refusal::illegal(format!("Invalid aggregation order path [{child}]: there is no aggregation of that name")));
         }
     }
-    Ok(Plan { name: name.to_owned(), aggregation: Aggregation { kind, children: asked(&children) }, shape, children })
+    Ok(Plan { name: name.to_owned(), aggregation: Aggregation { kind, children: asked(&children) }, shape, children, pipelines })
+}
+
+/// How long buckets of time are, if all are as long.
+pub(super) fn width_ns(kind: &Kind) -> Option<i64> {
+    const MINUTE_NS: i64 = 60_000_000_000;
+    let Kind::DateHistogram(histogram) = kind else { return None };
+    Some(match histogram.rounding.interval {
+        Interval::Fixed(width_ns) => width_ns,
+        Interval::Calendar(CalendarUnit::Minute) => MINUTE_NS,
+        Interval::Calendar(CalendarUnit::Hour) => 60 * MINUTE_NS,
+        Interval::Calendar(CalendarUnit::Day) => 24 * 60 * MINUTE_NS,
+        Interval::Calendar(CalendarUnit::Week) => 7 * 24 * 60 * MINUTE_NS,
+        Interval::Calendar(_) => return None,
+    })
 }
 
 struct Reader<'a> {
@@ -136,6 +182,7 @@ impl Reader<'_> {
             "extended_stats" => measure(Measure::ExtendedStats),
             "cardinality" => Ok((Kind::Cardinality(self.field()?), Shape::Number { is_time: false, is_count: true })),
             "percentiles" => self.percentiles(),
+            "rate" => self.rate(),
             "top_hits" => self.top_hits(),
             "top_metrics" => self.top_metrics(),
             other => Err(Refusal::parsing(format!("aggregation type [{other}] of [{}] is not supported", self.name))),
@@ -328,6 +375,26 @@ impl Reader<'_> {
             return Err(self.illegal("[percents] wants numbers from 0 to 100"));
         }
         Ok((Kind::Percentiles(self.field()?, percents), Shape::Percentiles { is_keyed: self.is_keyed(true) }))
+    }
+
+    /// Of a field the sum, or how many values; of none how many records.
+    fn rate(&self) -> Result<(Kind, Shape)> {
+        const SECOND_NS: i64 = 1_000_000_000;
+        let unit_ns = match self.text("unit").unwrap_or("second") {
+            "second" => SECOND_NS,
+            "minute" => 60 * SECOND_NS,
+            "hour" => 3_600 * SECOND_NS,
+            "day" => 86_400 * SECOND_NS,
+            "week" => 7 * 86_400 * SECOND_NS,
+            _ => return Err(self.illegal("[unit] wants second, minute, hour, day or week")),
+        };
+        let measure = match (self.text("field"), self.text("mode")) {
+            (None, _) => Kind::Measure(Field::named("@timestamp"), Measure::Count),
+            (Some(_), None | Some("sum")) => Kind::Measure(self.field()?, Measure::Sum),
+            (Some(_), Some("value_count")) => Kind::Measure(self.field()?, Measure::Count),
+            (Some(_), Some(_)) => return Err(self.illegal("[mode] wants sum or value_count")),
+        };
+        Ok((measure, Shape::Rate { unit_ns }))
     }
 
     fn top_hits(&self) -> Result<(Kind, Shape)> {

@@ -39,9 +39,9 @@
 //! scored. `sort` of a hit is the time in milliseconds and a number that tells records of one millisecond apart, both to be
 //! handed back as `search_after`.
 //!
-//! **Refused by name**: queries and aggregations not in [`query`] and [`aggregation`] (scripts, joins, geography, vectors, pipeline
-//! aggregations), sorting by other fields, `collapse`, `rescore`, `suggest`, `knn`, `pit`, `slice`, `post_filter`,
-//! `min_score`, runtime fields.
+//! **Refused by name**: queries and aggregations not in [`query`] and [`aggregation`] (scripts other than arithmetic over buckets,
+//! joins, geography, vectors, pipelines over whole histograms), sorting by other fields, `collapse`, `rescore`, `suggest`, `knn`,
+//! `pit`, `slice`, `post_filter`, `min_score`, runtime fields.
 
 use axum::Router;
 use axum::response::Response;
@@ -55,10 +55,12 @@ mod document;
 mod hits;
 mod index;
 mod listing;
+mod pipeline;
 mod query;
 mod refusal;
 mod render;
 mod request;
+mod script;
 mod scroll;
 mod search;
 

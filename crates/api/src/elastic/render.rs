@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use signalbox_query::search::aggregate::{Answer, Bucket, Key, Stats};
 
-use super::aggregation::{Plan, Shape};
-use super::{document, hits};
+use super::aggregation::{Plan, Shape, width_ns};
+use super::{document, hits, pipeline};
 use crate::native::search::typed;
 
 /// What was found, by name, in the order of the request.
@@ -17,16 +17,21 @@ pub(super) fn aggregations(plans: &[Plan], answers: &[(String, Answer)]) -> Valu
 fn one(plan: &Plan, answer: &Answer) -> Value {
     match (&plan.shape, answer) {
         (Shape::Terms, Answer::Buckets(found)) => {
-            let buckets: Vec<Value> = found.buckets.iter().map(|bucket| Value::Object(term(plan, bucket))).collect();
+            let buckets = completed(plan, found.buckets.iter().map(|bucket| (String::new(), term(plan, bucket))));
+            let buckets: Vec<Map<String, Value>> = buckets.into_iter().map(|(_, bucket)| bucket).collect();
             json!({ "doc_count_error_upper_bound": 0, "sum_other_doc_count": found.other_count, "buckets": buckets })
         }
         (Shape::Dates { format, zone, is_keyed }, Answer::Buckets(found)) => {
             let buckets = found.buckets.iter().map(|bucket| date(plan, bucket, format, zone));
-            bucketed(buckets, *is_keyed)
+            bucketed(completed(plan, buckets), *is_keyed)
         }
-        (Shape::Buckets { is_keyed }, Answer::Buckets(found)) => bucketed(found.buckets.iter().map(|bucket| named(plan, bucket, *is_keyed)), *is_keyed),
+        (Shape::Buckets { is_keyed }, Answer::Buckets(found)) => {
+            bucketed(completed(plan, found.buckets.iter().map(|bucket| named(plan, bucket, *is_keyed))), *is_keyed)
+        }
         (Shape::Bucket, Answer::Bucket(bucket)) => Value::Object(filled(Map::new(), plan, bucket)),
         (Shape::Number { is_time, is_count }, Answer::Number(number)) => measure(*number, *is_time, *is_count),
+        // By its bucket, which knows how long it is.
+        (Shape::Rate { .. }, Answer::Number(number)) => json!({ "value": number }),
         (Shape::Stats { is_extended, sigma }, Answer::Stats(found)) => stats(found, *is_extended, *sigma),
         (Shape::Percentiles { is_keyed: true }, Answer::Percentiles(found)) => {
             let values: Map<String, Value> = found.iter().map(|(percent, value)| (format!("{percent:?}"), json!(value))).collect();
@@ -57,11 +62,27 @@ fn filled(mut object: Map<String, Value>, plan: &Plan, bucket: &Bucket) -> Map<S
     object
 }
 
-fn bucketed(buckets: impl Iterator<Item = (String, Map<String, Value>)>, is_keyed: bool) -> Value {
+fn bucketed(buckets: Vec<(String, Map<String, Value>)>, is_keyed: bool) -> Value {
+    let buckets = buckets.into_iter();
     if is_keyed {
         return json!({ "buckets": buckets.map(|(key, bucket)| (key, Value::Object(bucket))).collect::<Map<_, _>>() });
     }
     json!({ "buckets": buckets.map(|(_, bucket)| Value::Object(bucket)).collect::<Vec<_>>() })
+}
+
+/// Buckets with their rates, and with what pipelines make of them.
+fn completed(plan: &Plan, buckets: impl Iterator<Item = (String, Map<String, Value>)>) -> Vec<(String, Map<String, Value>)> {
+    let mut buckets: Vec<_> = buckets.collect();
+    let width_ns = width_ns(&plan.aggregation.kind).unwrap_or(0);
+    for child in &plan.children {
+        let Shape::Rate { unit_ns } = child.shape else { continue };
+        for (_, bucket) in &mut buckets {
+            let number = bucket.get(&child.name).and_then(|answer| answer["value"].as_f64()).unwrap_or(0.0);
+            bucket.insert(child.name.clone(), json!({ "value": number * unit_ns as f64 / width_ns as f64 }));
+        }
+    }
+    pipeline::apply(&plan.pipelines, &mut buckets);
+    buckets
 }
 
 fn term(plan: &Plan, bucket: &Bucket) -> Map<String, Value> {
