@@ -26,7 +26,7 @@ async fn hostile_parameters_are_refused() {
         "/loki/api/v1/query_range?query=%7Ba%3D%22b%22%7D&interval=x".to_owned(),
         "/loki/api/v1/index/stats?query=rate(%7Ba%3D%22b%22%7D[5m])".to_owned(),
         "/loki/api/v1/index/volume?query=%7B".to_owned(),
-        "/loki/api/v1/index/volume?query=%7B%7D&limit=0".to_owned(),
+        "/loki/api/v1/index/volume?query=%7B%7D&limit=-1".to_owned(),
         "/loki/api/v1/index/volume?query=%7B%7D&aggregateBy=colour".to_owned(),
         "/loki/api/v1/index/volume_range?query=%7B%7D&start=0&end=1700000000&step=1".to_owned(),
         "/loki/api/v1/patterns?query=%7B%7D&step=0".to_owned(),

@@ -17,6 +17,7 @@ use super::render::seconds;
 use crate::ApiState;
 use crate::http::{Asker, Params};
 
+const SECOND_NS: i64 = 1_000_000_000;
 /// The header in which Loki names a request that it took.
 const REQUEST_ID: &str = "x-delete-request-id";
 
@@ -85,8 +86,9 @@ fn render(deletion: &LogDeletion, range: &TimeRange) -> Option<Value> {
     let request = Request::of_reason(&deletion.reason).filter(|request| request.range.overlaps(range))?;
     Some(json!({
         "request_id": request.id,
-        "start_time": seconds(request.range.start_ns),
-        "end_time": seconds(request.range.end_ns),
+        // Whole, for logcli reads integers; one second too many rather than too few.
+        "start_time": request.range.start_ns.div_euclid(SECOND_NS),
+        "end_time": request.range.end_ns.saturating_add(SECOND_NS - 1).div_euclid(SECOND_NS),
         "query": request.query,
         "status": "processed",
         "created_at": seconds(deletion.created_at_ns),

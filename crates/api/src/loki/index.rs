@@ -60,7 +60,8 @@ pub(super) async fn volume_range(State(state): State<ApiState>, Asker(tenant): A
 
 async fn volumes(state: &ApiState, tenant: &Tenant, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
     let mut expr = params::records(params)?;
-    let limit = params::count(params, "limit", LIMIT_DEFAULT)?;
+    // As Loki does it: 0 asks for the default.
+    let limit = if params.get("limit") == Some("0") { LIMIT_DEFAULT } else { params::count(params, "limit", LIMIT_DEFAULT)? };
     let by = by(params, &mut expr)?;
     let started = state.engine.clock().monotonic();
     let answer = state.engine.log_volume(tenant, VolumeRequest { expr, range, step_ns, by }).await?;

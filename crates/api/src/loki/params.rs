@@ -95,15 +95,18 @@ pub(super) fn counted_step_ns(params: &Params, range: TimeRange) -> Result<i64> 
 
 /// `interval`: nanoseconds that lie between two records of a stream of records at least; 0 without it.
 pub(super) fn interval_ns(params: &Params) -> Result<i64> {
-    params.get("interval").map(duration_ns).transpose().map(Option::unwrap_or_default)
+    match params.get("interval") {
+        Some(text) if text.starts_with('-') => Err(Error::invalid("interval must be >= 0")),
+        text => text.map(duration_ns).transpose().map(Option::unwrap_or_default),
+    }
 }
 
 /// A positive count under a name, with what it is when there is none.
 pub(super) fn count(params: &Params, name: &str, default: usize) -> Result<usize> {
     let Some(text) = params.get(name) else { return Ok(default) };
-    match text.parse() {
-        Ok(0) => Err(Error::invalid(format!("{name} must be a positive value"))),
-        Ok(count) => Ok(count),
+    match text.parse::<i64>() {
+        Ok(count) if count > 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+        Ok(_) => Err(Error::invalid(format!("{name} must be a positive value"))),
         Err(_) => Err(Error::invalid(format!("cannot parse {name} {text:?}: want a positive integer"))),
     }
 }
@@ -111,15 +114,11 @@ pub(super) fn count(params: &Params, name: &str, default: usize) -> Result<usize
 /// `limit`, 100 when there is none.
 pub(super) fn limit(params: &Params, limit_max: u64) -> Result<usize> {
     const LIMIT_DEFAULT: usize = 100;
-    let Some(text) = params.get("limit") else { return Ok(LIMIT_DEFAULT) };
-    let limit: u64 = text.parse().map_err(|_| Error::invalid(format!("cannot parse limit {text:?}: want a positive integer")))?;
-    if limit == 0 {
-        return Err(Error::invalid("limit must be a positive value"));
-    }
-    if limit > limit_max {
+    let limit = count(params, "limit", LIMIT_DEFAULT)?;
+    if limit as u64 > limit_max {
         return Err(Error::invalid(format!("max entries limit per query exceeded, limit > max_entries_limit ({limit} > {limit_max})")));
     }
-    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+    Ok(limit)
 }
 
 /// `direction`, backward when there is none.
@@ -127,7 +126,7 @@ pub(super) fn direction(params: &Params) -> Result<Direction> {
     match params.get("direction").map(str::to_ascii_lowercase).as_deref() {
         None | Some("backward") => Ok(Direction::Backward),
         Some("forward") => Ok(Direction::Forward),
-        Some(other) => Err(Error::invalid(format!("invalid direction {other:?}: want forward or backward"))),
+        Some(other) => Err(Error::invalid(format!("invalid direction '{other}': want forward or backward"))),
     }
 }
 
