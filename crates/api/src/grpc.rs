@@ -13,7 +13,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
-use signalbox_model::{Error, ErrorKind, Tenant};
+use signalbox_model::{Error, ErrorKind, Owners, Tenant};
+
+use crate::http::{only, owners};
 
 /// Bytes of a request that are read at most; a question is small.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
@@ -95,16 +97,34 @@ impl IntoResponse for Status {
     }
 }
 
-/// A call with its only message.
+/// A call with its only message; whoever asks for several tenants where `W` is one is refused.
 #[derive(Debug)]
-pub(crate) struct Call<Q> {
+pub(crate) struct Call<Q, W = Tenant> {
     /// Who asks.
-    pub tenant: Tenant,
+    pub asker: W,
     /// What is asked.
     pub message: Q,
 }
 
-impl<S: Send + Sync, Q: Message + Default> FromRequest<S> for Call<Q> {
+/// Who may ask.
+pub(crate) trait Who: Sized {
+    /// The tenants of a request as this.
+    fn of(owners: Owners) -> Result<Self, Status>;
+}
+
+impl Who for Tenant {
+    fn of(owners: Owners) -> Result<Self, Status> {
+        only(&owners).map_err(|(_, message)| Status::new(Code::InvalidArgument, message))
+    }
+}
+
+impl Who for Owners {
+    fn of(owners: Owners) -> Result<Self, Status> {
+        Ok(owners)
+    }
+}
+
+impl<S: Send + Sync, Q: Message + Default, W: Who> FromRequest<S> for Call<Q, W> {
     type Rejection = Response;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Self::Rejection> {
@@ -116,7 +136,8 @@ impl<S: Send + Sync, Q: Message + Default> FromRequest<S> for Call<Q> {
             .await
             .map_err(|_| Status::new(Code::ResourceExhausted, format!("cannot read the request: want at most {REQUEST_BYTES_MAX} bytes")).into_response())?;
         let message = decode(body).map_err(Status::into_response)?;
-        Ok(Self { tenant: parts.extensions.get::<Tenant>().cloned().unwrap_or_default(), message })
+        let asker = W::of(owners(&parts.extensions)).map_err(Status::into_response)?;
+        Ok(Self { asker, message })
     }
 }
 

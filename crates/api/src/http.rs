@@ -8,21 +8,47 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use signalbox_model::{Error, ErrorKind, Tenant};
+use signalbox_model::{Error, ErrorKind, Owners, Tenant};
+
+/// What is said to who names several tenants where one is known only.
+const ONE_TENANT: &str = "cannot answer for several tenants here: want one name in X-Scope-OrgID";
 
 /// Bytes of a form body that are read at most; the query languages bound their texts far below.
 pub const FORM_BYTES_MAX: usize = 4 << 20;
 
-/// The tenant that the server found behind the credential; the default tenant on a server without authentication.
+/// The tenant that the server found behind the credential; the default tenant on a server without authentication. Who asks for
+/// several is told that these paths know of one only.
 #[derive(Debug, Clone)]
 pub struct Asker(pub Tenant);
 
+/// The tenants that the server found behind the credential, for paths that can read several at once.
+#[derive(Debug, Clone)]
+pub struct Askers(pub Owners);
+
 impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        only(&owners(&parts.extensions)).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Askers {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(parts.extensions.get::<Tenant>().cloned().unwrap_or_default()))
+        Ok(Self(owners(&parts.extensions)))
     }
+}
+
+/// Whose data a request reads.
+pub(crate) fn owners(extensions: &http::Extensions) -> Owners {
+    extensions.get::<Owners>().cloned().unwrap_or_default()
+}
+
+/// The tenant of a request that names one; else the refusal.
+pub(crate) fn only(owners: &Owners) -> Result<Tenant, (StatusCode, &'static str)> {
+    owners.only().cloned().ok_or((StatusCode::BAD_REQUEST, ONE_TENANT))
 }
 
 /// Parameters of a request: those of the URL, then those of a form body. A name may appear more than once.

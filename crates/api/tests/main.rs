@@ -29,5 +29,6 @@ mod service_map;
 mod sql;
 mod targets;
 mod tempo;
+mod tenants;
 mod web;
 mod world;

@@ -78,6 +78,13 @@ impl World {
         self.router = router(&self.state);
     }
 
+    /// The same data twice, of the tenants `red` (in segments) and `blue` (in the head).
+    pub(crate) async fn shared() -> Self {
+        let data = || vec![logs(), spans(), crate::metrics::batch()];
+        let default = signalbox_api::prometheus::Settings::default;
+        Self::owned(vec![(Tenant::new("red").unwrap(), data(), true), (Tenant::new("blue").unwrap(), data(), false)], default()).await
+    }
+
     /// The same world at the address of Loki alone.
     pub(crate) async fn as_loki() -> Self {
         let mut world = Self::head().await;
@@ -107,13 +114,20 @@ impl World {
     }
 
     async fn made(is_flushed: bool, batches: Vec<Batch>, prometheus: signalbox_api::prometheus::Settings) -> Self {
+        Self::owned(vec![(Tenant::default(), batches, is_flushed)], prometheus).await
+    }
+
+    /// Of tenants with what they have, and whether that is in segments.
+    async fn owned(data: Vec<(Tenant, Vec<Batch>, bool)>, prometheus: signalbox_api::prometheus::Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at_ns(T0 + 60_000_000_000));
         let disk = Arc::new(RealDisk::new(dir.path()));
         let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
-        store.append(&Tenant::default(), batches).await.unwrap();
-        if is_flushed {
-            store.flush().await.unwrap();
+        for (tenant, batches, is_flushed) in data {
+            store.append(&tenant, batches).await.unwrap();
+            if is_flushed {
+                store.flush().await.unwrap();
+            }
         }
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
         let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board()).with_ruler(crate::ruler::Memory::filled());
@@ -131,6 +145,13 @@ impl World {
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    /// As tenants with `|` between them ask.
+    pub(crate) async fn get_as(&self, owners: &str, uri: &str) -> Answer {
+        let mut request = Request::get(uri).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(signalbox_model::Owners::parse(owners).unwrap());
+        self.send(request).await
     }
 
     pub(crate) async fn respond(&self, request: Request<Body>) -> axum::response::Response {

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use signalbox_model::{Clock, Tenant};
+use signalbox_model::{Clock, Owners};
 use signalbox_telemetry::{names, registry};
 use tokio_util::task::TaskTracker;
 use tracing::field::Empty;
@@ -75,9 +75,12 @@ async fn pass(State((front, side, spoken)): State<(Front, Side, Option<&'static 
     let span = if side == Side::Own { Span::none() } else { span(side, &request, &id) };
     let peer = request.extensions_mut().remove::<Peer>();
     let question = peer.filter(|_| side != Side::Write).map(|peer| peer.ask());
-    let mut response = match tenant(&front, request.headers()) {
-        Ok(tenant) => {
-            request.extensions_mut().insert(tenant);
+    let mut response = match owners(&front, side, request.headers()) {
+        Ok(owners) => {
+            if let Some(tenant) = owners.only() {
+                request.extensions_mut().insert(tenant.clone());
+            }
+            request.extensions_mut().insert(owners);
             run(&front, side, request, next).instrument(span.clone()).await
         }
         Err(message) => refusal(StatusCode::BAD_REQUEST, message),
@@ -140,11 +143,15 @@ async fn run(front: &Front, side: Side, request: Request, next: Next) -> Respons
     response
 }
 
-/// The tenant of a request.
-fn tenant(front: &Front, headers: &HeaderMap) -> Result<Tenant, String> {
+/// The tenant of a request; of a question also several.
+fn owners(front: &Front, side: Side, headers: &HeaderMap) -> Result<Owners, String> {
     let named = headers.get(TENANT).filter(|_| front.trust_tenant_header);
-    let Some(name) = named else { return Ok(Tenant::default()) };
-    Tenant::new(name.to_str().unwrap_or_default()).map_err(|error| error.message().to_owned())
+    let Some(names) = named else { return Ok(Owners::default()) };
+    let owners = Owners::parse(names.to_str().unwrap_or_default()).map_err(|error| error.message().to_owned())?;
+    if side == Side::Write && owners.only().is_none() {
+        return Err("cannot write for several tenants: want one name in X-Scope-OrgID".to_owned());
+    }
+    Ok(owners)
 }
 
 /// The caller's id if it is a plain word, else one of our own.

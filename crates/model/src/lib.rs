@@ -27,6 +27,6 @@ pub use ids::{SpanId, TraceId};
 pub use labels::{Labels, LabelsBuilder};
 pub use matcher::{MatchOp, Matcher};
 pub use series::{KnownSeries, SeriesEntry, SeriesId, SeriesKey, SeriesRef};
-pub use tenant::{Signal, Table, Tenant};
+pub use tenant::{Owners, Signal, Table, Tenant};
 pub use text::{Phrase, TextFilter};
 pub use time::{Clock, TimeRange};

@@ -49,6 +49,71 @@ impl fmt::Debug for Tenant {
     }
 }
 
+/// Whose data one question reads: one tenant, or several whose rows and series an answer tells apart by [`Owners::LABEL`]. At
+/// least one; sorted, none twice. Nothing is ever written for several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owners(Arc<[Tenant]>);
+
+impl Owners {
+    /// How many tenants one question may read.
+    pub const MAX: usize = 64;
+    /// The label that says whose a row or series is, in answers from several tenants; that of Loki and Mimir.
+    pub const LABEL: &'static str = "__tenant_id__";
+    /// What a label of that name is called that was there before.
+    pub const ORIGINAL: &'static str = "original___tenant_id__";
+
+    /// Names of tenants with `|` between them.
+    ///
+    /// # Errors
+    /// As [`Tenant::new`], and [`crate::ErrorKind::Invalid`] for more than [`Owners::MAX`].
+    pub fn parse(names: &str) -> Result<Self> {
+        let mut tenants = names.split('|').take(Self::MAX + 1).map(Tenant::new).collect::<Result<Vec<Tenant>>>()?;
+        if tenants.len() > Self::MAX {
+            return Err(Error::invalid(format!("cannot read more than {} tenants at once", Self::MAX)));
+        }
+        tenants.sort();
+        tenants.dedup();
+        Ok(Self(tenants.into()))
+    }
+
+    /// The tenant, if it is one.
+    pub fn only(&self) -> Option<&Tenant> {
+        match &*self.0 {
+            [tenant] => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Tenant> {
+        self.0.iter()
+    }
+}
+
+impl From<Tenant> for Owners {
+    fn from(tenant: Tenant) -> Self {
+        Self([tenant].into())
+    }
+}
+
+impl From<&Tenant> for Owners {
+    fn from(tenant: &Tenant) -> Self {
+        Self::from(tenant.clone())
+    }
+}
+
+impl From<&Owners> for Owners {
+    fn from(owners: &Owners) -> Self {
+        owners.clone()
+    }
+}
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self::from(Tenant::default())
+    }
+}
+
 /// The three kinds of telemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Signal {
@@ -116,5 +181,26 @@ impl Table {
             Self::Logs => Signal::Logs,
             Self::Spans => Signal::Traces,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_sorted_distinct_and_bounded() {
+        let names = |text: &str| Owners::parse(text).map(|owners| owners.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+        for (text, want) in [("b|a|b", "a,b"), ("a", "a"), ("a|a", "a")] {
+            assert_eq!(names(text).unwrap(), want);
+        }
+        for bad in ["", "a|", "|a", "a||b", "a b", "a|../x"] {
+            assert!(names(bad).unwrap_err().message().contains("as tenant: want 1 to 64 of A-Z a-z 0-9 _ -"), "{bad}");
+        }
+        let many = |count: usize| (0..count).map(|number| format!("t{number}")).collect::<Vec<_>>().join("|");
+        assert!(names(&many(Owners::MAX)).is_ok());
+        assert_eq!(names(&many(Owners::MAX + 1)).unwrap_err().message(), "cannot read more than 64 tenants at once");
+        assert_eq!(Owners::parse("a|a").unwrap().only(), Some(&Tenant::new("a").unwrap()));
+        assert_eq!(Owners::parse("a|b").unwrap().only(), None);
     }
 }

@@ -1,8 +1,12 @@
 //! Following what is appended: rows of logs or spans as they become visible.
 
 use arrow::record_batch::RecordBatch;
+use futures::future::select_all;
+use signalbox_model::Table;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use crate::federation::Mark;
 
 /// Batches that wait for a follower at most; whoever is slower misses the oldest. Few, for each is kept in memory.
 pub(crate) const WAITING_MAX: usize = 256;
@@ -16,15 +20,29 @@ pub enum Followed {
     Missed(u64),
 }
 
-/// Follows a table of one tenant from the moment it was made.
+/// Follows a table of one tenant, or of several, from the moment it was made.
 #[derive(Debug)]
-pub struct Follower(pub(crate) Receiver<RecordBatch>);
+pub struct Follower {
+    table: Table,
+    /// With what marks the rows, where there are several.
+    heads: Vec<(Option<Mark>, Receiver<RecordBatch>)>,
+}
 
 impl Follower {
+    pub(crate) fn of_one(table: Table, head: Receiver<RecordBatch>) -> Self {
+        Self { table, heads: vec![(None, head)] }
+    }
+
+    pub(crate) fn of_several(table: Table, heads: Vec<(Mark, Receiver<RecordBatch>)>) -> Self {
+        Self { table, heads: heads.into_iter().map(|(mark, head)| (Some(mark), head)).collect() }
+    }
+
     /// What comes next; `None` when the store is gone. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Followed> {
-        match self.0.recv().await {
-            Ok(rows) => Some(Followed::Rows(rows)),
+        let heads = self.heads.iter_mut().map(|(_, head)| Box::pin(head.recv()));
+        let (told, at, _) = select_all(heads).await;
+        match told {
+            Ok(rows) => Some(self.told(at, rows)),
             Err(RecvError::Lagged(batches)) => Some(Followed::Missed(batches)),
             Err(RecvError::Closed) => None,
         }
@@ -32,10 +50,24 @@ impl Follower {
 
     /// What is there already; `None` when that is nothing.
     pub fn try_next(&mut self) -> Option<Followed> {
-        match self.0.try_recv() {
-            Ok(rows) => Some(Followed::Rows(rows)),
-            Err(TryRecvError::Lagged(batches)) => Some(Followed::Missed(batches)),
-            Err(TryRecvError::Empty | TryRecvError::Closed) => None,
+        for at in 0..self.heads.len() {
+            match self.heads[at].1.try_recv() {
+                Ok(rows) => return Some(self.told(at, rows)),
+                Err(TryRecvError::Lagged(batches)) => return Some(Followed::Missed(batches)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => {}
+            }
         }
+        None
+    }
+
+    fn told(&self, at: usize, rows: RecordBatch) -> Followed {
+        let Some(mark) = &self.heads[at].0 else { return Followed::Rows(rows) };
+        mark.rows(self.table, rows).map_or_else(
+            |error| {
+                tracing::error!(?error, "cannot tell a follower of rows: {error}");
+                Followed::Missed(1)
+            },
+            Followed::Rows,
+        )
     }
 }

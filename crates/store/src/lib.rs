@@ -20,6 +20,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod write;
 
+mod federation;
 mod layout;
 mod limits;
 mod maintain;

@@ -1,4 +1,4 @@
-//! What is stored of one tenant at one instant.
+//! What is stored of one tenant at one instant, or of several.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use signalbox_model::{Error, Exemplar, Histogram, Labels, Matcher, MetricMetadata, Result, SeriesId, Signal, Table, TimeRange};
 
 use crate::cardinality::{Cardinality, CardinalityRequest};
+use crate::federation::{self, Member};
 use crate::format::Segment;
 use crate::read::metrics::{MetricView, Values};
 use crate::read::rows::RowView;
@@ -49,12 +50,16 @@ pub struct SeriesSamples<'a> {
 
 /// Head and segments of one tenant as of one instant. Cheap to clone; keeps what it shows alive. Methods block on the disk.
 /// What is appended while it is read does not show: batches are seen as a whole or not at all.
+///
+/// A snapshot of several tenants shows each as of one instant, labelled as [`signalbox_model::Owners`] says.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) metrics: MetricView,
     pub(crate) logs: RowView,
     pub(crate) spans: RowView,
     pub(crate) store: Arc<TenantStore>,
+    /// If it is one of several tenants these; then it has nothing of its own.
+    pub(crate) members: Arc<[Member]>,
 }
 
 impl Snapshot {
@@ -63,6 +68,9 @@ impl Snapshot {
     /// # Errors
     /// [`signalbox_model::ErrorKind::Limit`] when more than `series_max` series match; of the disk.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange, series_max: usize) -> Result<Vec<SeriesHandle>> {
+        if !self.members.is_empty() {
+            return federation::select(&self.members, matchers, range, series_max);
+        }
         self.metrics.select(matchers, range, series_max)
     }
 
@@ -73,6 +81,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk, and the first error of `visit`.
     pub fn read(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        if !self.members.is_empty() {
+            return federation::read(&self.members, series, range, Values::Exact, visit);
+        }
         self.metrics.read(series, range, Values::Exact, visit)
     }
 
@@ -82,6 +93,9 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::read`].
     pub fn read_presence(&self, series: &[SeriesHandle], range: TimeRange, visit: &mut dyn FnMut(usize, SeriesSamples<'_>) -> Result<()>) -> Result<()> {
+        if !self.members.is_empty() {
+            return federation::read(&self.members, series, range, Values::Presence, visit);
+        }
         self.metrics.read(series, range, Values::Presence, visit)
     }
 
@@ -90,6 +104,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn label_names(&self, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        if !self.members.is_empty() {
+            return federation::label_names(&self.members, sets, range);
+        }
         self.metrics.label_names(sets, range)
     }
 
@@ -98,11 +115,17 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn label_values(&self, name: &str, sets: &[Vec<Matcher>], range: TimeRange) -> Result<BTreeSet<String>> {
+        if !self.members.is_empty() {
+            return federation::label_values(&self.members, name, sets, range);
+        }
         self.metrics.label_values(name, sets, range)
     }
 
     /// Metadata of metric families, sorted by name.
     pub fn metadata(&self) -> Vec<MetricMetadata> {
+        if !self.members.is_empty() {
+            return federation::metadata(&self.members);
+        }
         self.store.metrics.metadata()
     }
 
@@ -111,12 +134,16 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn exemplars(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>> {
+        if !self.members.is_empty() {
+            return federation::exemplars(&self.members, matchers, range);
+        }
         self.metrics.exemplars(matchers, range)
     }
 
     /// The segments of floats, histograms and exemplars, oldest first.
     pub fn metric_segments(&self) -> impl Iterator<Item = &Segment> {
-        self.metrics.segments.iter().map(|segment| segment.record())
+        let own = std::iter::once(self).chain(self.members.iter().map(|member| &member.snapshot));
+        own.flat_map(|snapshot| snapshot.metrics.segments.iter().map(|segment| segment.record()))
     }
 
     /// Counts series: by metric, by label and by value, with their bytes and how many are new. `check` is asked now and then
@@ -125,6 +152,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk; of `check`.
     pub fn cardinality(&self, request: &CardinalityRequest, check: &mut dyn FnMut() -> Result<()>) -> Result<Cardinality> {
+        if !self.members.is_empty() {
+            return Err(Error::invalid("cannot count the series of several tenants at once: ask for one"));
+        }
         self.metrics.cardinality(request, check)
     }
 
@@ -133,6 +163,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk; `Internal` for a table of metrics.
     pub fn scan_arrived(&self, table: Table, first: u64, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        if !self.members.is_empty() {
+            return Err(Error::invalid("cannot read by arrival what several tenants have: ask for one"));
+        }
         match table.signal() {
             Signal::Metrics => Err(Error::internal("cannot scan samples by arrival: they have no numbers")),
             Signal::Logs => self.logs.scan_arrived(table, first, request),
@@ -146,6 +179,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn attribute_keys(&self, table: Table, range: &TimeRange) -> Result<Option<BTreeSet<String>>> {
+        if !self.members.is_empty() {
+            return federation::attribute_keys(&self.members, table, range);
+        }
         match table.signal() {
             Signal::Metrics => Ok(None),
             Signal::Logs => self.logs.attribute_keys(table, range),
@@ -159,6 +195,9 @@ impl Snapshot {
     /// # Errors
     /// Of the disk.
     pub fn scan(&self, table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+        if !self.members.is_empty() {
+            return federation::scan(&self.members, table, request);
+        }
         match table.signal() {
             Signal::Metrics => self.metrics.scan(table, request),
             Signal::Logs => self.logs.scan(table, request),

@@ -8,13 +8,14 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
-use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Result, Signal, Table, Tenant, TimeRange};
+use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Owners, Result, Signal, Table, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
 
 use crate::backup::{self, Companion};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
 use crate::deletion::{Deletion, Deletions, selector};
 use crate::disk::{RealDisk, RootLock};
+use crate::federation::{Mark, Member};
 use crate::follow::Follower;
 use crate::format::{Segment, rows};
 use crate::layout;
@@ -165,19 +166,34 @@ impl Store {
         self.inner.tenants.find(tenant).map_or(0, |store| store.metrics.active_series())
     }
 
-    /// What is stored of a tenant, head and segments at one instant. Cheap.
-    pub fn snapshot(&self, tenant: &Tenant) -> Snapshot {
-        self.inner.tenants.find(tenant).unwrap_or_else(|| Arc::new(TenantStore::default())).snapshot()
+    /// What is stored of a tenant, head and segments at one instant, or of several, each at an instant of its own. Cheap.
+    pub fn snapshot(&self, owners: impl Into<Owners>) -> Snapshot {
+        let owners = owners.into();
+        let of_one = |tenant: &Tenant| self.inner.tenants.find(tenant).unwrap_or_default().snapshot();
+        match owners.only() {
+            Some(tenant) => of_one(tenant),
+            None => {
+                let members = owners.iter().map(|tenant| Member { mark: Mark(tenant.clone()), snapshot: of_one(tenant) }).collect();
+                Snapshot { members, ..Arc::<TenantStore>::default().snapshot() }
+            }
+        }
     }
 
-    /// Follows the rows of logs or spans that are appended to a tenant from now on.
+    /// Follows the rows of logs or spans that are appended to a tenant, or to several, from now on.
     ///
     /// # Errors
     /// `Internal` for a table of metrics.
-    pub fn follow(&self, tenant: &Tenant, table: Table) -> Result<Follower> {
+    pub fn follow(&self, owners: impl Into<Owners>, table: Table) -> Result<Follower> {
         rows::schema_of(table)?;
-        let store = self.inner.tenants.enter(tenant);
-        Ok(if table == Table::Logs { store.logs.follow() } else { store.spans.follow() })
+        let owners = owners.into();
+        let head = |tenant: &Tenant| {
+            let store = self.inner.tenants.enter(tenant);
+            if table == Table::Logs { store.logs.follow() } else { store.spans.follow() }
+        };
+        Ok(match owners.only() {
+            Some(tenant) => Follower::of_one(table, head(tenant)),
+            None => Follower::of_several(table, owners.iter().map(|tenant| (Mark(tenant.clone()), head(tenant))).collect()),
+        })
     }
 
     /// Flushes everything that is in the head now into published segments.

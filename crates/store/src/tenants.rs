@@ -100,6 +100,7 @@ impl TenantStore {
             logs: RowView { head: self.logs.view(), segments: Arc::clone(&published.logs) },
             spans: RowView { head: self.spans.view(), segments: Arc::clone(&published.spans) },
             store: Arc::clone(self),
+            members: Arc::default(),
         }
     }
 

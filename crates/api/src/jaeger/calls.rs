@@ -119,7 +119,7 @@ fn stream_of<A: prost::Message + 'static>(
 }
 
 async fn trace_v2(State(state): State<ApiState>, call: Call<api_v2::GetTraceRequest>) -> Result<Replies<api_v2::SpansResponseChunk>, Status> {
-    let trace = state.engine.trace(&call.tenant, trace_id(&call.message.trace_id)?).await?.ok_or_else(missing)?;
+    let trace = state.engine.trace(&call.asker, trace_id(&call.message.trace_id)?).await?.ok_or_else(missing)?;
     Ok(Replies::of(chunks_v2(trace, adjustment(&state, call.message.raw_traces))))
 }
 
@@ -130,17 +130,17 @@ async fn archive(call: Call<api_v2::ArchiveTraceRequest>) -> Result<Reply<api_v2
 
 async fn search_v2(State(state): State<ApiState>, call: Call<api_v2::FindTracesRequest>) -> Result<Replies<api_v2::SpansResponseChunk>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let (ids, adjustment) = (found(&state, &call.tenant, &question).await?, adjustment(&state, question.raw));
-    Ok(stream_of(read_each(state, call.tenant, ids), move |trace| chunks_v2(trace, adjustment)))
+    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, adjustment(&state, question.raw));
+    Ok(stream_of(read_each(state, call.asker, ids), move |trace| chunks_v2(trace, adjustment)))
 }
 
 async fn services(State(state): State<ApiState>, call: Call<api_v2::GetServicesRequest>) -> Result<Reply<api_v2::GetServicesResponse>, Status> {
-    let services = listing::service_names(&state.engine, &call.tenant).await?;
+    let services = listing::service_names(&state.engine, &call.asker).await?;
     Ok(Reply(api_v2::GetServicesResponse { services }))
 }
 
 async fn read_operations(state: &ApiState, call: &Call<api_v2::GetOperationsRequest>) -> Result<Vec<api_v2::Operation>, Status> {
-    let found = listing::operations_of(&state.engine, &call.tenant, &call.message.service, &call.message.span_kind).await?;
+    let found = listing::operations_of(&state.engine, &call.asker, &call.message.service, &call.message.span_kind).await?;
     Ok(found.into_iter().map(|operation| api_v2::Operation { name: operation.name, span_kind: operation.span_kind.to_owned() }).collect())
 }
 
@@ -168,11 +168,11 @@ async fn read_dependencies(state: &ApiState, tenant: &Tenant, range: TimeRange) 
 
 async fn dependencies_v2(State(state): State<ApiState>, call: Call<api_v2::GetDependenciesRequest>) -> Result<Reply<api_v2::GetDependenciesResponse>, Status> {
     let range = times(call.message.start_time, call.message.end_time)?;
-    Ok(Reply(api_v2::GetDependenciesResponse { dependencies: read_dependencies(&state, &call.tenant, range).await? }))
+    Ok(Reply(api_v2::GetDependenciesResponse { dependencies: read_dependencies(&state, &call.asker, range).await? }))
 }
 
 async fn dependencies_v3(State(state): State<ApiState>, call: Call<api_v3::GetDependenciesRequest>) -> Result<Reply<api_v3::DependenciesResponse>, Status> {
-    let links = read_dependencies(&state, &call.tenant, times(call.message.start_time, call.message.end_time)?).await?;
+    let links = read_dependencies(&state, &call.asker, times(call.message.start_time, call.message.end_time)?).await?;
     let dependency = |link: DependencyLink| api_v3::Dependency { parent: link.parent, child: link.child, call_count: link.call_count };
     Ok(Reply(api_v3::DependenciesResponse { dependencies: links.into_iter().map(dependency).collect() }))
 }
@@ -182,18 +182,18 @@ async fn stored_dependencies(
     call: Call<storage_v2::GetDependenciesRequest>,
 ) -> Result<Reply<storage_v2::GetDependenciesResponse>, Status> {
     let range = times(call.message.start_time, call.message.end_time)?;
-    Ok(Reply(storage_v2::GetDependenciesResponse { dependencies: read_dependencies(&state, &call.tenant, range).await? }))
+    Ok(Reply(storage_v2::GetDependenciesResponse { dependencies: read_dependencies(&state, &call.asker, range).await? }))
 }
 
 async fn trace_v3(State(state): State<ApiState>, call: Call<api_v3::GetTraceRequest>) -> Result<Replies<TracesData>, Status> {
-    let trace = state.engine.trace(&call.tenant, params::trace_id(&call.message.trace_id)?).await?.ok_or_else(missing)?;
+    let trace = state.engine.trace(&call.asker, params::trace_id(&call.message.trace_id)?).await?.ok_or_else(missing)?;
     Ok(Replies::of(messages(trace, adjustment(&state, call.message.raw_traces))))
 }
 
 async fn search_v3(State(state): State<ApiState>, call: Call<api_v3::FindTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?).with_times()?;
-    let (ids, adjustment) = (found(&state, &call.tenant, &question).await?, adjustment(&state, question.raw));
-    Ok(stream_of(read_each(state, call.tenant, ids), move |trace| messages(trace, adjustment)))
+    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, adjustment(&state, question.raw));
+    Ok(stream_of(read_each(state, call.asker, ids), move |trace| messages(trace, adjustment)))
 }
 
 async fn summaries_v3(
@@ -201,25 +201,25 @@ async fn summaries_v3(
     call: Call<api_v3::FindTraceSummariesRequest>,
 ) -> Result<Replies<api_v3::FindTraceSummariesResponse>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?).with_times()?;
-    let (ids, adjustment) = (found(&state, &call.tenant, &question).await?, state.jaeger.adjustment());
-    let traces = read_each(state, call.tenant, ids);
+    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, state.jaeger.adjustment());
+    let traces = read_each(state, call.asker, ids);
     Ok(stream_of(traces, move |trace| vec![api_v3::FindTraceSummariesResponse { summaries: vec![summary(&ShownTrace::new(trace, adjustment))] }]))
 }
 
 async fn stored_traces(State(state): State<ApiState>, call: Call<storage_v2::GetTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let ids = call.message.query.iter().map(|asked| trace_id(&asked.trace_id)).collect::<Result<Vec<_>>>()?;
-    Ok(stream_of(read_each(state, call.tenant, ids), |trace| messages(trace, Adjustment::Raw)))
+    Ok(stream_of(read_each(state, call.asker, ids), |trace| messages(trace, Adjustment::Raw)))
 }
 
 async fn stored_search(State(state): State<ApiState>, call: Call<storage_v2::FindTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let ids = found(&state, &call.tenant, &question).await?;
-    Ok(stream_of(read_each(state, call.tenant, ids), |trace| messages(trace, Adjustment::Raw)))
+    let ids = found(&state, &call.asker, &question).await?;
+    Ok(stream_of(read_each(state, call.asker, ids), |trace| messages(trace, Adjustment::Raw)))
 }
 
 async fn stored_ids(State(state): State<ApiState>, call: Call<storage_v2::FindTracesRequest>) -> Result<Reply<storage_v2::FindTraceIdsResponse>, Status> {
     let search = Question::from(call.message.query.ok_or_else(no_query)?).search(state.engine.clock().now_ns())?;
-    let answer = search.summaries(&state.engine, &call.tenant).await?;
+    let answer = search.summaries(&state.engine, &call.asker).await?;
     let found = answer.traces.iter().map(|summary| storage_v2::FoundTraceId {
         trace_id: summary.trace_id.as_bytes().to_vec(),
         start: Some(Timestamp::from_ns(summary.start_ns)),
@@ -233,7 +233,7 @@ async fn stored_summaries(
     call: Call<storage_v2::FindTracesRequest>,
 ) -> Result<Replies<storage_v2::FindTraceSummariesResponse>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let (ids, adjustment) = (found(&state, &call.tenant, &question).await?, state.jaeger.adjustment());
+    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, state.jaeger.adjustment());
     let short = move |trace: Trace| {
         let (id, of) = (trace.trace_id, summary(&ShownTrace::new(trace, adjustment)));
         storage_v2::TraceSummary {
@@ -248,7 +248,7 @@ async fn stored_summaries(
             services: of.services,
         }
     };
-    let traces = read_each(state, call.tenant, ids);
+    let traces = read_each(state, call.asker, ids);
     Ok(stream_of(traces, move |trace| vec![storage_v2::FindTraceSummariesResponse { summaries: vec![short(trace)] }]))
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use signalbox_model::{Result, Tenant};
+use signalbox_model::{Owners, Result};
 use signalbox_query::logql::{DetectedField, FieldsRequest};
 
 use super::params::{self, HOUR_NS, Refusal};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// Fields and values in an answer when the request does not say; as in Loki.
 const LIMIT_DEFAULT: usize = 1_000;
@@ -18,9 +18,9 @@ const LIMIT_DEFAULT: usize = 1_000;
 const LINES_DEFAULT: usize = 100;
 
 /// `GET|POST /detected_fields`
-pub(super) async fn fields(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn fields(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let limit = limit(&params)?;
-    let detected = detect(&state, &tenant, &params, limit).await?;
+    let detected = detect(&state, &owners, &params, limit).await?;
     let render = |(name, field): (&String, &DetectedField)| {
         // No parser is null, not an empty list: so does Logs Drilldown know structured metadata.
         let parsers = if field.parsers.is_empty() { Value::Null } else { json!(field.parsers) };
@@ -34,9 +34,9 @@ pub(super) async fn fields(State(state): State<ApiState>, Asker(tenant): Asker, 
 }
 
 /// `GET|POST /detected_field/{name}/values`
-pub(super) async fn values(State(state): State<ApiState>, Asker(tenant): Asker, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn values(State(state): State<ApiState>, Askers(owners): Askers, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
     let limit = limit(&params)?;
-    let mut detected = detect(&state, &tenant, &params, usize::MAX).await?;
+    let mut detected = detect(&state, &owners, &params, usize::MAX).await?;
     let values: Vec<String> = detected.remove(&name).map(|field| field.values.into_iter().take(limit).collect()).unwrap_or_default();
     Ok(axum::Json(json!({ "values": values, "limit": limit })).into_response())
 }
@@ -46,8 +46,8 @@ fn limit(params: &Params) -> Result<usize> {
     if params.get("limit").is_some() { params::count(params, "limit", LIMIT_DEFAULT) } else { params::count(params, "field_limit", LIMIT_DEFAULT) }
 }
 
-async fn detect(state: &ApiState, tenant: &Tenant, params: &Params, limit: usize) -> Result<BTreeMap<String, DetectedField>> {
+async fn detect(state: &ApiState, owners: &Owners, params: &Params, limit: usize) -> Result<BTreeMap<String, DetectedField>> {
     let range = params::range(params, state.engine.clock().now_ns(), HOUR_NS)?;
     let lines = params::count(params, "line_limit", LINES_DEFAULT)?;
-    state.engine.log_fields(tenant, FieldsRequest { expr: params::records(params)?, range, lines, limit }).await
+    state.engine.log_fields(owners, FieldsRequest { expr: params::records(params)?, range, lines, limit }).await
 }

@@ -10,32 +10,32 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use signalbox_lang::logql::LogExpr;
-use signalbox_model::{Error, MatchOp, Matcher, Result, Tenant, TimeRange};
+use signalbox_model::{Error, MatchOp, Matcher, Owners, Result, TimeRange};
 use signalbox_query::logql::{Volume, VolumeBy, VolumeRequest, VolumeSeries};
 
 use super::params::{self, HOUR_NS, Refusal};
 use super::render::{self, Read, seconds};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// Series of volumes in an answer when the request does not say; as in Loki.
 const LIMIT_DEFAULT: usize = 100;
 
 /// `GET|POST /index/stats`
-pub(super) async fn stats(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    Ok(axum::Json(stats_of(&state, &tenant, &params).await?).into_response())
+pub(super) async fn stats(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+    Ok(axum::Json(stats_of(&state, &owners, &params).await?).into_response())
 }
 
 /// `GET|POST /index/shards`
-pub(super) async fn shards(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let shard = json!({ "bounds": { "min": 0, "max": u64::MAX }, "stats": stats_of(&state, &tenant, &params).await? });
+pub(super) async fn shards(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+    let shard = json!({ "bounds": { "min": 0, "max": u64::MAX }, "stats": stats_of(&state, &owners, &params).await? });
     Ok(axum::Json(json!({ "shards": [shard], "statistics": {} })).into_response())
 }
 
-async fn stats_of(state: &ApiState, tenant: &Tenant, params: &Params) -> Result<Value> {
+async fn stats_of(state: &ApiState, owners: &Owners, params: &Params) -> Result<Value> {
     let range = params::range(params, state.engine.clock().now_ns(), HOUR_NS)?;
     let request = VolumeRequest { expr: params::records(params)?, range, step_ns: 0, by: VolumeBy::Stream };
-    let answer = state.engine.log_volume(tenant, request).await?;
+    let answer = state.engine.log_volume(owners, request).await?;
     let totals: Vec<Volume> = answer.series.iter().map(VolumeSeries::total).collect();
     Ok(json!({
         "streams": answer.series.len(),
@@ -46,25 +46,25 @@ async fn stats_of(state: &ApiState, tenant: &Tenant, params: &Params) -> Result<
 }
 
 /// `GET|POST /index/volume`: bytes by labels, over the whole range.
-pub(super) async fn volume(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn volume(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
-    Ok(volumes(&state, &tenant, &params, range, 0).await?)
+    Ok(volumes(&state, &owners, &params, range, 0).await?)
 }
 
 /// `GET|POST /index/volume_range`: bytes by labels, at the end of each step.
-pub(super) async fn volume_range(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn volume_range(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
     let step_ns = params::counted_step_ns(&params, range)?;
-    Ok(volumes(&state, &tenant, &params, range, step_ns).await?)
+    Ok(volumes(&state, &owners, &params, range, step_ns).await?)
 }
 
-async fn volumes(state: &ApiState, tenant: &Tenant, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
+async fn volumes(state: &ApiState, owners: &Owners, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
     let mut expr = params::records(params)?;
     // As Loki does it: 0 asks for the default.
     let limit = if params.get("limit") == Some("0") { LIMIT_DEFAULT } else { params::count(params, "limit", LIMIT_DEFAULT)? };
     let by = by(params, &mut expr)?;
     let started = state.engine.clock().monotonic();
-    let answer = state.engine.log_volume(tenant, VolumeRequest { expr, range, step_ns, by }).await?;
+    let answer = state.engine.log_volume(owners, VolumeRequest { expr, range, step_ns, by }).await?;
     let took = state.engine.clock().monotonic().saturating_sub(started);
     let mut series = answer.series;
     // Stable: of equal volumes those with the lesser labels come first.

@@ -10,7 +10,7 @@ use signalbox_model::TimeRange;
 use super::params::{self, Refusal};
 use super::render;
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// Loki's default: six hours.
 const DEFAULT_NS: i64 = 6 * 3_600_000_000_000;
@@ -20,30 +20,30 @@ fn range(state: &ApiState, params: &Params) -> Result<TimeRange, Refusal> {
 }
 
 /// `GET|POST /labels`
-pub(super) async fn names(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
-    let names = state.engine.log_label_names(&tenant, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
+pub(super) async fn names(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+    let names = state.engine.log_label_names(&owners, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
     Ok(render::success(json!(names)))
 }
 
 /// `GET /label/{name}/values`
-pub(super) async fn values(State(state): State<ApiState>, Asker(tenant): Asker, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
-    let values = state.engine.log_label_values(&tenant, &name, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
+pub(super) async fn values(State(state): State<ApiState>, Askers(owners): Askers, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
+    let values = state.engine.log_label_values(&owners, &name, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
     Ok(render::success(json!(values)))
 }
 
 /// `GET|POST /series`
-pub(super) async fn series(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn series(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let selectors = params::selectors(&params, &["match[]", "match"])?;
-    Ok(render::success(json!(state.engine.log_streams(&tenant, selectors, range(&state, &params)?).await?)))
+    Ok(render::success(json!(state.engine.log_streams(&owners, selectors, range(&state, &params)?).await?)))
 }
 
 /// `GET|POST /detected_labels`: labels of streams that are good to choose by, with the number of their values. Those whose
 /// values are all identifiers or numbers are left out, except the ones that name a place.
-pub(super) async fn detected(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn detected(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let range = range(&state, &params)?;
     let selectors = params::selectors(&params, &["query"])?;
     let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, value) in state.engine.log_streams(&tenant, selectors, range).await?.into_iter().flatten() {
+    for (name, value) in state.engine.log_streams(&owners, selectors, range).await?.into_iter().flatten() {
         labels.entry(name).or_default().insert(value);
     }
     labels.retain(|name, values| PLACES.contains(&name.as_str()) || is_telling(values));

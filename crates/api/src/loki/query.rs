@@ -4,30 +4,30 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use signalbox_lang::logql::{Expr, LogExpr};
-use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, TimeRange};
 use signalbox_query::logql::{Direction, LogAnswer, LogRequest, MetricRequest};
 
 use super::params::{self, HOUR_NS, Refusal};
 use super::render::{self, Encoding};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// `GET|POST /query_range`
-pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn range(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
     match params::query(&params)? {
-        Expr::Logs(expr) => Ok(logs(&state, &tenant, &headers, &params, expr, range).await?),
+        Expr::Logs(expr) => Ok(logs(&state, &owners, &headers, &params, expr, range).await?),
         Expr::Metric(expr) => {
             let step_ns = params::step_ns(&params, range)?;
             // The end of a range is one of the instants.
             let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
-            Ok(metric(&state, &tenant, MetricRequest { expr, start_ns: range.start_ns, end_ns, step_ns }).await?)
+            Ok(metric(&state, &owners, MetricRequest { expr, start_ns: range.start_ns, end_ns, step_ns }).await?)
         }
     }
 }
 
 /// `GET|POST /query`: series at an instant.
-pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn instant(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let time_ns = params.get("time").map(params::instant_ns).transpose()?.unwrap_or_else(|| state.engine.clock().now_ns());
     match params::query(&params)? {
         // The words of Loki: clients show them.
@@ -35,34 +35,34 @@ pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker,
             let message = "log queries are not supported as an instant query type, please change your query to a range query type";
             Err(Error::invalid(message).into())
         }
-        Expr::Metric(expr) => Ok(metric(&state, &tenant, MetricRequest { expr, start_ns: time_ns, end_ns: time_ns, step_ns: 0 }).await?),
+        Expr::Metric(expr) => Ok(metric(&state, &owners, MetricRequest { expr, start_ns: time_ns, end_ns: time_ns, step_ns: 0 }).await?),
     }
 }
 
-async fn metric(state: &ApiState, tenant: &Tenant, request: MetricRequest) -> Result<Response> {
+async fn metric(state: &ApiState, owners: &Owners, request: MetricRequest) -> Result<Response> {
     let (started, start_ns) = (state.engine.clock().monotonic(), request.start_ns);
-    let answer = state.engine.logql(tenant, request).await?;
+    let answer = state.engine.logql(owners, request).await?;
     let took = state.engine.clock().monotonic().saturating_sub(started);
     Ok(render::metric(&answer, start_ns, took))
 }
 
-async fn logs(state: &ApiState, tenant: &Tenant, headers: &HeaderMap, params: &Params, expr: LogExpr, range: TimeRange) -> Result<Response> {
+async fn logs(state: &ApiState, owners: &Owners, headers: &HeaderMap, params: &Params, expr: LogExpr, range: TimeRange) -> Result<Response> {
     let limit = params::limit(params, state.engine.settings().results_max)?;
     let (direction, interval_ns) = (params::direction(params)?, params::interval_ns(params)?);
     let started = state.engine.clock().monotonic();
     let request = LogRequest { expr, range, limit, direction };
-    let answer = if interval_ns > 0 { thinned(state, tenant, request, interval_ns).await? } else { state.engine.logs(tenant, request).await? };
+    let answer = if interval_ns > 0 { thinned(state, owners, request, interval_ns).await? } else { state.engine.logs(owners, request).await? };
     let took = state.engine.clock().monotonic().saturating_sub(started);
     Ok(render::streams(&answer, Encoding::of(headers), took))
 }
 
 /// Records that lie an interval apart at least, each the first after the one before.
-async fn thinned(state: &ApiState, tenant: &Tenant, request: LogRequest, interval_ns: i64) -> Result<LogAnswer> {
+async fn thinned(state: &ApiState, owners: &Owners, request: LogRequest, interval_ns: i64) -> Result<LogAnswer> {
     /// Records that are read at a time: what lies between two that are kept is read in vain.
     const PAGE: usize = 1_000;
     let (mut answer, mut range) = (LogAnswer::default(), request.range);
     loop {
-        let page = state.engine.logs(tenant, LogRequest { range, limit: PAGE, ..request.clone() }).await?;
+        let page = state.engine.logs(owners, LogRequest { range, limit: PAGE, ..request.clone() }).await?;
         answer.rows_read += page.rows_read;
         answer.bytes_read += page.bytes_read;
         let is_last = page.entries.len() < PAGE;

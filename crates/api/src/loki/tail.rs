@@ -11,7 +11,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use signalbox_lang::logql::{Expr, LogExpr};
-use signalbox_model::{Error, ErrorKind, Result, Tenant};
+use signalbox_model::{Error, ErrorKind, Owners, Result};
 use signalbox_query::logql::{LogEntry, Tail, TailRequest, Tailed};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::params::{self, HOUR_NS, Refusal};
 use super::render::{Encoding, write_streams};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// Seconds that a client may have records held back, for those that arrive late.
 const DELAY_SECONDS_MAX: u64 = 5;
@@ -37,7 +37,7 @@ const RECEIVED_BYTES_MAX: usize = 4 << 10;
 /// `GET /tail?query=&delay_for=&limit=&start=`
 pub(super) async fn tail(
     State(state): State<ApiState>,
-    Asker(tenant): Asker,
+    Askers(owners): Askers,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
     params: Params,
@@ -50,7 +50,7 @@ pub(super) async fn tail(
         return Ok((StatusCode::TOO_MANY_REQUESTS, message).into_response());
     };
     let upgrade = upgrade.max_message_size(RECEIVED_BYTES_MAX).max_frame_size(RECEIVED_BYTES_MAX);
-    Ok(upgrade.on_upgrade(move |socket| follow(state, tenant, socket, request, delay, encoding, place)))
+    Ok(upgrade.on_upgrade(move |socket| follow(state, owners, socket, request, delay, encoding, place)))
 }
 
 struct Request {
@@ -78,9 +78,9 @@ fn delay_seconds(params: &Params) -> Result<u64> {
     Ok(seconds)
 }
 
-async fn follow(state: ApiState, tenant: Tenant, mut socket: WebSocket, request: Request, delay: Duration, encoding: Encoding, _place: OwnedSemaphorePermit) {
+async fn follow(state: ApiState, owners: Owners, mut socket: WebSocket, request: Request, delay: Duration, encoding: Encoding, _place: OwnedSemaphorePermit) {
     let Request { expr, start_ns, limit } = request;
-    let ended = match state.engine.tail(&tenant, TailRequest { expr, start_ns, limit }).await {
+    let ended = match state.engine.tail(&owners, TailRequest { expr, start_ns, limit }).await {
         Ok(tail) => pass_on(&state, &mut socket, tail, delay, encoding).await,
         Err(error) => Err(error),
     };

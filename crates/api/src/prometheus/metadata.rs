@@ -11,14 +11,14 @@ use super::params::{metadata_limit, optional_instant_ms};
 use super::refusal::Refusal;
 use super::render;
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// `GET /metadata`: type, help and unit by name. A name has one entry, as one name is one family here.
-pub(super) async fn metadata(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn metadata(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let limit = metadata_limit(&params, "limit")?.unwrap_or(usize::MAX);
     // A bound of entries for each name: there is one at most, and 0 is no bound.
     metadata_limit(&params, "limit_per_metric")?;
-    let families = state.engine.metric_metadata(&tenant, params.get("metric")).await?;
+    let families = state.engine.metric_metadata(&owners, params.get("metric")).await?;
     let mut data = String::from("{");
     for (position, family) in families.iter().take(limit).enumerate() {
         if position > 0 {
@@ -38,7 +38,7 @@ pub(super) async fn metadata(State(state): State<ApiState>, Asker(tenant): Asker
 }
 
 /// `GET|POST /query_exemplars`: exemplars of the series that the selectors of the query select.
-pub(super) async fn exemplars(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn exemplars(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let start_ms = optional_instant_ms(&params, "start")?.unwrap_or(i64::MIN);
     let end_ms = optional_instant_ms(&params, "end")?.unwrap_or(i64::MAX);
     if end_ms < start_ms {
@@ -46,7 +46,7 @@ pub(super) async fn exemplars(State(state): State<ApiState>, Asker(tenant): Aske
     }
     // Without the name of the parameter, as in Prometheus.
     let expr = promql::parse(params.get("query").unwrap_or_default()).map_err(|error| Refusal::bad_data(error.message()))?;
-    let found = state.engine.exemplars(&tenant, &expr, TimeRange::from_ms(start_ms, end_ms)).await?;
+    let found = state.engine.exemplars(&owners, &expr, TimeRange::from_ms(start_ms, end_ms)).await?;
     let mut data = String::from("[");
     for (position, series) in found.iter().enumerate() {
         data.push_str(if position > 0 { ",{\"seriesLabels\":" } else { "{\"seriesLabels\":" });

@@ -6,24 +6,24 @@ use axum::extract::State;
 use axum::response::Response;
 use signalbox_lang::promql::ValueType;
 use signalbox_lang::text::quote;
-use signalbox_model::Tenant;
+use signalbox_model::Owners;
 use signalbox_query::promql::{PromqlAnswer, PromqlRequest, SampleCounts, Times};
 
 use super::params::{self, optional_instant_ms};
 use super::refusal::Refusal;
 use super::{number, render};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// `GET|POST /query`
-pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn instant(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let limit = params::limit(&params)?;
     let at_ms = optional_instant_ms(&params, "time")?.unwrap_or_else(|| state.engine.clock().now_ms());
-    evaluate(&state, &tenant, &params, Times::Instant(at_ms), limit).await
+    evaluate(&state, &owners, &params, Times::Instant(at_ms), limit).await
 }
 
 /// `GET|POST /query_range`
-pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn range(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let limit = params::limit(&params)?;
     let times = params::steps(&params)?;
     let expr = params::query(&params)?;
@@ -32,10 +32,10 @@ pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, p
         let reason = format!("invalid expression type \"{}\" for range query, must be Scalar or instant Vector", kind.as_str());
         return Err(Refusal::parameter("query", reason));
     }
-    evaluate(&state, &tenant, &params, times, limit).await
+    evaluate(&state, &owners, &params, times, limit).await
 }
 
-async fn evaluate(state: &ApiState, tenant: &Tenant, params: &Params, times: Times, limit: Option<usize>) -> Result<Response, Refusal> {
+async fn evaluate(state: &ApiState, owners: &Owners, params: &Params, times: Times, limit: Option<usize>) -> Result<Response, Refusal> {
     let timeout = params::timeout(params)?;
     let lookback = params::lookback(params)?;
     let expr = params::query(params)?;
@@ -44,7 +44,7 @@ async fn evaluate(state: &ApiState, tenant: &Tenant, params: &Params, times: Tim
     let request = PromqlRequest { expr, text, times, lookback, timeout };
     let started = state.engine.clock().monotonic();
     let counted = stats.is_some();
-    let answered = if counted { state.engine.promql_counted(tenant, request).await } else { state.engine.promql(tenant, request).await };
+    let answered = if counted { state.engine.promql_counted(owners, request).await } else { state.engine.promql(owners, request).await };
     let mut answer = answered?;
     let took = state.engine.clock().monotonic().saturating_sub(started);
     if let Some(Stats::Unknown(word)) = stats {

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use signalbox_lang::traceql::tree::{Root, Static};
-use signalbox_model::{Error, Result, Tenant};
+use signalbox_model::{Error, Owners, Result};
 use signalbox_proto::tempo;
 use signalbox_query::traceql::{MetricsAnswer, MetricsRequest, MetricsSeries, SpanExemplar};
 
@@ -12,7 +12,7 @@ use super::params::{self, Format, Refusal};
 use super::search::{metrics, parse};
 use super::values::{go_duration, key_value};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// Exemplars of a query at most; without a wish or a hint there are none.
 pub(super) const EXEMPLARS_MAX: u32 = 100;
@@ -24,41 +24,41 @@ const NANOS_PER_MILLI: i64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// `GET /api/metrics/query_range`
-pub(super) async fn range(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn range(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let asked = params::metrics_range(&params, state.engine.clock().now_ns())?;
-    Ok(Format::of(&headers).answer(&by_steps(&state, &tenant, &asked).await?))
+    Ok(Format::of(&headers).answer(&by_steps(&state, &owners, &asked).await?))
 }
 
 /// `GET /api/metrics/query`
-pub(super) async fn instant(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn instant(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let asked = params::metrics_instant(&params, state.engine.clock().now_ns())?;
-    Ok(Format::of(&headers).answer(&at_once(&state, &tenant, &asked).await?))
+    Ok(Format::of(&headers).answer(&at_once(&state, &owners, &asked).await?))
 }
 
 /// Answers a query by steps.
-pub(super) async fn by_steps(state: &ApiState, tenant: &Tenant, asked: &tempo::QueryRangeRequest) -> Result<tempo::QueryRangeResponse> {
+pub(super) async fn by_steps(state: &ApiState, owners: &Owners, asked: &tempo::QueryRangeRequest) -> Result<tempo::QueryRangeResponse> {
     let steps = if asked.instant == Some(true) { Steps::whole(asked.start, asked.end)? } else { Steps::aligned(asked.start, asked.end, asked.step)? };
-    let answer = ask(state, tenant, &asked.query, steps, asked.exemplars.min(EXEMPLARS_MAX)).await?;
+    let answer = ask(state, owners, &asked.query, steps, asked.exemplars.min(EXEMPLARS_MAX)).await?;
     let (series, status, message) = bounded(answer.series, at_most(asked.max_series, SERIES_MAX));
     let series = series.iter().map(time_series).collect();
     Ok(tempo::QueryRangeResponse { series, metrics: Some(metrics(&answer.cost)), status, message })
 }
 
 /// Answers a query over its range as one step.
-pub(super) async fn at_once(state: &ApiState, tenant: &Tenant, asked: &tempo::QueryInstantRequest) -> Result<tempo::QueryInstantResponse> {
-    let answer = ask(state, tenant, &asked.query, Steps::whole(asked.start, asked.end)?, 0).await?;
+pub(super) async fn at_once(state: &ApiState, owners: &Owners, asked: &tempo::QueryInstantRequest) -> Result<tempo::QueryInstantResponse> {
+    let answer = ask(state, owners, &asked.query, Steps::whole(asked.start, asked.end)?, 0).await?;
     let (series, status, message) = bounded(answer.series, SERIES_MAX);
     let one = |series: &MetricsSeries| Some(tempo::InstantSeries { labels: labels(&series.labels), value: series.points.first()?.1 });
     Ok(tempo::QueryInstantResponse { series: series.iter().filter_map(one).collect(), metrics: Some(metrics(&answer.cost)), status, message })
 }
 
-async fn ask(state: &ApiState, tenant: &Tenant, text: &str, steps: Steps, exemplars_max: u32) -> Result<MetricsAnswer> {
+async fn ask(state: &ApiState, owners: &Owners, text: &str, steps: Steps, exemplars_max: u32) -> Result<MetricsAnswer> {
     let query = parse(text)?;
     if matches!(query.root, Root::Spansets(_)) {
         return Err(Error::invalid("invalid TraceQL query: it makes no series: end it with a function such as | rate(), or ask /api/search"));
     }
     let Steps { start_ns, end_ns, step_ns } = steps;
-    state.engine.traceql_metrics(tenant, MetricsRequest { query, start_ns, end_ns, step_ns, exemplars_max: exemplars_max as usize }).await
+    state.engine.traceql_metrics(owners, MetricsRequest { query, start_ns, end_ns, step_ns, exemplars_max: exemplars_max as usize }).await
 }
 
 /// What was asked for, within the bound; 0 asks for the bound.

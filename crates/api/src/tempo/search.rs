@@ -7,14 +7,14 @@ use axum::response::Response;
 use http::HeaderMap;
 use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, Pipeline, Query, Root, Scope, SpansetExpr, Stage, Static};
 use signalbox_lang::traceql::{self, KIND_WORDS, STATUS_WORDS};
-use signalbox_model::{Error, Result, Tenant};
+use signalbox_model::{Error, Owners, Result};
 use signalbox_proto::tempo;
 use signalbox_query::traceql::{FoundSpan, SearchAnswer, SearchCost, SearchRequest, SpanSet, TraceSummary};
 
 use super::params::{self, Format, Refusal, SearchAsked};
 use super::values::{key, key_value};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 /// What Tempo shows while the root is not there.
 const ROOT_MISSING: &str = "<root span not yet received>";
@@ -22,15 +22,15 @@ const ROOT_MISSING: &str = "<root span not yet received>";
 pub(super) const LIMIT_DEFAULT: u32 = 20;
 
 /// `GET /api/search`
-pub(super) async fn search(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    let found = find(&state, &tenant, params::search(&params)?).await?;
+pub(super) async fn search(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    let found = find(&state, &owners, params::search(&params)?).await?;
     Ok(Format::of(&headers).answer(&found))
 }
 
 /// Answers a search.
-pub(super) async fn find(state: &ApiState, tenant: &Tenant, asked: SearchAsked) -> Result<tempo::SearchResponse> {
+pub(super) async fn find(state: &ApiState, owners: &Owners, asked: SearchAsked) -> Result<tempo::SearchResponse> {
     let request = request(state, asked)?;
-    Ok(response(&state.engine.traceql_search(tenant, request).await?))
+    Ok(response(&state.engine.traceql_search(owners, request).await?))
 }
 
 /// What a search means to the engine.

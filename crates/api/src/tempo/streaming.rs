@@ -14,7 +14,7 @@ use axum::routing::post;
 use futures::future::BoxFuture;
 use futures::{Stream, StreamExt as _};
 use prost::Message;
-use signalbox_model::Result;
+use signalbox_model::{Owners, Result};
 use signalbox_proto::tempo::{
     MetadataMetrics, QueryInstantRequest, QueryInstantResponse, QueryRangeRequest, QueryRangeResponse, SearchMetrics, SearchRequest, SearchResponse,
     SearchTagValuesRequest, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsRequest, SearchTagsResponse, SearchTagsV2Response,
@@ -46,7 +46,7 @@ pub(crate) fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
-async fn search(State(state): State<ApiState>, call: Call<SearchRequest>) -> Replies<SearchResponse> {
+async fn search(State(state): State<ApiState>, call: Call<SearchRequest, Owners>) -> Replies<SearchResponse> {
     let milliseconds = |duration: u32| (duration > 0).then(|| i64::from(duration) * 1_000_000);
     let asked = SearchAsked {
         query: Some(call.message.query).filter(|query| !query.is_empty()),
@@ -60,49 +60,49 @@ async fn search(State(state): State<ApiState>, call: Call<SearchRequest>) -> Rep
     };
     let progress = SearchResponse { metrics: Some(begun()), ..SearchResponse::default() };
     replies(progress, async move {
-        let answer = search::find(&state, &call.tenant, asked).await?;
+        let answer = search::find(&state, &call.asker, asked).await?;
         let metrics = answer.metrics;
         Ok(pieces(answer.traces, |traces| SearchResponse { traces, metrics: metrics.clone() }))
     })
 }
 
-async fn search_tags(State(state): State<ApiState>, call: Call<SearchTagsRequest>) -> Replies<SearchTagsResponse> {
+async fn search_tags(State(state): State<ApiState>, call: Call<SearchTagsRequest, Owners>) -> Replies<SearchTagsResponse> {
     let progress = SearchTagsResponse { metrics: Some(listing()), ..SearchTagsResponse::default() };
     replies(progress, async move {
-        let answer = tags::list_names(&state, &call.tenant, &call.message).await?;
+        let answer = tags::list_names(&state, &call.asker, &call.message).await?;
         let metrics = answer.metrics;
         Ok(pieces(answer.tag_names, |tag_names| SearchTagsResponse { tag_names, metrics: metrics.clone() }))
     })
 }
 
-async fn search_tags_v2(State(state): State<ApiState>, call: Call<SearchTagsRequest>) -> Replies<SearchTagsV2Response> {
+async fn search_tags_v2(State(state): State<ApiState>, call: Call<SearchTagsRequest, Owners>) -> Replies<SearchTagsV2Response> {
     let progress = SearchTagsV2Response { metrics: Some(listing()), ..SearchTagsV2Response::default() };
     // Names of all scopes are few: they fit into one message.
-    replies(progress, async move { Ok(vec![tags::list_names_v2(&state, &call.tenant, &call.message).await?]) })
+    replies(progress, async move { Ok(vec![tags::list_names_v2(&state, &call.asker, &call.message).await?]) })
 }
 
-async fn search_tag_values(State(state): State<ApiState>, call: Call<SearchTagValuesRequest>) -> Replies<SearchTagValuesResponse> {
+async fn search_tag_values(State(state): State<ApiState>, call: Call<SearchTagValuesRequest, Owners>) -> Replies<SearchTagValuesResponse> {
     let progress = SearchTagValuesResponse { metrics: Some(listing()), ..SearchTagValuesResponse::default() };
     replies(progress, async move {
-        let answer = tags::list_values(&state, &call.tenant, &call.message).await?;
+        let answer = tags::list_values(&state, &call.asker, &call.message).await?;
         let metrics = answer.metrics;
         Ok(pieces(answer.tag_values, |tag_values| SearchTagValuesResponse { tag_values, metrics: metrics.clone() }))
     })
 }
 
-async fn search_tag_values_v2(State(state): State<ApiState>, call: Call<SearchTagValuesRequest>) -> Replies<SearchTagValuesV2Response> {
+async fn search_tag_values_v2(State(state): State<ApiState>, call: Call<SearchTagValuesRequest, Owners>) -> Replies<SearchTagValuesV2Response> {
     let progress = SearchTagValuesV2Response { metrics: Some(listing()), ..SearchTagValuesV2Response::default() };
     replies(progress, async move {
-        let answer = tags::list_values_v2(&state, &call.tenant, &call.message).await?;
+        let answer = tags::list_values_v2(&state, &call.asker, &call.message).await?;
         let metrics = answer.metrics;
         Ok(pieces(answer.tag_values, |tag_values| SearchTagValuesV2Response { tag_values, metrics: metrics.clone() }))
     })
 }
 
-async fn metrics_query_range(State(state): State<ApiState>, call: Call<QueryRangeRequest>) -> Replies<QueryRangeResponse> {
+async fn metrics_query_range(State(state): State<ApiState>, call: Call<QueryRangeRequest, Owners>) -> Replies<QueryRangeResponse> {
     let progress = QueryRangeResponse { metrics: Some(begun()), ..QueryRangeResponse::default() };
     replies(progress, async move {
-        let answer = metrics::by_steps(&state, &call.tenant, &call.message).await?;
+        let answer = metrics::by_steps(&state, &call.asker, &call.message).await?;
         let QueryRangeResponse { series, metrics, status, message } = answer;
         let mut pieces = pieces(series, |series| QueryRangeResponse { series, metrics: metrics.clone(), ..QueryRangeResponse::default() });
         if let Some(last) = pieces.last_mut() {
@@ -112,10 +112,10 @@ async fn metrics_query_range(State(state): State<ApiState>, call: Call<QueryRang
     })
 }
 
-async fn metrics_query_instant(State(state): State<ApiState>, call: Call<QueryInstantRequest>) -> Replies<QueryInstantResponse> {
+async fn metrics_query_instant(State(state): State<ApiState>, call: Call<QueryInstantRequest, Owners>) -> Replies<QueryInstantResponse> {
     let progress = QueryInstantResponse { metrics: Some(begun()), ..QueryInstantResponse::default() };
     replies(progress, async move {
-        let answer = metrics::at_once(&state, &call.tenant, &call.message).await?;
+        let answer = metrics::at_once(&state, &call.asker, &call.message).await?;
         let QueryInstantResponse { series, metrics, status, message } = answer;
         let mut pieces = pieces(series, |series| QueryInstantResponse { series, metrics: metrics.clone(), ..QueryInstantResponse::default() });
         if let Some(last) = pieces.last_mut() {

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use signalbox_lang::traceql::tree::{Attribute, FieldExpr, Intrinsic, Pipeline, Query, Root, Scope, SpansetExpr, Stage};
 use signalbox_lang::traceql::{self, KIND_WORDS, STATUS_WORDS};
-use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, TimeRange};
 use signalbox_proto::tempo::{
     MetadataMetrics, SearchTagValuesRequest, SearchTagValuesResponse, SearchTagValuesV2Response, SearchTagsRequest, SearchTagsResponse, SearchTagsV2Response,
     SearchTagsV2Scope, TagValue,
@@ -18,7 +18,7 @@ use super::params::{self, Format, Refusal};
 use super::partial;
 use super::values::{INTRINSICS, text, type_word};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 const DAY_NS: i64 = 24 * 3_600_000_000_000;
 /// Values that one listing may have.
@@ -28,48 +28,48 @@ const SCOPES: [Scope; 5] = [Scope::Span, Scope::Resource, Scope::Event, Scope::L
 const INTRINSIC: &str = "intrinsic";
 
 /// `GET /api/search/tags`
-pub(super) async fn names(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_names(&state, &tenant, &params::tag_names(&params)).await?))
+pub(super) async fn names(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_names(&state, &owners, &params::tag_names(&params)).await?))
 }
 
 /// `GET /api/v2/search/tags`
-pub(super) async fn names_v2(State(state): State<ApiState>, Asker(tenant): Asker, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_names_v2(&state, &tenant, &params::tag_names(&params)).await?))
+pub(super) async fn names_v2(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
+    Ok(Format::of(&headers).answer(&list_names_v2(&state, &owners, &params::tag_names(&params)).await?))
 }
 
 /// `GET /api/search/tag/{name}/values`
 pub(super) async fn values(
     State(state): State<ApiState>,
-    Asker(tenant): Asker,
+    Askers(owners): Askers,
     headers: HeaderMap,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_values(&state, &tenant, &params::tag_values(name, &params)).await?))
+    Ok(Format::of(&headers).answer(&list_values(&state, &owners, &params::tag_values(name, &params)).await?))
 }
 
 /// `GET /api/v2/search/tag/{name}/values`
 pub(super) async fn values_v2(
     State(state): State<ApiState>,
-    Asker(tenant): Asker,
+    Askers(owners): Askers,
     headers: HeaderMap,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_values_v2(&state, &tenant, &params::tag_values(name, &params)).await?))
+    Ok(Format::of(&headers).answer(&list_values_v2(&state, &owners, &params::tag_values(name, &params)).await?))
 }
 
 /// Names of all scopes together; those of fields only if they are asked for.
-pub(super) async fn list_names(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<SearchTagsResponse> {
-    let scopes = if asked.scope == INTRINSIC { vec![intrinsics()] } else { scopes(state, tenant, asked).await? };
+pub(super) async fn list_names(state: &ApiState, owners: &Owners, asked: &SearchTagsRequest) -> Result<SearchTagsResponse> {
+    let scopes = if asked.scope == INTRINSIC { vec![intrinsics()] } else { scopes(state, owners, asked).await? };
     let names: BTreeSet<String> = scopes.into_iter().flat_map(|scope| scope.tags).collect();
     let names = names.into_iter().take(most(asked.max_tags_per_scope)).collect();
     Ok(SearchTagsResponse { tag_names: names, metrics: Some(done()) })
 }
 
 /// Names by scope, those of fields among them.
-pub(super) async fn list_names_v2(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<SearchTagsV2Response> {
-    let mut listed = if asked.scope == INTRINSIC { Vec::new() } else { scopes(state, tenant, asked).await? };
+pub(super) async fn list_names_v2(state: &ApiState, owners: &Owners, asked: &SearchTagsRequest) -> Result<SearchTagsV2Response> {
+    let mut listed = if asked.scope == INTRINSIC { Vec::new() } else { scopes(state, owners, asked).await? };
     if matches!(asked.scope.as_str(), "" | "none" | INTRINSIC) {
         listed.push(intrinsics());
     }
@@ -80,19 +80,19 @@ pub(super) async fn list_names_v2(state: &ApiState, tenant: &Tenant, asked: &Sea
 }
 
 /// Texts of values.
-pub(super) async fn list_values(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesResponse> {
+pub(super) async fn list_values(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesResponse> {
     let values = match asked.tag_name.as_str() {
         // What Tempo answers for fields that its first API calls tags.
         "status.code" => STATUS_WORDS.map(str::to_owned).to_vec(),
         "error" => vec!["true".to_owned()],
-        _ => list(state, tenant, asked).await?.into_iter().map(|value| value.value).collect(),
+        _ => list(state, owners, asked).await?.into_iter().map(|value| value.value).collect(),
     };
     Ok(SearchTagValuesResponse { tag_values: values, metrics: Some(done()) })
 }
 
 /// Values with their types.
-pub(super) async fn list_values_v2(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesV2Response> {
-    Ok(SearchTagValuesV2Response { tag_values: list(state, tenant, asked).await?, metrics: Some(done()) })
+pub(super) async fn list_values_v2(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesV2Response> {
+    Ok(SearchTagValuesV2Response { tag_values: list(state, owners, asked).await?, metrics: Some(done()) })
 }
 
 fn done() -> MetadataMetrics {
@@ -117,7 +117,7 @@ fn range(state: &ApiState, start: u32, end: u32) -> Result<TimeRange> {
 }
 
 /// Scopes that have attributes, with their names.
-async fn scopes(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) -> Result<Vec<SearchTagsV2Scope>> {
+async fn scopes(state: &ApiState, owners: &Owners, asked: &SearchTagsRequest) -> Result<Vec<SearchTagsV2Scope>> {
     let range = range(state, asked.start, asked.end)?;
     let is_any = matches!(asked.scope.as_str(), "" | "none");
     let scopes: Vec<Scope> = SCOPES.into_iter().filter(|scope| is_any || scope.as_str() == asked.scope).collect();
@@ -125,7 +125,7 @@ async fn scopes(state: &ApiState, tenant: &Tenant, asked: &SearchTagsRequest) ->
         return Err(Error::invalid(format!("invalid scope: {}", asked.scope)));
     }
     let request = TagNamesRequest { scopes: scopes.clone(), range, query: partial::filter(&asked.query).map(query) };
-    let mut names = state.engine.traceql_tag_names(tenant, request).await?;
+    let mut names = state.engine.traceql_tag_names(owners, request).await?;
     let listed = scopes.into_iter().map(|scope| (scope, names.remove(&scope).unwrap_or_default()));
     // Every span has a resource, few have events: what there is not is not listed.
     let listed = listed.filter(|(scope, names)| matches!(scope, Scope::Span | Scope::Resource) || !names.is_empty());
@@ -137,7 +137,7 @@ fn query(filter: FieldExpr) -> Query {
 }
 
 /// Values of a field or an attribute.
-async fn list(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest) -> Result<Vec<TagValue>> {
+async fn list(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest) -> Result<Vec<TagValue>> {
     let range = range(state, asked.start, asked.end)?;
     let value = |kind: &str, text: &str| TagValue { r#type: kind.to_owned(), value: text.to_owned() };
     let limit = most(asked.max_tag_values).min(VALUES_MAX);
@@ -147,7 +147,7 @@ async fn list(state: &ApiState, tenant: &Tenant, asked: &SearchTagValuesRequest)
         Attribute::Intrinsic(Intrinsic::Kind) => KIND_WORDS.map(|word| value("keyword", word)).to_vec(),
         attribute => {
             let request = TagValuesRequest { attribute, range, query: partial::filter(&asked.query).map(query), limit };
-            let found = state.engine.traceql_tag_values(tenant, request).await?;
+            let found = state.engine.traceql_tag_values(owners, request).await?;
             found.values.iter().map(|found| value(type_word(found), &text(found))).collect()
         }
     };

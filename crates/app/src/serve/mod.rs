@@ -52,7 +52,8 @@ pub struct Settings {
     /// How long requests under way may take to finish when the server stops, in seconds.
     pub drain_seconds: u64,
     /// Whether the header `X-Scope-OrgID` names the tenant of a request. Without it everything belongs to the tenant
-    /// `default`. Turn it on only behind a proxy that sets the header: whoever can set it can read any tenant.
+    /// `default`. Questions of Prometheus', Loki's and Tempo's APIs may name several with `|` between them, and are answered
+    /// from all of them. Turn it on only behind a proxy that sets the header: whoever can set it can read any tenant.
     pub trust_tenant_header: bool,
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use signalbox_lang::go_duration;
 use signalbox_lang::logql::ast::Parser;
 use signalbox_lang::logql::{self, LogExpr, Stage};
-use signalbox_model::{Result, Tenant, TimeRange};
+use signalbox_model::{Owners, Result, TimeRange};
 
 use super::labels::{LabelSet, pairs};
 use super::log::{LogEntry, LogRequest};
@@ -103,9 +103,9 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::logs`].
-    pub async fn log_fields(&self, tenant: &Tenant, request: FieldsRequest) -> Result<BTreeMap<String, DetectedField>> {
+    pub async fn log_fields(&self, owners: impl Into<Owners>, request: FieldsRequest) -> Result<BTreeMap<String, DetectedField>> {
         let FieldsRequest { expr, range, lines, limit } = request;
-        let answer = self.logs(tenant, LogRequest { expr, range, limit: lines, direction: Direction::Backward }).await?;
+        let answer = self.logs(owners, LogRequest { expr, range, limit: lines, direction: Direction::Backward }).await?;
         let now_ns = self.clock.now_ns();
         self.blocking(move |leash| {
             let mut detector = Detector { limit, fields: BTreeMap::new() };

@@ -6,7 +6,7 @@ use arrow::array::{Array, StringArray, TimestampNanosecondArray};
 use arrow::record_batch::RecordBatch;
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
-use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, TimeRange};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::labels::{Added, LabelSet, METADATA_COLUMNS, MetadataColumns, Streams, pairs};
@@ -61,11 +61,11 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a limit above the settings; `Limit`, `Timeout`; of the disk.
-    pub async fn logs(&self, tenant: &Tenant, request: LogRequest) -> Result<LogAnswer> {
+    pub async fn logs(&self, owners: impl Into<Owners>, request: LogRequest) -> Result<LogAnswer> {
         if request.limit as u64 > self.settings.results_max {
             return Err(Error::invalid(format!("cannot answer {} records: want at most {}", request.limit, self.settings.results_max)));
         }
-        let snapshot = self.store.snapshot(tenant);
+        let snapshot = self.store.snapshot(owners);
         let context = Context::of(self);
         let text = request.expr.to_string();
         self.watched("logql", text, self.blocking(move |leash| read(&snapshot, &request, &context, leash))).await

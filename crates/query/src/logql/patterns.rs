@@ -7,7 +7,7 @@ use arrow::array::{Array, DictionaryArray, Int32Array, RecordBatch, StringArray,
 use arrow::datatypes::UInt32Type;
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange, pattern};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange, pattern};
 use signalbox_store::{Division, ScanRequest, Snapshot};
 
 use super::log::{Context, Query};
@@ -50,11 +50,11 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a step that is none; `Limit` for too many patterns times steps; `Timeout`; of the disk.
-    pub async fn log_patterns(&self, tenant: &Tenant, request: PatternsRequest) -> Result<Vec<PatternSeries>> {
+    pub async fn log_patterns(&self, owners: impl Into<Owners>, request: PatternsRequest) -> Result<Vec<PatternSeries>> {
         if request.step_ns < 1 {
             return Err(Error::invalid("cannot count patterns: want a step that is longer than nothing"));
         }
-        let (snapshot, context) = (self.store.snapshot(tenant), Context::of(self));
+        let (snapshot, context) = (self.store.snapshot(owners), Context::of(self));
         let text = format!("patterns of {}", request.expr);
         self.watched("logql", text, self.blocking(move |leash| read(&snapshot, &request, context, leash))).await
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use arrow::array::{Int32Array, RecordBatch};
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
-use signalbox_model::{Error, Result, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, TimeRange};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::labels::{Added, LabelSet, stream_labels};
@@ -26,8 +26,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Limit` for more than 100,000 streams; `Timeout`; of the disk.
-    pub async fn log_streams(&self, tenant: &Tenant, selectors: Vec<LogExpr>, range: TimeRange) -> Result<Vec<StreamLabels>> {
-        let (snapshot, added) = (self.store.snapshot(tenant), Added::of(&self.settings));
+    pub async fn log_streams(&self, owners: impl Into<Owners>, selectors: Vec<LogExpr>, range: TimeRange) -> Result<Vec<StreamLabels>> {
+        let (snapshot, added) = (self.store.snapshot(owners), Added::of(&self.settings));
         let labels = self.blocking(move |leash| streams(&snapshot, &selectors, range, added, leash)).await?;
         Ok(labels.into_iter().map(|labels| labels.into_iter().collect()).collect())
     }
@@ -36,8 +36,8 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::log_streams`].
-    pub async fn log_label_names(&self, tenant: &Tenant, selectors: Vec<LogExpr>, range: TimeRange) -> Result<BTreeSet<String>> {
-        let streams = self.log_streams(tenant, selectors, range).await?;
+    pub async fn log_label_names(&self, owners: impl Into<Owners>, selectors: Vec<LogExpr>, range: TimeRange) -> Result<BTreeSet<String>> {
+        let streams = self.log_streams(owners, selectors, range).await?;
         Ok(streams.into_iter().flat_map(BTreeMap::into_keys).collect())
     }
 
@@ -45,13 +45,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::log_streams`].
-    pub async fn log_label_values(&self, tenant: &Tenant, name: &str, selectors: Vec<LogExpr>, range: TimeRange) -> Result<BTreeSet<String>> {
-        let streams = self.log_streams(tenant, selectors.clone(), range).await?;
+    pub async fn log_label_values(&self, owners: impl Into<Owners>, name: &str, selectors: Vec<LogExpr>, range: TimeRange) -> Result<BTreeSet<String>> {
+        let owners = owners.into();
+        let streams = self.log_streams(&owners, selectors.clone(), range).await?;
         let values: BTreeSet<String> = streams.into_iter().filter_map(|mut labels| labels.remove(name)).collect();
         if !values.is_empty() || !LEVEL_LABELS.contains(&name) {
             return Ok(values);
         }
-        let (snapshot, added) = (self.store.snapshot(tenant), Added::of(&self.settings));
+        let (snapshot, added) = (self.store.snapshot(owners), Added::of(&self.settings));
         self.blocking(move |leash| levels(&snapshot, &selectors, range, added, leash)).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use arrow::array::RecordBatch;
 use signalbox_lang::logql::LogExpr;
-use signalbox_model::{Result, Table, Tenant, TimeRange};
+use signalbox_model::{Owners, Result, Table, TimeRange};
 use signalbox_store::follow::{Followed, Follower};
 
 use super::log::{Context, LogEntry, LogRequest, Query, entry};
@@ -60,14 +60,15 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::logs`].
-    pub async fn tail(&self, tenant: &Tenant, request: TailRequest) -> Result<Tail> {
+    pub async fn tail(&self, owners: impl Into<Owners>, request: TailRequest) -> Result<Tail> {
         let context = Context::of(self);
         let (query, maker) = (Query::new(&request.expr, context)?, Query::new(&request.expr, context)?);
         // First the follower, then the snapshot: what comes between the two is in both.
-        let follower = self.store.follow(tenant, Table::Logs)?;
+        let owners = owners.into();
+        let follower = self.store.follow(&owners, Table::Logs)?;
         let range = TimeRange::from_ns(request.start_ns, context.now_ns.max(request.start_ns));
         let first = LogRequest { expr: request.expr.clone(), range, limit: request.limit, direction: Direction::Backward };
-        let mut earlier = self.logs(tenant, first).await?.entries;
+        let mut earlier = self.logs(&owners, first).await?.entries;
         earlier.reverse();
         let shown = earlier.iter().map(|entry| entry.record.sequence).collect();
         Ok(Tail { follower, query, maker, make: (request.expr, context), batches: 0, earlier: Some(earlier), shown })

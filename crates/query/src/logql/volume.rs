@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::schema::{self, logs};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::labels::{LabelSet, stream_labels};
@@ -85,8 +85,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a pattern that does not compile; `Limit` for too many series times steps; `Timeout`; of the disk.
-    pub async fn log_volume(&self, tenant: &Tenant, request: VolumeRequest) -> Result<VolumeAnswer> {
-        let (snapshot, context) = (self.store.snapshot(tenant), Context::of(self));
+    pub async fn log_volume(&self, owners: impl Into<Owners>, request: VolumeRequest) -> Result<VolumeAnswer> {
+        let (snapshot, context) = (self.store.snapshot(owners), Context::of(self));
         let text = format!("volume of {}", request.expr);
         self.watched("logql", text, self.blocking(move |leash| read(&snapshot, &request, context, leash))).await
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_lang::promql::{Expr, ExprKind};
-use signalbox_model::{Error, Exemplar, Labels, Matcher, MetricMetadata, Result, Tenant, TimeRange};
+use signalbox_model::{Error, Exemplar, Labels, Matcher, MetricMetadata, Owners, Result, TimeRange};
 
 use crate::Engine;
 
@@ -54,8 +54,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Limit` for more than [`LISTED_SERIES_MAX`] series; `Timeout`; of the disk.
-    pub async fn series(&self, tenant: &Tenant, request: ListingRequest) -> Result<Listing<Labels>> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn series(&self, owners: impl Into<Owners>, request: ListingRequest) -> Result<Listing<Labels>> {
+        let snapshot = self.store.snapshot(owners);
         self.blocking(move |leash| {
             let mut found = BTreeSet::new();
             let everything = [Vec::new()];
@@ -76,8 +76,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Timeout`; of the disk.
-    pub async fn label_names(&self, tenant: &Tenant, request: ListingRequest) -> Result<Listing<String>> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn label_names(&self, owners: impl Into<Owners>, request: ListingRequest) -> Result<Listing<String>> {
+        let snapshot = self.store.snapshot(owners);
         self.blocking(move |leash| {
             let found = snapshot.label_names(&request.sets, request.range)?;
             leash.check()?;
@@ -90,8 +90,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Timeout`; of the disk.
-    pub async fn label_values(&self, tenant: &Tenant, name: &str, request: ListingRequest) -> Result<Listing<String>> {
-        let (snapshot, name) = (self.store.snapshot(tenant), name.to_owned());
+    pub async fn label_values(&self, owners: impl Into<Owners>, name: &str, request: ListingRequest) -> Result<Listing<String>> {
+        let (snapshot, name) = (self.store.snapshot(owners), name.to_owned());
         self.blocking(move |leash| {
             let found = snapshot.label_values(&name, &request.sets, request.range)?;
             leash.check()?;
@@ -104,8 +104,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Timeout`.
-    pub async fn metric_metadata(&self, tenant: &Tenant, metric: Option<&str>) -> Result<Vec<MetricMetadata>> {
-        let (snapshot, metric) = (self.store.snapshot(tenant), metric.map(str::to_owned));
+    pub async fn metric_metadata(&self, owners: impl Into<Owners>, metric: Option<&str>) -> Result<Vec<MetricMetadata>> {
+        let (snapshot, metric) = (self.store.snapshot(owners), metric.map(str::to_owned));
         self.blocking(move |_leash| {
             let mut metadata = snapshot.metadata();
             metadata.retain(|family| metric.as_ref().is_none_or(|metric| family.name == *metric));
@@ -118,8 +118,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Limit` for more than [`EXEMPLARS_MAX`] exemplars; `Timeout`; of the disk.
-    pub async fn exemplars(&self, tenant: &Tenant, expr: &Expr, range: TimeRange) -> Result<Vec<SeriesExemplars>> {
-        let (snapshot, selectors) = (self.store.snapshot(tenant), selectors(expr));
+    pub async fn exemplars(&self, owners: impl Into<Owners>, expr: &Expr, range: TimeRange) -> Result<Vec<SeriesExemplars>> {
+        let (snapshot, selectors) = (self.store.snapshot(owners), selectors(expr));
         self.blocking(move |leash| {
             let mut found: BTreeMap<Labels, Vec<Exemplar>> = BTreeMap::new();
             for matchers in &selectors {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_lang::promql::{Expr, ValueType};
-use signalbox_model::{Error, Histogram, Labels, Result, Tenant};
+use signalbox_model::{Error, Histogram, Labels, Owners, Result};
 use signalbox_store::Snapshot;
 
 use crate::budget::Share;
@@ -143,22 +143,23 @@ impl Engine {
     /// # Errors
     /// `Invalid` where Prometheus fails the evaluation (many-to-many matching, duplicate series, ...), with its words;
     /// `Limit`, `Timeout`; of the disk.
-    pub async fn promql(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
-        self.promql_with(tenant, request, Counting::Off).await
+    pub async fn promql(&self, owners: impl Into<Owners>, request: PromqlRequest) -> Result<PromqlAnswer> {
+        self.promql_with(owners, request, Counting::Off).await
     }
 
     /// As [`Self::promql`], with samples counted by step.
     ///
     /// # Errors
     /// The same.
-    pub async fn promql_counted(&self, tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
-        self.promql_with(tenant, request, Counting::On).await
+    pub async fn promql_counted(&self, owners: impl Into<Owners>, request: PromqlRequest) -> Result<PromqlAnswer> {
+        self.promql_with(owners, request, Counting::On).await
     }
 
-    async fn promql_with(&self, tenant: &Tenant, request: PromqlRequest, counting: Counting) -> Result<PromqlAnswer> {
-        self.usage.note(tenant, &request.expr, self.clock.now_ns());
+    async fn promql_with(&self, owners: impl Into<Owners>, request: PromqlRequest, counting: Counting) -> Result<PromqlAnswer> {
+        let (owners, now_ns) = (owners.into(), self.clock.now_ns());
+        owners.iter().for_each(|tenant| self.usage.note(tenant, &request.expr, now_ns));
         let settings = self.settings.clone();
-        let snapshot = self.store.snapshot(tenant);
+        let snapshot = self.store.snapshot(owners);
         let timeout = request.timeout;
         let share = Share::of(&self.budget);
         let text = request.expr.to_string();

@@ -1,7 +1,7 @@
 //! Samples as they are stored, without evaluation: for doors that hand them on (remote read, federation).
 
 use signalbox_model::batch::is_stale_nan;
-use signalbox_model::{Error, Labels, Matcher, Result, Table, Tenant, TimeRange};
+use signalbox_model::{Error, Labels, Matcher, Owners, Result, Table, Tenant, TimeRange};
 use signalbox_store::{HistogramPoint, SeriesHandle, SeriesSamples, Snapshot};
 
 use super::{LISTED_SERIES_MAX, Point, VectorSample};
@@ -58,12 +58,12 @@ impl Engine {
     /// first of `make` and `take`.
     pub async fn raw_samples<M: Send + 'static>(
         &self,
-        tenant: &Tenant,
+        owners: impl Into<Owners>,
         selections: Vec<Selection>,
         mut make: impl FnMut(RawSeries<'_>) -> Result<M> + Send + 'static,
         mut take: impl FnMut(M) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let snapshot = self.store.snapshot(tenant);
+        let snapshot = self.store.snapshot(owners);
         let series_max = usize::try_from(self.settings.promql_series_max).unwrap_or(usize::MAX);
         let text = format!("{} selections", selections.len());
         self.watched(
@@ -84,8 +84,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Limit` for more than [`LISTED_SERIES_MAX`] series; `Timeout`; of the disk.
-    pub async fn latest_samples(&self, tenant: &Tenant, sets: Vec<Vec<Matcher>>, range: TimeRange) -> Result<Vec<VectorSample>> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn latest_samples(&self, owners: impl Into<Owners>, sets: Vec<Vec<Matcher>>, range: TimeRange) -> Result<Vec<VectorSample>> {
+        let snapshot = self.store.snapshot(owners);
         self.blocking(move |leash| {
             let mut series: Vec<SeriesHandle> = Vec::new();
             for set in &sets {

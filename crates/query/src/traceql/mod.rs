@@ -12,7 +12,7 @@
 //! | pipelines over sets of spans | `pipeline.rs` |
 
 use signalbox_model::schema;
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange, TraceId};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange, TraceId};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use crate::Engine;
@@ -88,8 +88,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Limit` for a trace of more than a million spans; `Timeout`; of the disk.
-    pub async fn trace(&self, tenant: &Tenant, trace_id: TraceId) -> Result<Option<Trace>> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn trace(&self, owners: impl Into<Owners>, trace_id: TraceId) -> Result<Option<Trace>> {
+        let snapshot = self.store.snapshot(owners);
         let question = self.blocking(move |leash| {
             let trace = fetch(&snapshot, trace_id, &mut Shared::default(), leash)?;
             Ok((!trace.spans.is_empty()).then_some(trace))

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use arrow::array::{FixedSizeBinaryArray, TimestampNanosecondArray};
 use signalbox_lang::traceql::tree::{Answer, Attribute, Intrinsic, Root, SpansetOp};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange, TraceId, schema};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange, TraceId, schema};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::answer::{FoundSpan, SearchAnswer, SearchCost, SearchRequest, SpanSet, TraceSummary};
@@ -41,11 +41,11 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a metrics query, a limit above the settings, a regular expression that is none; `Limit`, `Unavailable` for
     /// too many spans; `Timeout`; of the disk.
-    pub async fn traceql_search(&self, tenant: &Tenant, request: SearchRequest) -> Result<SearchAnswer> {
+    pub async fn traceql_search(&self, owners: impl Into<Owners>, request: SearchRequest) -> Result<SearchAnswer> {
         if request.limit as u64 > self.settings.results_max {
             return Err(Error::invalid(format!("cannot answer {} traces: want at most {}", request.limit, self.settings.results_max)));
         }
-        let (snapshot, share) = (self.store.snapshot(tenant), Share::of(&self.budget));
+        let (snapshot, share) = (self.store.snapshot(owners), Share::of(&self.budget));
         let text = request.query.to_string();
         let question = self.blocking(move |leash| search(&snapshot, &request, leash, &share));
         self.watched("traceql", text, question).await

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use arrow::array::{AsArray, FixedSizeBinaryArray, ListArray, RecordBatch, TimestampNanosecondArray, UInt64Array};
 use signalbox_lang::traceql::tree::{Attribute, Intrinsic, Query, Root, Scope, Static};
 use signalbox_model::schema::{self, traces};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange};
 use signalbox_store::{Chosen, ScanRequest, Snapshot};
 
 use super::columns::Columns;
@@ -71,8 +71,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a metrics query; `Timeout`; of the disk.
-    pub async fn traceql_tag_names(&self, tenant: &Tenant, request: TagNamesRequest) -> Result<BTreeMap<Scope, BTreeSet<String>>> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn traceql_tag_names(&self, owners: impl Into<Owners>, request: TagNamesRequest) -> Result<BTreeMap<Scope, BTreeSet<String>>> {
+        let snapshot = self.store.snapshot(owners);
         self.blocking(move |leash| {
             let mut names = Names { found: request.scopes.iter().map(|scope| (*scope, BTreeSet::new())).collect() };
             match &request.query {
@@ -89,8 +89,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a metrics query; `Timeout`; of the disk.
-    pub async fn traceql_tag_values(&self, tenant: &Tenant, request: TagValuesRequest) -> Result<TagValues> {
-        let snapshot = self.store.snapshot(tenant);
+    pub async fn traceql_tag_values(&self, owners: impl Into<Owners>, request: TagValuesRequest) -> Result<TagValues> {
+        let snapshot = self.store.snapshot(owners);
         self.blocking(move |leash| values(&snapshot, &request, leash)).await
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt as _, stream};
 use http::header::CONTENT_TYPE;
 use prost::Message as _;
-use signalbox_model::{Error, ErrorKind, Result, Tenant};
+use signalbox_model::{Error, ErrorKind, Owners, Result};
 use signalbox_proto::remote_read::{Chunk, ChunkedReadResponse, ChunkedSeries};
 use signalbox_proto::remote_write_v1::Label;
 use signalbox_query::promql::RawSeries;
@@ -27,12 +27,12 @@ const HELD_BYTES_MAX: usize = 256 << 20;
 /// The frames of one series.
 type Frames = Vec<Bytes>;
 
-pub(super) async fn answer(state: ApiState, tenant: Tenant, request: Request, permit: OwnedSemaphorePermit) -> std::result::Result<Response, Refusal> {
+pub(super) async fn answer(state: ApiState, owners: Owners, request: Request, permit: OwnedSemaphorePermit) -> std::result::Result<Response, Refusal> {
     let (sender, mut receiver) = mpsc::channel::<Result<Frames>>(SERIES_WAITING_MAX);
     tokio::spawn(async move {
         let watched = sender.clone();
         tokio::select! {
-            read = read(&state, &tenant, request, sender.clone()) => {
+            read = read(&state, &owners, request, sender.clone()) => {
                 if let Err(error) = read {
                     // A client that is gone hears nothing more.
                     let _gone = sender.send(Err(error)).await;
@@ -60,7 +60,7 @@ pub(super) async fn answer(state: ApiState, tenant: Tenant, request: Request, pe
     Ok(([(CONTENT_TYPE, CONTENT)], Body::from_stream(frames)).into_response())
 }
 
-async fn read(state: &ApiState, tenant: &Tenant, request: Request, sender: mpsc::Sender<Result<Frames>>) -> Result<()> {
+async fn read(state: &ApiState, owners: &Owners, request: Request, sender: mpsc::Sender<Result<Frames>>) -> Result<()> {
     let (external, frame_bytes) = (state.prometheus.external_labels.clone(), state.prometheus.settings.remote_read_frame_bytes);
     let held = Arc::new(AtomicUsize::new(0));
     let released = Arc::clone(&held);
@@ -75,7 +75,7 @@ async fn read(state: &ApiState, tenant: &Tenant, request: Request, sender: mpsc:
         released.fetch_sub(size(&frames), Ordering::Relaxed);
         sender.blocking_send(Ok(frames)).map_err(|_| Error::new(ErrorKind::Canceled, "the remote read was given up"))
     };
-    state.engine.raw_samples(tenant, request.selections, make, take).await
+    state.engine.raw_samples(owners, request.selections, make, take).await
 }
 
 fn size(frames: &Frames) -> usize {

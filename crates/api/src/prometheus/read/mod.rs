@@ -26,7 +26,7 @@ use signalbox_model::Error;
 
 use super::refusal::plain_text;
 use crate::ApiState;
-use crate::http::{Asker, status};
+use crate::http::{Askers, status};
 
 use request::Request;
 
@@ -63,7 +63,7 @@ impl IntoResponse for Refusal {
 }
 
 /// `POST /read`
-pub(super) async fn read(State(state): State<ApiState>, Asker(tenant): Asker, body: Body) -> Response {
+pub(super) async fn read(State(state): State<ApiState>, Askers(owners): Askers, body: Body) -> Response {
     let answer = async {
         let body: Bytes = axum::body::to_bytes(body, REQUEST_BYTES_MAX)
             .await
@@ -71,7 +71,7 @@ pub(super) async fn read(State(state): State<ApiState>, Asker(tenant): Asker, bo
         let request = Request::decode(&body, &state.prometheus.external_labels)?;
         let reads = std::sync::Arc::clone(&state.prometheus.remote_reads);
         let permit = reads.acquire_owned().await.map_err(|error| Error::internal("cannot wait for a remote read").with_source(error))?;
-        if request.is_streamed { frames::answer(state, tenant, request, permit).await } else { samples::answer(state, tenant, request, permit).await }
+        if request.is_streamed { frames::answer(state, owners, request, permit).await } else { samples::answer(state, owners, request, permit).await }
     };
     answer.await.unwrap_or_else(Refusal::into_response)
 }

@@ -8,7 +8,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use parking_lot::Mutex;
 use prost::Message as _;
 use signalbox_model::histogram::{ResetHint, Span};
-use signalbox_model::{Error, Histogram, Tenant};
+use signalbox_model::{Error, Histogram, Owners};
 use signalbox_proto::remote_write_v1::{self as wire, BucketSpan, Sample, TimeSeries};
 use signalbox_query::promql::{HistogramPoint, RawSeries};
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,7 +25,7 @@ const FIELD_ONE: u8 = 0x0a;
 /// The answers to the queries, encoded.
 type Results = Vec<Vec<u8>>;
 
-pub(super) async fn answer(state: ApiState, tenant: Tenant, request: Request, permit: OwnedSemaphorePermit) -> Result<Response, Refusal> {
+pub(super) async fn answer(state: ApiState, owners: Owners, request: Request, permit: OwnedSemaphorePermit) -> Result<Response, Refusal> {
     let results: Arc<Mutex<Results>> = Arc::new(Mutex::new(vec![Vec::new(); request.selections.len()]));
     let (external, samples_max) = (state.prometheus.external_labels.clone(), state.prometheus.settings.remote_read_samples_max);
     let mut read_of = (0, 0_u64);
@@ -56,7 +56,7 @@ pub(super) async fn answer(state: ApiState, tenant: Tenant, request: Request, pe
         }
         Ok(())
     };
-    state.engine.raw_samples(&tenant, request.selections, make, take).await?;
+    state.engine.raw_samples(&owners, request.selections, make, take).await?;
     let results = std::mem::take(&mut *results.lock());
     let compressed = tokio::task::spawn_blocking(move || {
         let mut message = Vec::with_capacity(results.iter().map(|result| result.len() + 11).sum());

@@ -17,14 +17,14 @@ use futures::stream;
 use http::header::CONTENT_TYPE;
 use signalbox_model::attributes::write_json_string;
 use signalbox_model::labels::METRIC_NAME;
-use signalbox_model::{Error, MetricMetadata, Tenant};
+use signalbox_model::{Error, MetricMetadata, Owners};
 use signalbox_query::promql::ListingRequest;
 
 use super::number::write_value;
 use super::params;
 use super::refusal::Refusal;
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Askers, Params};
 
 use asked::{Asked, Order};
 use terms::Terms;
@@ -37,25 +37,25 @@ struct Hit {
 }
 
 /// `GET|POST /search/metric_names`
-pub(super) async fn metric_names(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn metric_names(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let asked = Asked::new(&state, &params, "metric_names")?;
-    let metadata = if params::boolean(&params, "include_metadata", false)? { Some(families(&state, &tenant).await?) } else { None };
-    let names = state.engine.label_values(&tenant, METRIC_NAME, listing(&asked)).await?.results;
+    let metadata = if params::boolean(&params, "include_metadata", false)? { Some(families(&state, &owners).await?) } else { None };
+    let names = state.engine.label_values(&owners, METRIC_NAME, listing(&asked)).await?.results;
     answer(asked, names, Shape { key: "name", metadata }).await
 }
 
 /// `GET|POST /search/label_names`
-pub(super) async fn label_names(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn label_names(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let asked = Asked::new(&state, &params, "label_names")?;
-    let names = state.engine.label_names(&tenant, listing(&asked)).await?.results;
+    let names = state.engine.label_names(&owners, listing(&asked)).await?.results;
     answer(asked, names, Shape { key: "name", metadata: None }).await
 }
 
 /// `GET|POST /search/label_values`
-pub(super) async fn label_values(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn label_values(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
     let asked = Asked::new(&state, &params, "label_values")?;
     let label = params.get("label").ok_or_else(|| Refusal::bad_data("missing required parameter \"label\""))?;
-    let values = state.engine.label_values(&tenant, label, listing(&asked)).await?.results;
+    let values = state.engine.label_values(&owners, label, listing(&asked)).await?.results;
     answer(asked, values, Shape { key: "value", metadata: None }).await
 }
 
@@ -63,8 +63,8 @@ fn listing(asked: &Asked) -> ListingRequest {
     ListingRequest { sets: asked.sets.clone(), range: asked.range, limit: None }
 }
 
-async fn families(state: &ApiState, tenant: &Tenant) -> Result<HashMap<String, MetricMetadata>, Refusal> {
-    let families = state.engine.metric_metadata(tenant, None).await?;
+async fn families(state: &ApiState, owners: &Owners) -> Result<HashMap<String, MetricMetadata>, Refusal> {
+    let families = state.engine.metric_metadata(owners, None).await?;
     Ok(families.into_iter().map(|family| (family.name.clone(), family)).collect())
 }
 

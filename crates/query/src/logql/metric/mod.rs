@@ -4,7 +4,7 @@
 //! memory grows with groups and panes, not with rows; only quantiles and counters keep the values of rows.
 
 use signalbox_lang::logql::MetricExpr;
-use signalbox_model::{Error, Result, Tenant};
+use signalbox_model::{Error, Owners, Result};
 
 use super::labels::LabelSet;
 use crate::Engine;
@@ -76,9 +76,9 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a query that cannot be evaluated, too many steps, and a record that a pipeline failed for; `Limit` for too
     /// many series and too much memory; `Unavailable`, `Timeout`; of the disk.
-    pub async fn logql(&self, tenant: &Tenant, request: MetricRequest) -> Result<MetricAnswer> {
+    pub async fn logql(&self, owners: impl Into<Owners>, request: MetricRequest) -> Result<MetricAnswer> {
         let frame = Frame::of(&request, self.settings.logql_steps_max)?;
-        let snapshot = self.store.snapshot(tenant);
+        let snapshot = self.store.snapshot(owners);
         let (settings, budget) = (self.settings.clone(), std::sync::Arc::clone(&self.budget));
         let (text, now_ns) = (request.expr.to_string(), self.clock.now_ns());
         let answer = self.blocking(move |leash| {

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use arrow::array::{FixedSizeBinaryArray, RecordBatch, TimestampNanosecondArray};
 use signalbox_lang::traceql::tree::{MetricsExpr, MetricsFunction, Pipeline, Root, Static};
-use signalbox_model::{Error, Result, Table, Tenant, TimeRange, TraceId, schema};
+use signalbox_model::{Error, Owners, Result, Table, TimeRange, TraceId, schema};
 use signalbox_store::{ScanRequest, Snapshot};
 
 use super::answer::{MetricsAnswer, MetricsRequest, SearchCost};
@@ -51,8 +51,8 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a search, for times that make no steps or too many, for a regular expression that is none; `Limit` for
     /// too many series or spans, `Unavailable` for too much memory; `Timeout`; of the disk.
-    pub async fn traceql_metrics(&self, tenant: &Tenant, request: MetricsRequest) -> Result<MetricsAnswer> {
-        let (snapshot, share) = (self.store.snapshot(tenant), Share::of(&self.budget));
+    pub async fn traceql_metrics(&self, owners: impl Into<Owners>, request: MetricsRequest) -> Result<MetricsAnswer> {
+        let (snapshot, share) = (self.store.snapshot(owners), Share::of(&self.budget));
         let text = request.query.to_string();
         let question = self.blocking(move |leash| {
             let Root::Metrics(expression) = &request.query.root else {

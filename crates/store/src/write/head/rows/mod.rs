@@ -14,9 +14,9 @@ use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
 use parking_lot::RwLock;
 use signalbox_model::{Error, Result, Table, schema};
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{self, Receiver};
 
-use crate::follow::{Follower, WAITING_MAX};
+use crate::follow::WAITING_MAX;
 use chunk::Chunk;
 use pile::Pile;
 
@@ -83,8 +83,8 @@ impl RowHead {
     }
 
     /// Tells of all rows appended from now on.
-    pub(crate) fn follow(&self) -> Follower {
-        Follower(self.followers.subscribe())
+    pub(crate) fn follow(&self) -> Receiver<RecordBatch> {
+        self.followers.subscribe()
     }
 
     /// Cuts the head: everything appended so far is in what this returns, everything later is not. `None` when there is
