@@ -16,6 +16,11 @@ def text(key, value):
     return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
+def typed(key, value):
+    """An attribute of the type of its value: text, a whole number or another."""
+    return KeyValue(key=key, value=AnyValue(**{{str: "string_value", int: "int_value", float: "double_value"}[type(value)]: value}))
+
+
 def logs(service, records):
     """A request of (time in ns, body, attributes)."""
     request = ExportLogsServiceRequest()
@@ -25,7 +30,7 @@ def logs(service, records):
     for time_ns, body, attributes in records:
         record = scope.log_records.add(time_unix_nano=time_ns, severity_number=9, severity_text="INFO")
         record.body.string_value = body
-        record.attributes.extend(text(key, value) for key, value in attributes.items())
+        record.attributes.extend(typed(key, value) for key, value in attributes.items())
     return request
 
 
