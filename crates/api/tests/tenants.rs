@@ -44,9 +44,11 @@ async fn records_of_several_tenants_name_theirs() {
     let of = |tenant: &str| own.iter().map(|(_, line)| (tenant.to_owned(), line.clone())).collect::<Vec<_>>();
     let all = [of("blue"), of("red")].concat();
     assert_eq!(lines(&world, BOTH, "{service_name=~\".+\"}", "").await, all);
-    for (query, tenant) in
-        [("{__tenant_id__=\"red\"}", "red"), ("{service_name=~\".+\", __tenant_id__!=\"red\"}", "blue"), ("{service_name=~\".+\", __tenant_id__=~\"bl.*\"}", "blue")]
-    {
+    for (query, tenant) in [
+        ("{__tenant_id__=\"red\"}", "red"),
+        ("{service_name=~\".+\", __tenant_id__!=\"red\"}", "blue"),
+        ("{service_name=~\".+\", __tenant_id__=~\"bl.*\"}", "blue"),
+    ] {
         assert_eq!(lines(&world, BOTH, query, "").await, of(tenant), "{query}");
     }
     let coffee = |tenant: &str| (tenant.to_owned(), "ordered coffee".to_owned());
