@@ -105,7 +105,7 @@ impl Fetch for HttpFetch {
 }
 
 /// The innermost cause says what it was; the others only that it failed.
-fn cannot_get(url: &str, error: &reqwest::Error) -> Error {
+pub(crate) fn cannot_get(url: &str, error: &reqwest::Error) -> Error {
     let (mut cause, mut source): (String, Option<&dyn std::error::Error>) = (error.to_string(), std::error::Error::source(error));
     while let Some(inner) = source {
         cause = inner.to_string();

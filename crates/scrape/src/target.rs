@@ -165,7 +165,7 @@ fn url(labels: &Labels, job: &ScrapeConfig, address: &str) -> String {
     if !path.is_empty() && !path.starts_with('/') {
         url.push('/');
     }
-    escape(&mut url, path, b"-_.~$&+,/:;=@!'()*", false);
+    escape_path(&mut url, path);
     let pairs = params.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     for (number, (name, value)) in pairs.enumerate() {
         url.push(if number == 0 { '?' } else { '&' });
@@ -174,6 +174,11 @@ fn url(labels: &Labels, job: &ScrapeConfig, address: &str) -> String {
         escape(&mut url, value, b"-_.~", true);
     }
     url
+}
+
+/// A path as Go's `url.URL` writes it.
+pub(crate) fn escape_path(out: &mut String, path: &str) {
+    escape(out, path, b"-_.~$&+,/:;=@!'()*", false);
 }
 
 fn escape(out: &mut String, text: &str, kept: &[u8], is_query: bool) {

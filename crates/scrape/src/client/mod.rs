@@ -97,7 +97,7 @@ pub fn check(config: &PrometheusConfig, clock: &Arc<dyn Clock>) -> Result<()> {
             make(format!("scrape_configs[{index}].http_sd_configs[{position}]"), &section.http)?;
         }
     }
-    Ok(())
+    crate::alertmanagers::check(config, clock)
 }
 
 async fn headers(config: &HttpClientConfig) -> Result<HeaderMap> {

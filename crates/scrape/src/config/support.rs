@@ -43,13 +43,11 @@ pub(super) fn unsupported(config: &PrometheusConfig) -> Vec<Unsupported> {
         "queries are not logged to a file: slow ones are in the log, running ones under /api/v1/status".to_owned()
     });
     found.none_if(config.runtime != defaults.runtime, "runtime", "there is no runtime of Go to tune");
-    found.refuse_if(!config.alerting.alert_relabel_configs.is_empty(), "alerting.alert_relabel_configs", || {
-        "alerts are not relabelled before they are told".to_owned()
-    });
     for (index, manager) in config.alerting.alertmanagers.iter().enumerate() {
-        found.refuse_if(finds_anything(&manager.discovery), &format!("alerting.alertmanagers[{index}]"), || {
-            "alerts are told through the receivers of `notify` in Signalbox's own configuration, not through Alertmanager".to_owned()
-        });
+        let path = format!("alerting.alertmanagers[{index}]");
+        found.refuse_if(manager.sigv4.is_some(), &format!("{path}.sigv4"), || "requests are not signed as Amazon wants it".to_owned());
+        found.http(&path, &manager.http);
+        found.discovery(&path, &manager.discovery);
     }
     for (index, job) in config.scrape_configs.iter().enumerate() {
         found.job(&format!("scrape_configs[{index}]"), job);
@@ -60,16 +58,6 @@ pub(super) fn unsupported(config: &PrometheusConfig) -> Vec<Unsupported> {
     found.refuse_if(!config.remote_read.is_empty(), "remote_read", || "samples are not asked for elsewhere".to_owned());
     found.refuse_if(config.otlp != defaults.otlp, "otlp", || "set `receive.otlp.translation` in Signalbox's own configuration".to_owned());
     found.0
-}
-
-/// Whether any target can come of it. The file that Prometheus is shipped with names no Alertmanager.
-fn finds_anything(configs: &DiscoveryConfigs) -> bool {
-    configs.statics.iter().any(|group| !group.targets.is_empty())
-        || !configs.files.is_empty()
-        || !configs.https.is_empty()
-        || !configs.dns.is_empty()
-        || !configs.kubernetes.is_empty()
-        || !configs.unsupported.is_empty()
 }
 
 struct Found(Vec<Unsupported>);
