@@ -1,9 +1,13 @@
-"""Alerts of our own rules reach Debian's Alertmanager: they fire there, survive a kill -9 here, and are over when they are."""
+"""Alerts of our own rules reach Debian's Alertmanager: they fire there, survive a kill -9 here, and are over when they are; and those
+Alertmanagers that a prometheus.yml names."""
 
+import base64
+import http.server
 import json
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -69,3 +73,128 @@ def test_alerts_are_forwarded_until_they_are_over(servers, alertmanager, tmp_pat
     server.start()
     measure(server, 20)
     until(lambda: alerts(alertmanager) == [], "the end of the alert over there")
+
+
+class Recorder:
+    """Takes what an Alertmanager takes, and keeps it with path and authorization."""
+
+    def __init__(self):
+        self.requests = []
+        recorder = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                recorder.requests.append((self.path, self.headers["authorization"], body))
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = "127.0.0.1:%d" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def labels(self):
+        return [alert["labels"] for _, _, body in self.requests for alert in body]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def recorder():
+    made = Recorder()
+    yield made
+    made.stop()
+
+
+PROMETHEUS_YML = """
+global:
+  external_labels: {{cluster: c1, replica: r1}}
+rule_files: [rules.yaml]
+alerting:
+  alert_relabel_configs:
+    - {{regex: replica, action: labeldrop}}
+  alertmanagers:
+    - static_configs:
+        - targets: ['{alertmanager}']
+    - path_prefix: /am/
+      timeout: 5s
+      api_version: v2
+      basic_auth: {{username: me, password_file: password}}
+      file_sd_configs:
+        - files: [targets.json]
+          refresh_interval: 1s
+      relabel_configs:
+        - {{source_labels: [zone], regex: far, action: drop}}
+      alert_relabel_configs:
+        - {{source_labels: [severity], regex: page, target_label: severity, replacement: P1}}
+        - {{source_labels: [room], regex: cellar, action: drop}}
+"""
+
+
+def shown(server):
+    data = requests.get(f"{server.http}/api/v1/alertmanagers", timeout=10).json()["data"]
+    return [sorted(each["url"] for each in data[key]) for key in ["activeAlertmanagers", "droppedAlertmanagers"]]
+
+
+def heat(server, *rooms):
+    now_ms = int(time.time() * 1000)
+    series = [({"__name__": "temperature", "room": room}, [(40, now_ms)]) for room in rooms]
+    remote_write.post(server.http, remote_write.v1(series)).raise_for_status()
+
+
+def test_prometheus_yml_names_the_alertmanagers(servers, alertmanager, recorder, tmp_path):
+    file, targets = tmp_path / "prometheus.yml", tmp_path / "targets.json"
+    file.write_text(PROMETHEUS_YML.format(alertmanager=alertmanager.removeprefix("http://")))
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "password").write_text("secret\n")
+    targets.write_text(json.dumps([{"targets": ["far:9093"], "labels": {"zone": "far"}}]))
+    server = servers(config={"scrape": {"config_file": str(file)}, "alert": {"builtin": {"enabled": False}}})
+    server.start()
+    heat(server, "a", "cellar")
+    told = [{"alertname": "Hot", "room": room, "severity": "page", "cluster": "c1"} for room in ["a", "cellar"]]
+    until(lambda: sorted((alert["labels"] for alert in alerts(alertmanager)), key=str) == sorted(told, key=str), "the alerts over there")
+    until(lambda: shown(server) == [[f"{alertmanager}/api/v2/alerts"], ["http://far:9093/am/api/v2/alerts"]], "who is told and who is not")
+
+    # Another one is found: it is told of what fires already, in its own words.
+    targets.write_text(json.dumps([{"targets": [recorder.address], "labels": {"zone": "near"}}, {"targets": ["far:9093"], "labels": {"zone": "far"}}]))
+    until(lambda: recorder.labels(), "what is told to the one that was found")
+    assert recorder.labels() == [{"alertname": "Hot", "room": "a", "severity": "P1", "cluster": "c1"}]
+    path, authorization, _ = recorder.requests[0]
+    assert (path, authorization) == ("/am/api/v2/alerts", "Basic " + base64.b64encode(b"me:secret").decode())
+    assert shown(server)[0] == sorted([f"{alertmanager}/api/v2/alerts", f"http://{recorder.address}/am/api/v2/alerts"])
+
+    # What Prometheus refuses is refused by name, and everything stays; then one of them goes.
+    server.expected.append("what is in force stays in force")
+    text = file.read_text()
+    file.write_text(text.replace("api_version: v2", "api_version: v1"))
+    refused = requests.post(f"{server.http}/-/reload", timeout=60)
+    assert refused.status_code != 200 and "expected Alertmanager api version to be one of [v2] but got v1" in refused.text, refused.text
+    assert len(shown(server)[0]) == 2
+    file.write_text(text.replace("targets: ['", "targets: ['127.0.0.1:1', '").replace(alertmanager.removeprefix("http://"), "127.0.0.1:1"))
+    server.expected.append("cannot forward")
+    assert requests.post(f"{server.http}/-/reload", timeout=60).status_code == 200
+    until(lambda: f"{alertmanager}/api/v2/alerts" not in shown(server)[0], "the end of the one that is not named any more")
+    measure(server, 20)
+    # What fires is said to end in some minutes.
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    until(lambda: any(alert["endsAt"] < soon for _, _, body in recorder.requests for alert in body), "the end of the alert")
+    assert alerts(alertmanager), "nobody said there that it is over"
+
+
+def test_rules_for_alerts_do_not_leave_others_out(servers, tmp_path):
+    file = tmp_path / "prometheus.yml"
+    file.write_text("alerting: {alert_relabel_configs: [{regex: replica, action: labeldrop}], alertmanagers: [{static_configs: [{targets: ['a:1']}]}]}\n")
+    for setting, config in [
+        ("notify.receivers", {"notify": {"receivers": [{"name": "people", "webhook": {"url": "http://127.0.0.1:9/"}}]}}),
+        ("alert.forward_to", {"alert": {"forward_to": [{"url": "http://127.0.0.1:9"}]}}),
+    ]:
+        server = servers(setting, config={"scrape": {"config_file": str(file)}, **config})
+        with pytest.raises(RuntimeError, match=f"cannot use alerting.alert_relabel_configs together with {setting}"):
+            server.start()
+        server.expected.append("alert_relabel_configs")

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use signalbox_meta::Meta;
 use signalbox_model::{Error, Result};
-use signalbox_notify::forward::Forwarder;
 use signalbox_notify::template::Templates;
 use signalbox_notify::{Channel, Deliverer};
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
@@ -18,7 +17,6 @@ use crate::alertmanager_file::AlertmanagerFile;
 use crate::builtin;
 use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
-use crate::forward::{Ledger, posted};
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
@@ -29,11 +27,14 @@ use crate::settings::Settings;
 use crate::severity::Ranks;
 use crate::silence::Silences;
 use crate::world::{Parts, World};
+mod peers;
+
+pub use peers::Peer;
+use peers::Peers;
+
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// How often it is looked whether other Alertmanagers have to be told.
-const FORWARD_WITHIN: Duration = Duration::from_secs(2);
 /// How often it is written up to when rules were evaluated.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often the log is cleaned.
@@ -56,9 +57,8 @@ pub struct Alerting {
     running: Mutex<Running>,
     dispatching: Mutex<Option<JoinHandle<()>>>,
     stop_dispatching: watch::Sender<bool>,
-    /// Where other Alertmanagers are, and the tasks that tell them.
-    forwarding: Mutex<Vec<JoinHandle<()>>>,
-    alertmanagers: Vec<String>,
+    /// Other Alertmanagers.
+    peers: Peers,
 }
 
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Alerting {
         let sources = Sources::load(&settings.rule_files)?;
         let groups = all_groups(&sources, &parts.meta, &settings).await?;
         let muting = Muting { ranks: Ranks::of(&groups), ..muting };
-        let forwarders = forwarders(&settings, notify)?;
+        let peers = Peers::new(&settings, notify)?;
         let world = World::new(parts, &settings);
         let now_ms = world.parts.clock.now_ms();
         let dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
@@ -140,9 +140,7 @@ impl Alerting {
         let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
-        let alertmanagers = forwarders.iter().map(|forwarder| forwarder.url().to_owned()).collect();
-        let forwarding = forwarders.into_iter().map(|forwarder| tokio::spawn(forward(Arc::clone(&shared), forwarder, is_stopping.clone())));
-        let forwarding = Mutex::new(forwarding.collect());
+        peers.tell(BTreeMap::new(), &shared);
         let delivering = Arc::new(Mutex::new(delivering));
         let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&delivering), is_stopping))));
         let running = Mutex::new(Running::start(evaluators, &shared));
@@ -153,8 +151,7 @@ impl Alerting {
             shared,
             running,
             delivering,
-            forwarding,
-            alertmanagers,
+            peers,
             dispatching,
             stop_dispatching,
             sources: parking_lot::Mutex::new(Arc::new(sources)),
@@ -304,9 +301,14 @@ impl Alerting {
         &self.shared.world.asker.external_url
     }
 
-    /// Where the alerts of other Alertmanagers are posted.
-    pub fn alertmanagers(&self) -> &[String] {
-        &self.alertmanagers
+    /// Where alerts are posted for other Alertmanagers.
+    pub fn alertmanagers(&self) -> Vec<String> {
+        self.peers.urls()
+    }
+
+    /// Tells these Alertmanagers of our own rules' alerts from now on, beside those of the settings; by what tells one from the others.
+    pub fn forward_to(&self, found: BTreeMap<String, Arc<dyn Peer>>) {
+        self.peers.tell(found, &self.shared);
     }
 
     /// Says that the dispatcher has something new.
@@ -324,11 +326,7 @@ impl Alerting {
         {
             tracing::error!("the task that notifies died: {error}");
         }
-        for task in self.forwarding.lock().await.drain(..) {
-            if let Err(error) = task.await {
-                tracing::error!("a task that forwards alerts died: {error}");
-            }
-        }
+        self.peers.stop().await;
     }
 }
 
@@ -450,43 +448,6 @@ async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping
         }
     }
     evaluator
-}
-
-fn forwarders(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Vec<Forwarder>> {
-    let policy = notify.policy();
-    let wrong = |index: usize, why: String| Error::invalid(format!("cannot use setting alert.forward_to[{index}]: {why}"));
-    let made = settings.forward_to.iter().enumerate();
-    made.map(|(index, settings)| Forwarder::new(settings, &policy).map_err(|why| wrong(index, why))).collect()
-}
-
-/// Tells another Alertmanager, until the server stops.
-async fn forward(shared: Arc<Shared>, forwarder: Forwarder, mut is_stopping: watch::Receiver<bool>) {
-    let clock = &shared.world.parts.clock;
-    let mut ledger = Ledger::default();
-    while !*is_stopping.borrow() {
-        let now_ms = clock.now_ms();
-        let due = ledger.due(shared.dispatcher.lock().await.own(now_ms), now_ms);
-        if !due.is_empty() {
-            let posted: Vec<_> = due.iter().map(|notice| posted(notice, now_ms)).collect();
-            match forwarder.post(&posted, clock.now_ns()).await {
-                Ok(()) => {
-                    ledger.taken(&due, now_ms);
-                    // There may be more than one request holds.
-                    continue;
-                }
-                Err(failure) => {
-                    tracing::warn!(error = %failure.error, "cannot forward {} alerts to {}: {}", due.len(), forwarder.url(), failure.error);
-                    ledger.failed(&due, failure.is_transient, now_ms);
-                }
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(FORWARD_WITHIN) => {}
-            () = shared.forwards.notified() => {}
-            // An error means that nobody can stop the task any more but by ending the process.
-            _ = is_stopping.changed() => {}
-        }
-    }
 }
 
 /// Tells about groups that are due, until the server stops.

@@ -4,6 +4,7 @@
 //! server dies; one that is over is sent for a quarter of an hour. What was sent needs no memory: after a restart all is sent
 //! again, which changes nothing there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use signalbox_model::Labels;
@@ -35,22 +36,28 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// The alerts to send now, those that were never sent or changed first; and when to look again.
-    pub(crate) fn due<'a>(&mut self, alerts: impl Iterator<Item = &'a Notice>, now_ms: i64) -> Vec<Notice> {
+    /// The alerts to send now with the labels that are told, those that were never sent or changed first. Of alerts whose labels
+    /// became the same one is told: what fires before what is over, and what began first.
+    pub(crate) fn due<'a>(&mut self, alerts: impl Iterator<Item = (Cow<'a, Labels>, &'a Notice)>, now_ms: i64) -> Vec<Notice> {
         if now_ms < self.retry_at_ms && self.retry_at_ms - now_ms <= RETRY_MAX_MS {
             return Vec::new();
         }
+        let mut told: BTreeMap<Cow<'a, Labels>, &Notice> = BTreeMap::new();
+        for (labels, notice) in alerts {
+            let place = |notice: &Notice| (notice.ends_at_ms.is_some(), notice.ends_at_ms.map(i64::saturating_neg), notice.starts_at_ms);
+            told.entry(labels).and_modify(|known| *known = if place(notice) < place(known) { notice } else { *known }).or_insert(notice);
+        }
         let (mut due, mut known) = (Vec::new(), BTreeMap::new());
-        for notice in alerts {
+        for (labels, notice) in told {
             let is_over = notice.ends_at_ms.is_some();
-            let sent = self.sent.get(&notice.labels).copied();
+            let sent = self.sent.get(&*labels).copied();
             let is_news = sent.is_none_or(|(_, was_over)| was_over != is_over);
             // A clock that was set back makes nothing wait.
             let is_again = sent.is_none_or(|(at_ms, _)| now_ms - at_ms >= RESEND_MS || at_ms > now_ms);
+            known.extend(sent.map(|sent| (labels.clone().into_owned(), sent)));
             if is_news || is_again {
-                due.push((!is_news, notice.clone()));
+                due.push((!is_news, Notice { labels: labels.into_owned(), ..notice.clone() }));
             }
-            known.extend(sent.map(|sent| (notice.labels.clone(), sent)));
         }
         self.sent = known;
         due.sort_by_key(|(is_known, _)| *is_known);
@@ -105,6 +112,10 @@ mod tests {
         }
     }
 
+    fn due_of<'a>(ledger: &mut Ledger, alerts: impl IntoIterator<Item = &'a Notice>, now_ms: i64) -> Vec<Notice> {
+        ledger.due(alerts.into_iter().map(|notice| (Cow::Borrowed(&notice.labels), notice)), now_ms)
+    }
+
     fn names(notices: &[Notice]) -> Vec<&str> {
         notices.iter().map(|notice| notice.labels.get("alertname").unwrap()).collect()
     }
@@ -113,19 +124,19 @@ mod tests {
     fn news_at_once_the_rest_every_minute() {
         let mut ledger = Ledger::default();
         let (a, b) = (notice("a", None), notice("b", None));
-        let due = ledger.due([&a].into_iter(), 0);
+        let due = due_of(&mut ledger, [&a], 0);
         assert_eq!(names(&due), ["a"]);
         ledger.taken(&due, 0);
-        let due = ledger.due([&a, &b].into_iter(), 10_000);
+        let due = due_of(&mut ledger, [&a, &b], 10_000);
         assert_eq!(names(&due), ["b"]);
         ledger.taken(&due, 10_000);
         let over = notice("b", Some(50_000));
-        let due = ledger.due([&a, &over].into_iter(), 60_000);
+        let due = due_of(&mut ledger, [&a, &over], 60_000);
         assert_eq!(names(&due), ["b", "a"], "what is new goes first");
         ledger.taken(&due, 60_000);
-        assert!(ledger.due([&a, &over].into_iter(), 119_999).is_empty());
-        assert_eq!(ledger.due([&a, &over].into_iter(), 120_000).len(), 2);
-        assert_eq!(ledger.due([&a].into_iter(), 1_000).len(), 1, "the clock was set back");
+        assert!(due_of(&mut ledger, [&a, &over], 119_999).is_empty());
+        assert_eq!(due_of(&mut ledger, [&a, &over], 120_000).len(), 2);
+        assert_eq!(due_of(&mut ledger, [&a], 1_000).len(), 1, "the clock was set back");
     }
 
     #[test]
@@ -133,14 +144,28 @@ mod tests {
         let mut ledger = Ledger::default();
         let a = notice("a", None);
         for (now_ms, wait_ms) in [(0, 1_000), (1_000, 2_000), (3_000, 4_000)] {
-            let due = ledger.due([&a].into_iter(), now_ms);
+            let due = due_of(&mut ledger, [&a], now_ms);
             assert_eq!(due.len(), 1);
             ledger.failed(&due, true, now_ms);
-            assert!(ledger.due([&a].into_iter(), now_ms + wait_ms - 1).is_empty());
+            assert!(due_of(&mut ledger, [&a], now_ms + wait_ms - 1).is_empty());
         }
-        let due = ledger.due([&a].into_iter(), 7_000);
+        let due = due_of(&mut ledger, [&a], 7_000);
         ledger.failed(&due, false, 7_000);
-        assert!(ledger.due([&a].into_iter(), 8_000).is_empty(), "refused for good: not before it is due again");
+        assert!(due_of(&mut ledger, [&a], 8_000).is_empty(), "refused for good: not before it is due again");
+    }
+
+    #[test]
+    fn of_alerts_that_became_the_same_one_is_told() {
+        let (one, two) = (Notice { starts_at_ms: 5, ..notice("one", None) }, Notice { starts_at_ms: 3, ..notice("two", None) });
+        let (over, long_over) = (notice("over", Some(2_000)), notice("long over", Some(1_000)));
+        let same = Labels::from_pairs([("alertname", "same")]);
+        let told = |notices: &[&Notice]| {
+            let due = Ledger::default().due(notices.iter().map(|notice| (Cow::Owned(same.clone()), *notice)), 10_000);
+            let all: Vec<_> = due.iter().map(|notice| (notice.labels.get("alertname").unwrap().to_owned(), notice.starts_at_ms, notice.ends_at_ms)).collect();
+            all
+        };
+        assert_eq!(told(&[&over, &one, &two, &over]), [("same".to_owned(), 3, None)]);
+        assert_eq!(told(&[&long_over, &over, &long_over]), [("same".to_owned(), 0, Some(2_000))]);
     }
 
     #[test]

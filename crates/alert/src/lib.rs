@@ -51,7 +51,7 @@ mod resume;
 mod status;
 mod world;
 
-pub use alerting::Alerting;
+pub use alerting::{Alerting, Peer};
 pub use ask::Answers;
 pub use outbox::MetaOutbox;
 pub use settings::Settings;

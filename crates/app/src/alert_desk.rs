@@ -11,18 +11,20 @@ use signalbox_alert::preview::{self, ReceiverView, RouteMatch};
 use signalbox_alert::routing::Route;
 use signalbox_alert::silence::Silence;
 use signalbox_api::alertmanager::{
-    AlertDesk, DeskAlert, DeskChannel, DeskGroup, DeskMatch, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay, DeskWayStep, PostedAlert,
-    ReceiverTest, TestAnswer,
+    AlertDesk, DeskAlert, DeskChannel, DeskGroup, DeskMatch, DeskPeers, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay, DeskWayStep,
+    PostedAlert, ReceiverTest, TestAnswer,
 };
 use signalbox_lang::duration;
 use signalbox_model::{Clock, Labels, Result};
 use signalbox_notify::message::fingerprint;
 use signalbox_notify::test::Outcome;
+use signalbox_scrape::Alertmanagers;
 
 /// The desk of a server.
 #[derive(Debug)]
 pub(crate) struct OwnAlerts {
     pub(crate) alerting: Arc<Alerting>,
+    pub(crate) alertmanagers: Arc<Alertmanagers>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -131,8 +133,8 @@ impl AlertDesk for OwnAlerts {
         self.alerting.expire_silence(id).await
     }
 
-    fn alertmanagers(&self) -> Vec<String> {
-        self.alerting.alertmanagers().to_vec()
+    fn alertmanagers(&self) -> DeskPeers {
+        DeskPeers { active: self.alerting.alertmanagers(), dropped: self.alertmanagers.found().dropped }
     }
 
     fn config(&self) -> String {

@@ -19,7 +19,7 @@ use signalbox_receive::files::{Files, Sources};
 use signalbox_receive::socket::Listening;
 use signalbox_receive::transform::Transform;
 use signalbox_receive::{Budget, Entry};
-use signalbox_scrape::Scraping;
+use signalbox_scrape::{Alertmanagers, Scraping};
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
 use signalbox_telemetry::Queue;
@@ -33,6 +33,7 @@ use crate::alert_desk::OwnAlerts;
 use crate::config::{self, Config};
 use crate::doors::{self, Address, Doors, Gates, Questions};
 use crate::front::{Front, Side};
+use crate::peers;
 use crate::pull::{self, Targets};
 use crate::reload::Reloader;
 use crate::rule_watch;
@@ -78,6 +79,7 @@ pub struct Server {
     stop_watching: CancellationToken,
     watching: Option<JoinHandle<()>>,
     rule_watch: JoinHandle<()>,
+    following: JoinHandle<()>,
 }
 
 impl Bound {
@@ -118,7 +120,8 @@ impl Bound {
         pull::share(&loaded, &mut config);
         // They ask about what nobody writes then.
         config.alert.builtin.enabled &= config.telemetry.self_watch;
-        let prometheus = loaded.config;
+        let (prometheus, told_besides) = (loaded.config, peers::told_besides(&config));
+        peers::check(&prometheus, told_besides)?;
 
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));
@@ -138,6 +141,7 @@ impl Bound {
         let entry = Entry { sink: ingester.clone(), clock: Arc::clone(&clock), budget, transform };
         let sources = Sources::new(&config.receive.files, &config.receive.files_promtail_config)?;
         let around = signalbox_scrape::discovery::Surroundings::new(Arc::clone(&clock), config::environment);
+        let alertmanagers = Arc::new(Alertmanagers::new(around.clone()));
         let parts = signalbox_scrape::Parts { sink: ingester.clone(), clock: Arc::clone(&clock), tenant: Tenant::default(), around };
         let scraping = Arc::new(Scraping::new(config.scrape.clone(), parts));
         let surroundings = surroundings(&config);
@@ -147,7 +151,7 @@ impl Bound {
         let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
         let rule_desk = OwnRules::new(Arc::clone(&api.engine), config.alert.clone(), config.notify.clone());
         let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
-        let desk = OwnAlerts { alerting: Arc::clone(&alerting), clock: Arc::clone(&clock) };
+        let desk = OwnAlerts { alerting: Arc::clone(&alerting), alertmanagers: Arc::clone(&alertmanagers), clock: Arc::clone(&clock) };
         let api = api
             .with_targets(Arc::new(targets))
             .with_alert_desk(Arc::new(desk))
@@ -168,9 +172,14 @@ impl Bound {
         let doors = Doors::build(&config.receive, &entry, &front, questions)?;
         let api_routes = api_routes(signalbox_api::router(&api), config.http.body_bytes_max);
         scraping.apply(prometheus.clone())?;
+        alertmanagers.apply(&prometheus)?;
+        peers::tell(&alerting, &alertmanagers);
+        let following = peers::follow(Arc::clone(&alerting), Arc::clone(&alertmanagers));
         let reloader = Arc::new(Reloader {
             alerting,
             scraping,
+            alertmanagers,
+            told_besides,
             prometheus_file: config.scrape.config_file.clone(),
             rule_files: own_rule_files,
             at_start: prometheus,
@@ -218,6 +227,7 @@ impl Bound {
             stop_watching,
             watching,
             rule_watch,
+            following,
         })
     }
 }
@@ -247,7 +257,24 @@ impl Server {
     /// # Errors
     /// If the store cannot flush; nothing is lost then either, the next start replays the WAL.
     pub async fn stop(self) -> Result<()> {
-        let Self { store, meta, ingester, files, reloader, notices, phase, stop, mut serving, writes, drain, stop_watching, watching, rule_watch, .. } = self;
+        let Self {
+            store,
+            meta,
+            ingester,
+            files,
+            reloader,
+            notices,
+            phase,
+            stop,
+            mut serving,
+            writes,
+            drain,
+            stop_watching,
+            watching,
+            rule_watch,
+            following,
+            ..
+        } = self;
         phase.enter(Stand::Draining);
         notices.close();
         stop.cancel();
@@ -260,8 +287,10 @@ impl Server {
             files.stop().await;
         }
         // What it puts in force must not run when alerting has stopped.
-        rule_watch.abort();
-        let _ended = rule_watch.await;
+        for task in [rule_watch, following] {
+            task.abort();
+            let _ended = task.await;
+        }
         reloader.scraping.stop().await;
         reloader.alerting.shutdown().await;
         stop_watching.cancel();

@@ -13,6 +13,7 @@ mod admin;
 mod alert_desk;
 mod doors;
 mod front;
+mod peers;
 mod pull;
 mod reload;
 mod remote;

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use signalbox_alert::{Alerting, rule_file};
 use signalbox_api::prometheus::Notices;
 use signalbox_model::{Clock, Result};
-use signalbox_scrape::Scraping;
 use signalbox_scrape::config::PrometheusConfig;
+use signalbox_scrape::{Alertmanagers, Scraping};
 use signalbox_telemetry::{names, registry};
 use tokio::sync::Mutex;
 
-use crate::pull;
+use crate::{peers, pull};
 
 /// Reads files again, one time after the other.
 #[derive(Debug)]
 pub(crate) struct Reloader {
     pub(crate) alerting: Arc<Alerting>,
     pub(crate) scraping: Arc<Scraping>,
+    pub(crate) alertmanagers: Arc<Alertmanagers>,
+    /// The setting by which alerts are told to others as well.
+    pub(crate) told_besides: Option<&'static str>,
     pub(crate) prometheus_file: PathBuf,
     /// Those of the own configuration.
     pub(crate) rule_files: Vec<String>,
@@ -57,6 +60,7 @@ impl Reloader {
         let prometheus = loaded.config;
         // Rules that are wrong must not be found after the targets have changed.
         rule_file::load_all(&rule_files)?;
+        peers::check(&prometheus, self.told_besides)?;
         self.alerting.check()?;
         let (new, old) = (&prometheus.global, &self.at_start.global);
         let is_same =
@@ -64,6 +68,8 @@ impl Reloader {
         if !is_same {
             tracing::warn!("evaluation_interval, rule_query_offset and external_labels of {} take effect at the next start", self.prometheus_file.display());
         }
+        self.alertmanagers.apply(&prometheus)?;
+        peers::tell(&self.alerting, &self.alertmanagers);
         self.scraping.apply(prometheus)?;
         self.alerting.reload_files(&rule_files).await
     }

@@ -126,6 +126,15 @@ pub struct DeskWayStep {
     pub continues: bool,
 }
 
+/// Other Alertmanagers, by where alerts are posted for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeskPeers {
+    /// Those that are told.
+    pub active: Vec<String>,
+    /// Those that were found and dropped.
+    pub dropped: Vec<String>,
+}
+
 /// Whoever keeps alerts and silences.
 #[async_trait]
 pub trait AlertDesk: Send + Sync + fmt::Debug {
@@ -191,9 +200,9 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
     /// The `alertmanager.yml` in force, without secrets.
     fn config(&self) -> String;
 
-    /// Where alerts are posted for other Alertmanagers.
-    fn alertmanagers(&self) -> Vec<String> {
-        Vec::new()
+    /// The other Alertmanagers that are told.
+    fn alertmanagers(&self) -> DeskPeers {
+        DeskPeers::default()
     }
 }
 

@@ -24,7 +24,7 @@ mod status;
 
 pub use settings::Settings;
 
-pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
+pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskPeers, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
 pub use route_desk::{DeskChannel, DeskMatch, DeskReceiver, DeskRoute, DeskStep, DeskTimings, ReceiverTest, TestAnswer};
 
 /// The API, to be mounted where Alertmanager's clients look for it.

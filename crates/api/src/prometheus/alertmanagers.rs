@@ -9,6 +9,7 @@ use crate::ApiState;
 
 /// `GET /alertmanagers`
 pub(super) async fn alertmanagers(State(state): State<ApiState>) -> Response {
-    let active: Vec<Value> = state.alert_desk.alertmanagers().into_iter().map(|url| json!({ "url": url })).collect();
-    render::success(&json!({ "activeAlertmanagers": active, "droppedAlertmanagers": [] }).to_string())
+    let peers = state.alert_desk.alertmanagers();
+    let shown = |urls: Vec<String>| urls.into_iter().map(|url| json!({ "url": url })).collect::<Vec<Value>>();
+    render::success(&json!({ "activeAlertmanagers": shown(peers.active), "droppedAlertmanagers": shown(peers.dropped) }).to_string())
 }
