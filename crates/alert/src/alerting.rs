@@ -474,6 +474,8 @@ async fn dispatch(shared: Arc<Shared>, delivering: Arc<Mutex<Delivering>>, mut i
             cleaned_at = Some(clock.monotonic());
             clean(&shared, clock.now_ns()).await;
         }
+            let has_watchdog = dispatcher.plan.root.routes.first().is_some_and(|route| builtin::is_watchdog(route));
+            dispatcher.muting.is_stalled = has_watchdog && builtin::is_stalled(&shared.world.parts.board.groups(), now_ms);
         if noted_at.is_none_or(|at: Duration| clock.monotonic().saturating_sub(at) >= NOTE_EVERY) {
             noted_at = Some(clock.monotonic());
             note_progress(&shared).await;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use signalbox_lang::matchers;
+use signalbox_meta::{GroupStatus, Health};
 use signalbox_model::{Error, Result};
 
 use crate::dispatch::{Plan, Target};
@@ -18,8 +19,32 @@ use crate::settings::Settings;
 const TEXT: &str = include_str!("builtin.yaml");
 /// What stands for the path of their file.
 pub(crate) const FILE: &str = "builtin";
+/// Evaluations of the watchdog that may be missed before it falls silent.
+const INTERVALS_MAX: i64 = 2;
 /// The alert that always fires.
 const WATCHDOG: &str = "Watchdog";
+
+/// What stands where mutings are named while the watchdog is silent.
+pub(crate) const STALLED: &str = "rules are not evaluated";
+/// The end of the id of the watchdog's route; files make none that has it.
+const ROUTE: &str = "/watchdog";
+
+/// Whether a route is the one of the watchdog.
+pub(crate) fn is_watchdog(route: &Route) -> bool {
+    route.id.ends_with(ROUTE)
+}
+
+/// Whether the watchdog must not be told although it fires: its rule was not evaluated of late, or could not be. An alert that
+/// nobody asks about any more goes on firing.
+pub(crate) fn is_stalled(groups: &[Arc<GroupStatus>], now_ms: i64) -> bool {
+    let watchdog = |group: &Arc<GroupStatus>| {
+        let rule = group.rules.iter().find(|rule| rule.name == WATCHDOG)?;
+        let age_max_ms = i64::try_from(group.interval.as_millis()).unwrap_or(i64::MAX).saturating_mul(INTERVALS_MAX);
+        let is_late = rule.evaluated_at_ns.is_none_or(|at_ns| now_ms.saturating_sub(at_ns.div_euclid(1_000_000)) > age_max_ms);
+        Some(is_late || rule.health != Health::Good)
+    };
+    groups.iter().filter(|group| group.file == FILE).find_map(watchdog).unwrap_or(false)
+}
 
 /// The group of the rules that the settings leave on; none if they leave none.
 ///
@@ -59,7 +84,7 @@ pub(crate) fn route_watchdog(plan: Plan, settings: &Settings, all_targets: &[Tar
     receivers.insert(receiver.clone(), targets);
     let interval_ms = settings.watchdog_interval_ms();
     let route = Route {
-        id: format!("{}/watchdog", root.id),
+        id: format!("{}{ROUTE}", root.id),
         key: format!("{}/{{alertname=\"{WATCHDOG}\"}}", root.key),
         group_by: GroupBy::new(&["alertname".to_owned()]),
         wait_ms: 0,
@@ -75,9 +100,13 @@ pub(crate) fn route_watchdog(plan: Plan, settings: &Settings, all_targets: &[Tar
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use signalbox_meta::{AlertingStatus, RuleKind, RuleStatus};
     use signalbox_model::Labels;
 
     use super::*;
+    use crate::mute::Muting;
     use crate::settings::{Builtin, Watchdog};
 
     fn names(settings: &Settings) -> Vec<String> {
@@ -100,6 +129,55 @@ mod tests {
     }
 
     #[test]
+    fn the_watchdog_is_silent_when_nobody_evaluates_it() {
+        let status = |evaluated_at_ns, health| {
+            let kind = RuleKind::Alerting(AlertingStatus {
+                hold: Duration::ZERO,
+                keep_firing: Duration::ZERO,
+                annotations: Labels::empty(),
+                extras: Vec::new(),
+                alerts: Vec::new(),
+            });
+            let (query, lang, labels) = ("vector(1)".to_owned(), "promql", Labels::empty());
+            let rule = RuleStatus {
+                name: WATCHDOG.to_owned(),
+                query,
+                lang,
+                range: None,
+                labels,
+                health,
+                last_error: None,
+                evaluated_at_ns,
+                evaluation: Duration::ZERO,
+                kind,
+            };
+            let (file, name, interval) = (FILE.to_owned(), "signalbox".to_owned(), Duration::from_secs(60));
+            [Arc::new(GroupStatus {
+                file,
+                name,
+                interval,
+                query_offset: Duration::ZERO,
+                limit: 0,
+                evaluated_at_ns,
+                evaluation: Duration::ZERO,
+                rules: vec![rule],
+            })]
+        };
+        let at = |seconds: i64| Some(seconds * 1_000_000_000);
+        for (what, groups, want) in [
+            ("just now", status(at(1_000), Health::Good), false),
+            ("one missed", status(at(880), Health::Good), false),
+            ("three missed", status(at(879), Health::Good), true),
+            ("before the clock was set back", status(at(2_000), Health::Good), false),
+            ("never", status(None, Health::Unknown), true),
+            ("in vain", status(at(1_000), Health::Bad), true),
+        ] {
+            assert_eq!(is_stalled(&groups, 1_000_000), want, "{what}");
+        }
+        assert!(!is_stalled(&[], 1_000_000), "there is none");
+    }
+
+    #[test]
     fn the_watchdog_goes_to_its_receiver_alone() {
         let target = |receiver: &str| Target { receiver: receiver.to_owned(), channel: format!("{receiver}/webhook"), sends_resolved: true };
         let all = [target("ops"), target("dog")];
@@ -113,6 +191,9 @@ mod tests {
         assert_eq!(found(WATCHDOG), [("dog".to_owned(), 0, 90_000)]);
         assert_eq!(found("Down"), [(String::new(), 30_000, 4 * 3_600_000)]);
         assert_eq!(routed.receivers["dog"], [target("dog")]);
+        let muted_by = |muting: Muting| [&routed.root, &routed.root.routes[0]].map(|route| muting.of_route(route, 0).into_iter().collect::<Vec<_>>());
+        assert_eq!(muted_by(Muting::default()), [vec![], vec![]] as [Vec<String>; 2]);
+        assert_eq!(muted_by(Muting { is_stalled: true, ..Muting::default() }), [vec![], vec![STALLED.to_owned()]], "the others go on");
         let settings = Settings { watchdog: Watchdog { receiver: "cat".to_owned(), ..Watchdog::default() }, ..Settings::default() };
         assert!(route_watchdog(plan(), &settings, &all).unwrap_err().message().starts_with("cannot use setting alert.watchdog.receiver: found \"cat\""));
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_model::Labels;
 
+use crate::builtin;
 use crate::inhibit::{Inhibition, inhibited_by};
 use crate::intervals::TimeInterval;
 use crate::routing::Route;
@@ -21,6 +22,8 @@ pub struct Muting {
     pub ranks: Ranks,
     /// Silences.
     pub silences: Silences,
+    /// Whether rules are not evaluated, so that the watchdog must not be told.
+    pub is_stalled: bool,
 }
 
 /// What mutes one alert.
@@ -48,12 +51,16 @@ impl Muting {
         Muted { silenced_by, inhibited_by }
     }
 
-    /// The time intervals that mute a route: those to mute that hold, or those to be active in if none of them does.
+    /// The time intervals that mute a route: those to mute that hold, or those to be active in if none of them does. That of the
+    /// watchdog is muted while rules are not evaluated.
     pub fn of_route(&self, route: &Route, now_ms: i64) -> BTreeSet<String> {
         let holds = |name: &&String| self.intervals.get(*name).is_some_and(|intervals| intervals.iter().any(|interval| interval.contains(now_ms)));
         let mut muted: BTreeSet<String> = route.mute_intervals.iter().filter(holds).cloned().collect();
         if !route.active_intervals.is_empty() && !route.active_intervals.iter().any(|name| holds(&name)) {
             muted.extend(route.active_intervals.iter().cloned());
+        }
+        if self.is_stalled && builtin::is_watchdog(route) {
+            muted.insert(builtin::STALLED.to_owned());
         }
         muted
     }
