@@ -12,7 +12,6 @@ use signalbox_notify::{Channel, Deliverer};
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::alertmanager::SILENCES_KEPT_MS;
 use crate::alertmanager_file::AlertmanagerFile;
 use crate::builtin;
 use crate::dispatch::{Dispatcher, Plan, Target};
@@ -27,11 +26,11 @@ use crate::settings::Settings;
 use crate::severity::Ranks;
 use crate::silence::Silences;
 use crate::world::{Parts, World};
+
 mod peers;
 
 pub use peers::Peer;
 use peers::Peers;
-
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -52,8 +51,8 @@ pub struct Alerting {
     /// Rules were set or deleted by API.
     rules_changed: Notify,
     setting_rules: Mutex<()>,
-    /// The text of the `alertmanager.yml` in force.
-    original: parking_lot::Mutex<Option<String>>,
+    /// The `alertmanager.yml` in force.
+    original: parking_lot::Mutex<Option<Original>>,
     running: Mutex<Running>,
     dispatching: Mutex<Option<JoinHandle<()>>>,
     stop_dispatching: watch::Sender<bool>,
@@ -126,7 +125,7 @@ impl Alerting {
         let now_ms = world.parts.clock.now_ms();
         let dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
         let silences = dispatcher.muting.silences.clone();
-        let mut delivering = Delivering { channels, fallbacks: fallbacks(original.as_deref(), notify), deliverer: None };
+        let mut delivering = Delivering { channels, fallbacks: fallbacks(original.as_ref(), notify), deliverer: None };
         delivering.start(&world, &silences).await?;
         let shared = Arc::new(Shared {
             world,
@@ -244,7 +243,7 @@ impl Alerting {
         let mut delivering = self.delivering.lock().await;
         delivering.stop().await;
         delivering.channels = told.channels;
-        delivering.fallbacks = fallbacks(told.original.as_deref(), &self.notify);
+        delivering.fallbacks = fallbacks(told.original.as_ref(), &self.notify);
         self.shared.dispatcher.lock().await.replan(told.plan, told.muting, world.parts.clock.now_ms());
         *self.original.lock() = told.original;
         // Where the database fails, the task that dispatches tries again.
@@ -271,9 +270,18 @@ impl Alerting {
         &self.settings
     }
 
-    /// The text of the `alertmanager.yml` in force, if there is one.
-    pub(crate) fn original(&self) -> Option<String> {
+    /// The `alertmanager.yml` in force, if there is one.
+    pub(crate) fn original(&self) -> Option<Original> {
         self.original.lock().clone()
+    }
+
+    /// Names of the receivers of the settings that are told of everything.
+    pub(crate) fn receiver_names(&self) -> Vec<String> {
+        let all = self.notify.receivers.iter().map(|receiver| receiver.name.clone());
+        match self.settings.receivers.is_empty() {
+            true => all.filter(|name| *name != self.settings.watchdog.receiver).collect(),
+            false => self.settings.receivers.clone(),
+        }
     }
 
     /// The dispatcher, for as long as the guard lives.
@@ -337,13 +345,21 @@ async fn all_groups(sources: &Sources, meta: &Meta, settings: &Settings) -> Resu
     Ok(groups)
 }
 
+/// What is known of an `alertmanager.yml` beside who is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Original {
+    pub(crate) text: String,
+    /// How long an alert of another ruler goes on that has no end of its own.
+    pub(crate) resolve_timeout_ms: i64,
+}
+
 /// Who is told, how, and when not.
 #[derive(Debug)]
 struct Told {
     plan: Plan,
     muting: Muting,
     channels: Vec<(String, Channel)>,
-    original: Option<String>,
+    original: Option<Original>,
 }
 
 /// Who is told, and when not, as `alertmanager.yml` says, or the settings if there is none.
@@ -355,7 +371,7 @@ pub(crate) fn plan(settings: &Settings, notify: &signalbox_notify::Settings) -> 
 }
 
 /// What is told instead of channels that fail; `alertmanager.yml` has no word for it.
-fn fallbacks(original: Option<&str>, notify: &signalbox_notify::Settings) -> BTreeMap<String, signalbox_notify::Fallback> {
+fn fallbacks(original: Option<&Original>, notify: &signalbox_notify::Settings) -> BTreeMap<String, signalbox_notify::Fallback> {
     if original.is_some() { BTreeMap::new() } else { notify.fallbacks() }
 }
 
@@ -387,7 +403,7 @@ fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told
     let all: Vec<Target> = receivers.values().flatten().cloned().collect();
     let plan = Plan { root: file.route, receivers, receiver_labels: file.receiver_labels, templates: Some(templates) };
     let plan = builtin::route_watchdog(plan, settings, &all)?;
-    Ok(Told { plan, muting, channels, original: Some(file.original) })
+    Ok(Told { plan, muting, channels, original: Some(Original { text: file.original, resolve_timeout_ms: file.resolve_timeout_ms }) })
 }
 
 /// All channels of the receivers with these names; no name means all receivers.
@@ -458,6 +474,8 @@ async fn dispatch(shared: Arc<Shared>, delivering: Arc<Mutex<Delivering>>, mut i
         let now_ms = clock.now_ms();
         let next_at_ms = {
             let mut dispatcher = shared.dispatcher.lock().await;
+            let has_watchdog = dispatcher.plan.root.routes.first().is_some_and(|route| builtin::is_watchdog(route));
+            dispatcher.muting.is_stalled = has_watchdog && builtin::is_stalled(&shared.world.parts.board.groups(), now_ms);
             let enqueued = dispatcher.run_due(&shared.world.parts.meta, now_ms).await;
             let next_at_ms = dispatcher.next_at_ms();
             drop(dispatcher);
@@ -474,8 +492,6 @@ async fn dispatch(shared: Arc<Shared>, delivering: Arc<Mutex<Delivering>>, mut i
             cleaned_at = Some(clock.monotonic());
             clean(&shared, clock.now_ns()).await;
         }
-            let has_watchdog = dispatcher.plan.root.routes.first().is_some_and(|route| builtin::is_watchdog(route));
-            dispatcher.muting.is_stalled = has_watchdog && builtin::is_stalled(&shared.world.parts.board.groups(), now_ms);
         if noted_at.is_none_or(|at: Duration| clock.monotonic().saturating_sub(at) >= NOTE_EVERY) {
             noted_at = Some(clock.monotonic());
             note_progress(&shared).await;
@@ -509,7 +525,7 @@ async fn clean(shared: &Shared, now_ns: i64) {
         tracing::warn!("cannot forget the old history of alerts, trying again in an hour: {error}");
     }
     let dispatcher = shared.dispatcher.lock().await;
-    let before_ms = now_ms.saturating_sub(SILENCES_KEPT_MS);
+    let before_ms = now_ms.saturating_sub(shared.world.silences_kept_ms);
     match meta.forget_silences(before_ms).await {
         Ok(_) => dispatcher.muting.silences.forget(before_ms),
         Err(error) => tracing::warn!("cannot forget old silences, trying again in an hour: {error}"),

@@ -2,7 +2,7 @@
 //!
 //! What must survive a crash is durable in `meta` before anybody is answered; the dispatcher's memory follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use signalbox_meta::{Meta, OutsideAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
@@ -12,14 +12,13 @@ use crate::dispatch::Dispatcher;
 use crate::evaluate::pairs;
 use crate::group::{AlertGroup, Notice};
 use crate::mute::Muted;
-use crate::silence::Silence;
+use crate::routing::Route;
+use crate::silence::{Limits, Silence};
 
-/// How long silences that are over stay known.
-pub(crate) const SILENCES_KEPT_MS: i64 = 5 * 86_400_000;
-/// Most silences that are not over.
-const SILENCES_MAX: usize = 10_000;
 /// Most alerts of a request, and of all other rulers together.
 const OUTSIDE_ALERTS_MAX: usize = 100_000;
+/// What the receiver of the one route is called where several are told, or none.
+const EVERYBODY: &str = "notify.receivers";
 /// How long an alert is said to go on that has no end of its own.
 const ENDS_AFTER_MS: i64 = 5 * 60_000;
 
@@ -85,7 +84,7 @@ impl Alerting {
         let shown = |group: &AlertGroup| GroupView {
             labels: group.labels.clone(),
             route: group.route.key.clone(),
-            receiver: group.route.receiver.clone(),
+            receiver: shown(&dispatcher, &group.route),
             route_labels: dispatcher.route_labels(&group.route, &group.labels, group.members().filter(|notice| notice.ends_at_ms.is_none()), now_ms),
             muted_by: dispatcher.muting.of_route(&group.route, now_ms).into_iter().collect(),
             alerts: group.members().filter(|notice| notice.ends_at_ms.is_none()).map(|notice| view(&dispatcher, notice, now_ms)).collect(),
@@ -96,12 +95,15 @@ impl Alerting {
     /// The `alertmanager.yml` in force, without secrets; of a server without one, its one route.
     pub fn alertmanager_yaml(&self) -> String {
         if let Some(original) = self.original() {
-            return without_secrets(&original);
+            return without_secrets(&original.text);
         }
-        let settings = self.settings();
+        let (settings, names) = (self.settings(), self.receiver_names());
         let group_by: Vec<String> = settings.group_by.iter().map(|name| format!("{name:?}")).collect();
+        let everybody = everybody(&names);
+        let others = names.iter().filter(|name| **name != everybody);
+        let receivers: String = std::iter::once(&everybody).chain(others).map(|name| format!("  - name: {name:?}\n")).collect();
         format!(
-            "route:\n  receiver: \"\"\n  group_by: [{}]\n  group_wait: {}s\n  group_interval: {}s\n  repeat_interval: {}s\nreceivers:\n  - name: \"\"\n",
+            "route:\n  receiver: {everybody:?}\n  group_by: [{}]\n  group_wait: {}s\n  group_interval: {}s\n  repeat_interval: {}s\nreceivers:\n{receivers}",
             group_by.join(", "),
             settings.group_wait_seconds,
             settings.group_interval_seconds,
@@ -117,16 +119,18 @@ impl Alerting {
     /// Sets a silence; with the id of one that is known, changes or replaces it. Durable on return. Answers the id.
     ///
     /// # Errors
-    /// `Invalid` for a silence that makes no sense, `NotFound` for an id that nobody knows, `Limit` for too many, and of the database.
+    /// `Invalid` for a silence that makes no sense, is too large or is one too many, `NotFound` for an id that nobody knows, and of
+    /// the database.
     pub async fn set_silence(&self, silence: Silence) -> Result<String> {
         let now_ms = self.now_ms();
-        self.dispatcher().await.set_silence(silence, self.meta(), now_ms).await
+        let limits = self.settings().silence_limits();
+        self.dispatcher().await.set_silence(silence, limits, self.meta(), now_ms).await
     }
 
-    /// Ends a silence now. Durable on return.
+    /// Ends a silence now, unless it is over. Durable on return.
     ///
     /// # Errors
-    /// `NotFound` for an id that nobody knows, `Invalid` for a silence that is over, and of the database.
+    /// `NotFound` for an id that nobody knows, and of the database.
     pub async fn expire_silence(&self, id: &str) -> Result<()> {
         let now_ms = self.now_ms();
         self.dispatcher().await.expire_silence(id, self.meta(), now_ms).await
@@ -136,8 +140,14 @@ impl Alerting {
     ///
     /// # Errors
     /// `Invalid` with what is wrong with some; the others are taken. `Limit` for too many, and of the database.
-    pub async fn post(&self, alerts: Vec<PostedAlert>) -> Result<()> {
+    pub async fn post(&self, mut alerts: Vec<PostedAlert>) -> Result<()> {
         let now_ms = self.now_ms();
+        if let Some(original) = self.original() {
+            let ends_at_ms = now_ms.saturating_add(original.resolve_timeout_ms);
+            for alert in &mut alerts {
+                alert.ends_at_ms.get_or_insert(ends_at_ms);
+            }
+        }
         let posted = self.dispatcher().await.post(alerts, self.meta(), now_ms).await;
         self.news();
         posted
@@ -146,16 +156,14 @@ impl Alerting {
 
 impl Dispatcher {
     /// See [`Alerting::set_silence`].
-    pub(crate) async fn set_silence(&mut self, silence: Silence, meta: &Meta, now_ms: i64) -> Result<String> {
+    pub(crate) async fn set_silence(&mut self, silence: Silence, limits: Limits, meta: &Meta, now_ms: i64) -> Result<String> {
         let silences = &self.muting.silences;
         let earlier = match silence.id.is_empty() {
             true => None,
-            false => Some(silences.get(&silence.id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {} not found", silence.id)))?),
+            false => Some(silences.get(&silence.id).ok_or_else(not_found)?),
         };
-        if earlier.is_none() && silences.count(now_ms) >= SILENCES_MAX {
-            return Err(Error::limit(format!("exceeded maximum number of silences: {SILENCES_MAX}")));
-        }
         let kept = silence.set(earlier.as_ref(), new_id, now_ms)?;
+        limits.check(&kept, silences)?;
         let stored: Vec<_> = kept.iter().map(Silence::to_stored).collect();
         meta.save_silences(&stored).await?;
         let id = kept.last().map(|silence| silence.id.clone()).unwrap_or_default();
@@ -165,10 +173,11 @@ impl Dispatcher {
 
     /// See [`Alerting::expire_silence`].
     pub(crate) async fn expire_silence(&mut self, id: &str, meta: &Meta, now_ms: i64) -> Result<()> {
-        let silence = self.muting.silences.get(id).ok_or_else(|| Error::new(ErrorKind::NotFound, format!("silence {id} not found")))?;
-        let ended = silence.expire(now_ms)?;
-        meta.save_silences(&[ended.to_stored()]).await?;
-        self.muting.silences.put([ended]);
+        let silence = self.muting.silences.get(id).ok_or_else(not_found)?;
+        if let Some(ended) = silence.expire(now_ms) {
+            meta.save_silences(&[ended.to_stored()]).await?;
+            self.muting.silences.put([ended]);
+        }
         Ok(())
     }
 
@@ -189,8 +198,34 @@ impl Dispatcher {
         }
         meta.save_outside_alerts(&good).await?;
         self.hear(good, now_ms);
-        if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("\n"))) }
     }
+}
+
+/// Who is told of a route. The one route of a server without `alertmanager.yml` names nobody: it is for all receivers of the settings.
+fn told(dispatcher: &Dispatcher, route: &Route) -> Vec<String> {
+    if !route.receiver.is_empty() {
+        return vec![route.receiver.clone()];
+    }
+    let targets = dispatcher.plan.targets(&route.receiver).iter().map(|target| target.receiver.clone());
+    targets.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The receiver of a route as it is shown.
+fn shown(dispatcher: &Dispatcher, route: &Route) -> String {
+    if route.receiver.is_empty() { everybody(&told(dispatcher, route)) } else { route.receiver.clone() }
+}
+
+/// A name for all of them: files have a name at every route.
+fn everybody(names: &[String]) -> String {
+    match names {
+        [one] => one.clone(),
+        _ => EVERYBODY.to_owned(),
+    }
+}
+
+fn not_found() -> Error {
+    Error::new(ErrorKind::NotFound, "silence not found")
 }
 
 fn view(dispatcher: &Dispatcher, notice: &Notice, now_ms: i64) -> AlertView {
@@ -198,7 +233,7 @@ fn view(dispatcher: &Dispatcher, notice: &Notice, now_ms: i64) -> AlertView {
     AlertView {
         ends_at_ms: outside.map_or(now_ms.saturating_add(ENDS_AFTER_MS), |alert| alert.ends_at_ms),
         updated_at_ms: outside.map_or(now_ms, |alert| alert.updated_at_ms),
-        receivers: dispatcher.plan.root.find(&notice.labels).into_iter().map(|route| route.receiver.clone()).collect(),
+        receivers: dispatcher.plan.root.find(&notice.labels).into_iter().flat_map(|route| told(dispatcher, route)).collect(),
         muted: dispatcher.muted(&notice.labels, now_ms),
         notice: notice.clone(),
     }
@@ -245,8 +280,11 @@ fn outside(alert: PostedAlert, now_ms: i64) -> Result<OutsideAlert> {
     if labels.is_empty() {
         return Err(Error::invalid("at least one label pair required"));
     }
-    if let Some(name) = labels.keys().chain(alert.annotations.keys()).find(|name| name.is_empty()) {
-        return Err(Error::invalid(format!("invalid label set: invalid name {name:?}")));
+    if labels.contains_key("") {
+        return Err(Error::invalid("invalid label set: invalid name \"\""));
+    }
+    if alert.annotations.contains_key("") {
+        return Err(Error::invalid("invalid annotations: invalid name \"\""));
     }
     let starts_at_ms = alert.starts_at_ms.unwrap_or_else(|| alert.ends_at_ms.map_or(now_ms, |ends_at_ms| ends_at_ms.min(now_ms)));
     let ends_at_ms = alert.ends_at_ms.unwrap_or(now_ms.saturating_add(ENDS_AFTER_MS));

@@ -9,6 +9,7 @@ use signalbox_notify::forward;
 
 use crate::group::GroupBy;
 use crate::routing::Route;
+use crate::silence::Limits;
 
 /// Settings of alerting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,12 @@ pub struct Settings {
     pub group_interval_seconds: u64,
     /// After how long a group that did not change is told again, in seconds.
     pub repeat_interval_seconds: u64,
+    /// How many silences there may be, those that are over and still known included; 0 is no limit.
+    pub silences_max: usize,
+    /// How many bytes the texts of a silence may have: matchers, comment, author, annotations; 0 is no limit.
+    pub silence_bytes_max: usize,
+    /// How long a silence that is over stays known, in hours.
+    pub silences_kept_hours: u64,
     /// How long it is kept what became of alerts and who was told, in days. Values of alerts are metrics and go with them.
     pub history_days: u64,
 }
@@ -105,6 +112,9 @@ impl Default for Settings {
             group_wait_seconds: 30,
             group_interval_seconds: 5 * 60,
             repeat_interval_seconds: 4 * 3600,
+            silences_max: 100_000,
+            silence_bytes_max: 65_536,
+            silences_kept_hours: 120,
             history_days: 90,
         }
     }
@@ -163,6 +173,15 @@ impl Settings {
 
     pub(crate) fn external_labels(&self) -> Labels {
         Labels::from_pairs(&self.external_labels)
+    }
+
+    pub(crate) fn silence_limits(&self) -> Limits {
+        Limits { silences_max: self.silences_max, bytes_max: self.silence_bytes_max }
+    }
+
+    /// How long silences that are over stay known.
+    pub(crate) fn silences_kept_ms(&self) -> i64 {
+        milliseconds(self.silences_kept_hours.saturating_mul(3600))
     }
 
     /// How long history is kept.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use signalbox_lang::matchers;
 use signalbox_meta::StoredSilence;
-use signalbox_model::{Error, Labels, Matcher, Result};
+use signalbox_model::{Error, Labels, MatchOp, Matcher, Result};
 
 use crate::inhibit::is_matched;
 use crate::routing;
@@ -57,15 +57,42 @@ impl Silences {
         self.0.write().retain(|_, silence| silence.ends_at_ms >= before_ms);
     }
 
-    /// How many are not over.
-    pub fn count(&self, now_ms: i64) -> usize {
-        self.0.read().values().filter(|silence| silence.ends_at_ms > now_ms).count()
+    /// How many there are, those that are over included.
+    pub fn count(&self) -> usize {
+        self.0.read().len()
     }
 
     /// Ids of those that cover an alert at an instant.
     pub fn covering(&self, labels: &Labels, now_ms: i64) -> Vec<String> {
         let covers = |silence: &&Silence| silence.phase(now_ms) == Phase::Active && silence.covers(labels);
         self.0.read().values().filter(covers).map(|silence| silence.id.clone()).collect()
+    }
+}
+
+/// How many silences there may be, and how large; by default there is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Those that are over included; 0 is no limit.
+    pub silences_max: usize,
+    /// Bytes of the texts of one; 0 is no limit.
+    pub bytes_max: usize,
+}
+
+impl Limits {
+    /// Refuses what would be one too many or is too large, given those that are known.
+    ///
+    /// # Errors
+    /// `Invalid` in Alertmanager's words.
+    pub fn check(self, kept: &[Silence], known: &Silences) -> Result<()> {
+        let Self { silences_max, bytes_max } = self;
+        let (count, new) = (known.count(), kept.iter().filter(|silence| known.get(&silence.id).is_none()).count());
+        if silences_max > 0 && new > 0 && count + new > silences_max {
+            return Err(Error::invalid(format!("exceeded maximum number of silences: {count} (limit: {silences_max})")));
+        }
+        match kept.last().map_or(0, Silence::size_bytes) {
+            size if bytes_max > 0 && size > bytes_max => Err(Error::invalid(format!("silence exceeded maximum size: {size} bytes (limit: {bytes_max} bytes)"))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -106,17 +133,21 @@ impl Silence {
         self.matchers.iter().any(|set| is_matched(set, labels))
     }
 
-    /// The silence as it is when somebody ends it now.
-    ///
-    /// # Errors
-    /// `Invalid` if it is over already.
-    pub fn expire(&self, now_ms: i64) -> Result<Self> {
+    /// The silence as it is when somebody ends it now; `None` if it is over already.
+    pub fn expire(&self, now_ms: i64) -> Option<Self> {
         let ended = Self { ends_at_ms: now_ms, updated_at_ms: now_ms, ..self.clone() };
         match self.phase(now_ms) {
-            Phase::Active => Ok(ended),
-            Phase::Pending => Ok(Self { starts_at_ms: now_ms, ..ended }),
-            Phase::Expired => Err(Error::invalid(format!("silence {} already expired", self.id))),
+            Phase::Active => Some(ended),
+            Phase::Pending => Some(Self { starts_at_ms: now_ms, ..ended }),
+            Phase::Expired => None,
         }
+    }
+
+    /// Bytes of its texts.
+    fn size_bytes(&self) -> usize {
+        let stored = self.to_stored();
+        let annotations = stored.annotations.iter().map(|(name, value)| name.len() + value.len());
+        stored.matchers.iter().map(String::len).chain(annotations).sum::<usize>() + stored.id.len() + stored.created_by.len() + stored.comment.len()
     }
 
     /// Whether another text of this silence may take its place, or must be a silence of its own: what was silenced in the past
@@ -138,15 +169,16 @@ impl Silence {
     /// As [`Silence::check`].
     pub fn set(self, earlier: Option<&Self>, new_id: impl FnOnce() -> String, now_ms: i64) -> Result<Vec<Self>> {
         let wanted = Self { updated_at_ms: now_ms, ..self };
+        wanted.check_times(now_ms)?;
         if let Some(earlier) = earlier
             && earlier.may_become(&wanted, now_ms)
         {
-            wanted.check(now_ms)?;
+            wanted.check_matchers()?;
             return Ok(vec![wanted]);
         }
         let wanted = Self { id: new_id(), starts_at_ms: wanted.starts_at_ms.max(now_ms), ..wanted };
-        wanted.check(now_ms)?;
-        let ended = earlier.and_then(|earlier| earlier.expire(now_ms).ok());
+        wanted.check_matchers()?;
+        let ended = earlier.and_then(|earlier| earlier.expire(now_ms));
         Ok(ended.into_iter().chain([wanted]).collect())
     }
 
@@ -188,21 +220,33 @@ impl Silence {
     /// # Errors
     /// `Invalid` in its words.
     pub fn check(&self, now_ms: i64) -> Result<()> {
-        if self.matchers.is_empty() || self.matchers.iter().any(Vec::is_empty) {
-            return Err(Error::invalid("invalid silence: at least one matcher required"));
-        }
-        let matches_something = |set: &Vec<Matcher>| set.iter().any(|matcher| !matcher.matches(""));
-        if !self.matchers.iter().all(matches_something) {
-            return Err(Error::invalid("invalid silence: at least one matcher must not match the empty string"));
-        }
-        if self.ends_at_ms < self.starts_at_ms {
-            return Err(Error::invalid("invalid silence: end time must not be before start time"));
-        }
-        if self.starts_at_ms == self.ends_at_ms {
-            return Err(Error::invalid("failed to create silence: start time must not be equal to end time"));
+        self.check_times(now_ms)?;
+        self.check_matchers()
+    }
+
+    fn check_times(&self, now_ms: i64) -> Result<()> {
+        if self.starts_at_ms >= self.ends_at_ms {
+            return Err(Error::invalid("Failed to create silence: start time must be before end time"));
         }
         if self.ends_at_ms < now_ms {
-            return Err(Error::invalid("failed to create silence: end time can't be in the past"));
+            return Err(Error::invalid("Failed to create silence: end time can't be in the past"));
+        }
+        Ok(())
+    }
+
+    fn check_matchers(&self) -> Result<()> {
+        if self.matchers.is_empty() {
+            return Err(Error::invalid("invalid silence: at least one matcher set required"));
+        }
+        for (index, set) in self.matchers.iter().enumerate() {
+            if set.is_empty() {
+                return Err(Error::invalid(format!("invalid silence: matcher set {index} is empty")));
+            }
+            // As there, one that is negated counts as one that asks for something.
+            let is_anything = |matcher: &Matcher| matches!(matcher.op, MatchOp::Equal | MatchOp::Regex) && matcher.matches("");
+            if set.iter().all(is_anything) {
+                return Err(Error::invalid(format!("invalid silence: matcher set {index}: at least one matcher must not match the empty string")));
+            }
         }
         Ok(())
     }
@@ -240,9 +284,10 @@ mod tests {
     fn what_would_silence_everything_or_nothing_is_refused() {
         let message = |silence: Silence| silence.check(15).map_or_else(|error| error.message().to_owned(), |()| String::new());
         assert_eq!(message(silence(&["a=b"], 10, 20)), "");
-        assert!(message(silence(&[], 10, 20)).contains("at least one matcher required"));
+        assert!(message(silence(&[], 10, 20)).contains("at least one matcher set required"));
         assert!(message(silence(&["a=~.*"], 10, 20)).contains("must not match the empty string"));
-        assert!(message(silence(&["a=b"], 20, 10)).contains("before start"));
+        assert_eq!(message(silence(&["a!=b"], 10, 20)), "");
+        assert!(message(silence(&["a=b"], 20, 10)).contains("start time must be before end time"));
         assert!(message(silence(&["a=b"], 10, 14)).contains("past"));
     }
 
@@ -262,7 +307,24 @@ mod tests {
         assert_eq!(set(silence(&["a=b"], 14_000, 20_000), Some(&pending)), ["1 15000..15000", "2 15000..20000"]);
         let expired = silence(&["a=b"], 1_000, 2_000);
         assert_eq!(set(silence(&["a=b"], 1_000, 20_000), Some(&expired)), ["2 15000..20000"]);
-        assert!(expired.expire(15_000).unwrap_err().message().contains("already expired"));
+        assert!(expired.expire(15_000).is_none());
+    }
+
+    #[test]
+    fn there_are_not_too_many_and_none_is_too_large() {
+        let named = |id: &str| Silence { id: id.to_owned(), ..silence(&["a=b"], 0, 1) };
+        let known = Silences::default();
+        known.put([named("1"), named("2")]);
+        let message = |silences_max, bytes_max, kept: &[Silence]| {
+            let limits = Limits { silences_max, bytes_max };
+            limits.check(kept, &known).map_or_else(|error| error.message().to_owned(), |()| String::new())
+        };
+        assert_eq!(message(2, 0, &[named("3")]), "exceeded maximum number of silences: 2 (limit: 2)", "those that are over count");
+        assert_eq!(message(2, 0, &[named("1")]), "", "one that changes is none more");
+        assert_eq!(message(2, 0, &[named("1"), named("3")]), "exceeded maximum number of silences: 2 (limit: 2)");
+        assert_eq!(message(3, 8, &[named("3")]), "");
+        assert_eq!(message(0, 7, &[named("3")]), "silence exceeded maximum size: 8 bytes (limit: 7 bytes)");
+        assert_eq!(message(0, 0, &[named("3")]), "");
     }
 
     #[test]

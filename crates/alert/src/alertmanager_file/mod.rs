@@ -10,13 +10,16 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_norway::Value;
-use signalbox_lang::matchers;
+use signalbox_lang::{matchers, promql};
 use signalbox_model::{Error, MatchOp, Matcher, Result};
 
 use crate::inhibit::Inhibition;
 use crate::intervals::{RawInterval, TimeInterval};
 use crate::limits::FILE_BYTES_MAX;
 use crate::routing::{Names, RawRoute, Route};
+
+/// Alertmanager's, where nothing is said.
+const RESOLVE_TIMEOUT_MS: i64 = 5 * 60_000;
 
 /// A file, read.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct AlertmanagerFile {
     pub intervals: BTreeMap<String, Vec<TimeInterval>>,
     /// Patterns of the files with templates; relative ones are below the folder of the file.
     pub templates: Vec<PathBuf>,
+    /// How long an alert of another ruler goes on that has no end of its own, in milliseconds.
+    pub resolve_timeout_ms: i64,
     /// Defaults of the channels, for `notify`.
     pub global: Value,
     /// The receivers, for `notify`.
@@ -104,17 +109,24 @@ impl AlertmanagerFile {
         let route = document.route.ok_or_else(|| Error::invalid("no route provided in config"))?;
         let interval_names = intervals.keys().cloned().collect();
         let inhibitions = document.inhibit_rules.iter().flatten().map(RawInhibition::read).collect::<Result<_>>()?;
+        let global = document.global.unwrap_or(Value::Null);
         Ok(Self {
             original: text.to_owned(),
+            resolve_timeout_ms: resolve_timeout_ms(&global)?,
             route: Arc::new(route.read(&Names { receivers: &receiver_names, intervals: &interval_names })?),
             inhibitions,
             intervals,
             templates: document.templates.iter().flatten().map(|pattern| folder.join(pattern)).collect(),
-            global: document.global.unwrap_or(Value::Null),
+            global,
             receiver_labels: receivers.iter().filter_map(labels).collect::<Result<_>>()?,
             receivers,
         })
     }
+}
+
+fn resolve_timeout_ms(global: &Value) -> Result<i64> {
+    let Some(text) = global.get("resolve_timeout").and_then(Value::as_str) else { return Ok(RESOLVE_TIMEOUT_MS) };
+    promql::parse_duration(text).map_err(|error| Error::invalid(format!("resolve_timeout: {}", error.message())))
 }
 
 /// The labels of a receiver, if it has any.

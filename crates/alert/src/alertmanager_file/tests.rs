@@ -51,5 +51,14 @@ fn what_is_wrong_is_said() {
     assert_eq!(message(twice), "time interval \"w\" is not unique");
     assert!(message("{route: {receiver: a}, receivers: [{name: a}], colour: red}").contains("colour"));
     assert!(message("{route: {receiver: a}, receivers: [{name: a}], inhibit_rules: [{source_matchers: ['=']}]}").contains("bad matcher format"));
+    assert!(message("{global: {resolve_timeout: soon}, route: {receiver: a}, receivers: [{name: a}]}").starts_with("resolve_timeout: "));
     assert!(AlertmanagerFile::load(Path::new("/does/not/exist.yml")).is_err());
+}
+
+#[test]
+fn alerts_end_when_the_file_says() {
+    let timeout_ms = |global: &str| {
+        AlertmanagerFile::parse(&format!("{{{global} route: {{receiver: a}}, receivers: [{{name: a}}]}}"), Path::new("")).unwrap().resolve_timeout_ms
+    };
+    assert_eq!([timeout_ms(""), timeout_ms("global: {resolve_timeout: 90s},")], [300_000, 90_000]);
 }

@@ -20,7 +20,7 @@ use signalbox_testkit::mutate::Random;
 
 use crate::evaluate::pairs;
 use crate::settings::Settings;
-use crate::silence::Silence;
+use crate::silence::{Limits, Silence};
 use crate::state::State;
 use faults::Faults;
 use house::{House, Outside};
@@ -230,7 +230,7 @@ impl Life {
                 annotations: BTreeMap::new(),
             };
             let ends_at_ms = silence.ends_at_ms;
-            match self.outside.faults.alive(house.dispatcher.set_silence(silence, &meta, now_ms)).await {
+            match self.outside.faults.alive(house.dispatcher.set_silence(silence, Limits::default(), &meta, now_ms)).await {
                 None => return self.die().await,
                 Some(set) => self.note(format!("silence {matchers} until {}: {:?}", (ends_at_ms - T0_MS) / 1000, set.map(|_| ()))),
             }

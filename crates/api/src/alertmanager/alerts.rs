@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signalbox_model::{MatchOp, Matcher};
 
 use super::desk::{DeskAlert, PostedAlert};
-use super::{Refusal, bad, filters, flag, holds, read_time, receiver_matchers, time};
+use super::{Refusal, filters, flag, holds, read_time, receiver_matchers, refusal, time};
 use crate::ApiState;
 use crate::http::Params;
 
@@ -41,13 +41,17 @@ impl Wanted {
         };
         let receiver = params.get("receiver").map(|pattern| Matcher::new("receiver", MatchOp::Regex, pattern)).transpose();
         Ok(Self {
-            active: flag(params, "active")?,
-            silenced: flag(params, "silenced")?,
-            inhibited: flag(params, "inhibited")?,
-            receiver: receiver.map_err(|error| bad(format!("failed to parse receiver param: {}", error.message())))?,
+            active: flag(params, "active"),
+            silenced: flag(params, "silenced"),
+            inhibited: flag(params, "inhibited"),
+            receiver: receiver.map_err(|error| Refusal::bad(format!("failed to parse receiver param: {}", error.message())))?,
             receivers,
             filters: filters(params)?,
         })
+    }
+
+    fn is_any_receiver(&self) -> bool {
+        self.receiver.is_none() && self.receivers.is_none()
     }
 
     fn is_receiver(&self, name: &str) -> bool {
@@ -65,7 +69,9 @@ impl Wanted {
 /// `GET /api/v2/alerts`
 pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
     let wanted = Wanted::of(&state, &params).await?;
-    let takes = |alert: &&DeskAlert| wanted.takes(alert) && alert.receivers.iter().any(|receiver| wanted.is_receiver(receiver));
+    // Where nobody is asked for, those show too that nobody is told of.
+    let is_told = |alert: &DeskAlert| wanted.is_any_receiver() || alert.receivers.iter().any(|receiver| wanted.is_receiver(receiver));
+    let takes = |alert: &&DeskAlert| wanted.takes(alert) && is_told(alert);
     let mut alerts = state.alert_desk.alerts().await;
     alerts.sort_by(|left, right| left.fingerprint.cmp(&right.fingerprint));
     Ok(axum::Json(alerts.iter().filter(takes).map(show).collect::<Vec<Value>>()).into_response())
@@ -74,7 +80,7 @@ pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Resul
 /// `GET /api/v2/alerts/groups`
 pub(super) async fn groups(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
     let wanted = Wanted::of(&state, &params).await?;
-    let shows_muted = flag(&params, "muted")?;
+    let shows_muted = flag(&params, "muted");
     let mut groups = state.alert_desk.groups().await;
     groups.sort_by(|left, right| (&left.labels, &left.receiver).cmp(&(&right.labels, &right.receiver)));
     let mut shown = Vec::new();
@@ -114,11 +120,13 @@ fn show(alert: &DeskAlert) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+/// Names and values as Go reads them: nothing is the empty text.
+type Pairs = BTreeMap<String, Option<String>>;
+
+#[derive(Deserialize, Default)]
 struct Posted {
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    labels: Option<Pairs>,
+    annotations: Option<Pairs>,
     #[serde(rename = "startsAt")]
     starts_at: Option<String>,
     #[serde(rename = "endsAt")]
@@ -127,22 +135,41 @@ struct Posted {
     generator_url: Option<String>,
 }
 
+impl Posted {
+    fn read(self, index: usize) -> Result<PostedAlert, Refusal> {
+        let pairs = |pairs: Pairs| pairs.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect();
+        let generator_url = self.generator_url.unwrap_or_default();
+        if !generator_url.is_empty() && !is_uri(&generator_url) {
+            return Err(Refusal::wrong_type(&format!("{index}.generatorURL"), "body", "uri", &generator_url));
+        }
+        let labels = self.labels.ok_or_else(|| Refusal::missing(&format!("{index}.labels")))?;
+        Ok(PostedAlert {
+            labels: pairs(labels),
+            annotations: pairs(self.annotations.unwrap_or_default()),
+            starts_at_ms: read_time("alerts", self.starts_at.as_deref())?,
+            ends_at_ms: read_time("alerts", self.ends_at.as_deref())?,
+            generator_url,
+        })
+    }
+}
+
+/// Whether a text is the address of something: a path from the root, or behind a scheme.
+fn is_uri(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '+' | '-' | '.'))
+    };
+    let is_plain = !text.chars().any(|character| character == ' ' || character.is_ascii_control());
+    is_plain && (text.starts_with('/') || text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)))
+}
+
 /// `POST /api/v2/alerts`: answered when they are on stable storage.
-pub(super) async fn post(State(state): State<ApiState>, body: Bytes) -> Result<Response, Refusal> {
-    let posted: Vec<Posted> = serde_json::from_slice(&body).map_err(|error| bad(format!("parsing alerts body from \"\" failed, because {error}")))?;
+pub(super) async fn post(State(state): State<ApiState>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let posted: Vec<Option<Posted>> = refusal::read::<Option<_>>("alerts", &headers, &body)?.unwrap_or_default();
     if posted.len() > ALERTS_MAX {
-        return Err(bad(format!("found {} alerts: want at most {ALERTS_MAX}", posted.len())));
+        return Err(Refusal::bad(format!("found {} alerts: want at most {ALERTS_MAX}", posted.len())));
     }
-    let mut alerts = Vec::with_capacity(posted.len());
-    for alert in posted {
-        alerts.push(PostedAlert {
-            labels: alert.labels,
-            annotations: alert.annotations.unwrap_or_default(),
-            starts_at_ms: read_time("startsAt", alert.starts_at.as_deref())?,
-            ends_at_ms: read_time("endsAt", alert.ends_at.as_deref())?,
-            generator_url: alert.generator_url.unwrap_or_default(),
-        });
-    }
+    let alerts = posted.into_iter().enumerate().map(|(index, alert)| alert.unwrap_or_default().read(index)).collect::<Result<Vec<_>, _>>()?;
     state.alert_desk.post(alerts).await?;
     Ok(StatusCode::OK.into_response())
 }

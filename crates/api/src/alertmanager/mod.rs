@@ -1,27 +1,28 @@
 //! Alertmanager's HTTP API, version 2: <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>.
 //!
 //! What Prometheus and other rulers send alerts to, what `amtool`, Grafana and karma ask. Who keeps alerts is not known here:
-//! `app` gives an [`AlertDesk`]. An answer of 200 to a silence or to alerts means that they are on stable storage. Errors are
-//! JSON texts, as there.
+//! `app` gives an [`AlertDesk`]. An answer of 200 to a silence or to alerts means that they are on stable storage. What is refused
+//! has the status and the shape that it has there.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
-use serde_json::Value;
 use signalbox_lang::matchers;
-use signalbox_model::{Error, MatchOp, Matcher};
+use signalbox_model::{MatchOp, Matcher};
 
 use crate::ApiState;
-use crate::http::{Params, status as status_of};
+use crate::http::Params;
 
 mod alerts;
 mod desk;
+mod refusal;
 mod route_desk;
 mod settings;
 mod silences;
 mod status;
 
+pub(crate) use refusal::Refusal;
 pub use settings::Settings;
 
 pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskPeers, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
@@ -39,49 +40,33 @@ pub fn router(state: ApiState) -> Router {
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::healthy))
         .route("/api/v1/{*rest}", get(status::gone).merge(post(status::gone)))
+        .fallback(refusal::nothing_there)
+        .method_not_allowed_fallback(refusal::wrong_method)
         .with_state(state)
 }
 
-/// A request that is refused.
-#[derive(Debug)]
-pub(crate) struct Refusal(Error);
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
+/// A boolean parameter; `true` if it is not given, and as in Alertmanager false is whatever is not true.
+fn flag(params: &Params, name: &str) -> bool {
+    const TRUE: [&str; 10] = ["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"];
+    params.get(name).is_none_or(|text| TRUE.contains(&text.to_ascii_lowercase().as_str()))
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        (status_of(&self.0), axum::Json(Value::String(self.0.message().to_owned()))).into_response()
+/// One matcher, its complaint in Alertmanager's words.
+fn matcher(text: &str) -> Result<Matcher, String> {
+    if text.trim().is_empty() {
+        return Err(format!("bad matcher format: {text}"));
     }
-}
-
-fn bad(message: impl Into<String>) -> Refusal {
-    Refusal(Error::invalid(message))
-}
-
-/// A boolean parameter; `true` if it is not given.
-fn flag(params: &Params, name: &str) -> Result<bool, Refusal> {
-    match params.get(name) {
-        None => Ok(true),
-        Some(text) => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "ok" | "y" | "on" | "selected" | "checked" | "t" | "enabled" => Ok(true),
-            "false" | "0" | "no" | "n" | "off" | "f" | "disabled" => Ok(false),
-            _ => Err(bad(format!("{name} in query must be of type boolean: {text:?}"))),
-        },
-    }
+    matchers::parse_one(text).map_err(|error| error.message().to_owned())
 }
 
 /// The matchers of all `filter` parameters.
 fn filters(params: &Params) -> Result<Vec<Matcher>, Refusal> {
-    params.all("filter").map(|text| matchers::parse_one(text).map_err(|error| bad(format!("bad matcher format: {}", error.message())))).collect()
+    params.all("filter").map(|text| matcher(text).map_err(Refusal::bad)).collect()
 }
 
 /// The matchers of all `receiver_matchers` parameters.
 fn receiver_matchers(params: &Params) -> Result<Vec<Matcher>, Refusal> {
-    let read = |text| matchers::parse_one(text).map_err(|error| bad(format!("failed to parse receiver_matchers param: {}", error.message())));
+    let read = |text| matcher(text).map_err(|why| Refusal::bad(format!("failed to parse receiver_matchers param: {why}")));
     params.all("receiver_matchers").map(read).collect()
 }
 
@@ -99,10 +84,12 @@ fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "0001-01-01T00:00:00.000Z".to_owned(), |time| format!("{time:.3}"))
 }
 
-/// Milliseconds since the Unix epoch of a text in RFC 3339; Go's moment that never was is none.
-fn read_time(name: &str, text: Option<&str>) -> Result<Option<i64>, Refusal> {
+/// Milliseconds since the Unix epoch of a date and time, in UTC if it names no zone; Go's moment that never was is none.
+fn read_time(body: &str, text: Option<&str>) -> Result<Option<i64>, Refusal> {
     let Some(text) = text.filter(|text| !text.is_empty() && !text.starts_with("0001-01-01T00:00:00")) else { return Ok(None) };
-    let time: jiff::Timestamp = text.parse().map_err(|_| bad(format!("{name} must be a date-time: {text:?}")))?;
+    let without_zone = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|time| time.timestamp());
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(without_zone);
+    let time = time.ok_or_else(|| Refusal::unreadable(body, format!("parsing time {text:?}: want RFC 3339, such as 2006-01-02T15:04:05Z")))?;
     Ok(Some(time.as_millisecond()))
 }
 

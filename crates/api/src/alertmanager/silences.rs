@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signalbox_model::{ErrorKind, MatchOp, Matcher};
 
 use super::desk::DeskSilence;
-use super::{Refusal, bad, filters, flag, holds, not_found, read_time, time};
+use super::{Refusal, filters, flag, not_found, read_time, refusal, time};
 use crate::ApiState;
 use crate::http::Params;
 
 /// `GET /api/v2/silences`: those that go on first, those that end soonest first among them.
 pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
     let filters = filters(&params)?;
-    let (active, pending, expired) = (flag(&params, "active")?, flag(&params, "pending")?, flag(&params, "expired")?);
+    let (active, pending, expired) = (flag(&params, "active"), flag(&params, "pending"), flag(&params, "expired"));
     let mut silences = state.alert_desk.silences().await;
     silences.retain(|silence| {
         let is_shown = match silence.state {
@@ -26,8 +26,7 @@ pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Resul
             "pending" => pending,
             _ => expired,
         };
-        let value_of = |set: &[Matcher], name: &str| set.iter().find(|matcher| matcher.name == name).map(|matcher| matcher.value.clone());
-        is_shown && silence.matchers.iter().any(|set| all_hold(&filters, |name| value_of(set, name)))
+        is_shown && silence.matchers.iter().any(|set| filters.iter().all(|filter| set.iter().any(|matcher| is_same(matcher, filter))))
     });
     silences.sort_by_key(|silence| match silence.state {
         "active" => (0, silence.ends_at_ms, silence.id.clone()),
@@ -37,21 +36,28 @@ pub(super) async fn list(State(state): State<ApiState>, params: Params) -> Resul
     Ok(axum::Json(silences.iter().map(show).collect::<Vec<Value>>()).into_response())
 }
 
-fn all_hold(filters: &[Matcher], value_of: impl Fn(&str) -> Option<String>) -> bool {
-    filters.iter().all(|filter| {
-        let value = value_of(&filter.name);
-        holds(std::slice::from_ref(filter), |_| value.as_deref())
-    })
+/// Whether a filter is a matcher of a silence, letter by letter: silences are found by what they say, not by what they silence.
+fn is_same(matcher: &Matcher, filter: &Matcher) -> bool {
+    matcher.name == filter.name && matcher.op == filter.op && matcher.value == filter.value
+}
+
+/// Refuses what no silence can be called.
+fn check_id(id: &str) -> Result<(), Refusal> {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let has_parts = || id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && id.split('-').all(is_hex);
+    if (id.len() == 32 && is_hex(id)) || has_parts() { Ok(()) } else { Err(Refusal::wrong_type("silenceID", "path", "uuid", id)) }
 }
 
 /// `GET /api/v2/silence/{id}`
-pub(super) async fn one(State(state): State<ApiState>, Path(id): Path<String>) -> Response {
+pub(super) async fn one(State(state): State<ApiState>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    check_id(&id)?;
     let silences = state.alert_desk.silences().await;
-    silences.iter().find(|silence| silence.id == id).map_or_else(not_found, |silence| axum::Json(show(silence)).into_response())
+    Ok(silences.iter().find(|silence| silence.id == id).map_or_else(not_found, |silence| axum::Json(show(silence)).into_response()))
 }
 
 /// `DELETE /api/v2/silence/{id}`
 pub(super) async fn expire(State(state): State<ApiState>, Path(id): Path<String>) -> Result<Response, Refusal> {
+    check_id(&id)?;
     match state.alert_desk.expire_silence(&id).await {
         Ok(()) => Ok(StatusCode::OK.into_response()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(not_found()),
@@ -87,65 +93,92 @@ fn show_matcher(matcher: &Matcher) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct PostedMatcher {
-    name: String,
-    value: String,
+    name: Option<String>,
+    value: Option<String>,
     #[serde(rename = "isRegex")]
-    is_regex: bool,
+    is_regex: Option<bool>,
     #[serde(rename = "isEqual")]
     is_equal: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Posted {
-    #[serde(default)]
     id: Option<String>,
-    matchers: Vec<PostedMatcher>,
+    matchers: Option<Vec<Option<PostedMatcher>>>,
     #[serde(rename = "matcherSets")]
-    sets: Option<Vec<Vec<PostedMatcher>>>,
+    sets: Option<Vec<Vec<Option<PostedMatcher>>>>,
     #[serde(rename = "startsAt")]
-    starts_at: String,
+    starts_at: Option<String>,
     #[serde(rename = "endsAt")]
-    ends_at: String,
+    ends_at: Option<String>,
     #[serde(rename = "createdBy")]
-    created_by: String,
-    comment: String,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    created_by: Option<String>,
+    comment: Option<String>,
+    annotations: Option<BTreeMap<String, Option<String>>>,
 }
 
 impl PostedMatcher {
-    fn read(self) -> Result<Matcher, Refusal> {
-        let op = match (self.is_regex, self.is_equal.unwrap_or(true)) {
+    /// The matcher at a path of the body, the `index`th of the `set`th set.
+    fn read(self, path: &str, set: usize, index: usize) -> Result<Matcher, Refusal> {
+        let missing = |key: &str| Refusal::missing(&format!("{path}.{key}"));
+        let is_regex = self.is_regex.ok_or_else(|| missing("isRegex"))?;
+        let name = self.name.ok_or_else(|| missing("name"))?;
+        let value = self.value.ok_or_else(|| missing("value"))?;
+        let op = match (is_regex, self.is_equal.unwrap_or(true)) {
             (false, true) => MatchOp::Equal,
             (false, false) => MatchOp::NotEqual,
             (true, true) => MatchOp::Regex,
             (true, false) => MatchOp::NotRegex,
         };
-        if self.name.is_empty() {
-            return Err(bad("invalid silence: invalid label matcher 0: invalid label name \"\""));
+        let invalid = |why: String| Refusal::bad(format!("invalid silence: invalid label matcher {index} in set {set}: {why}"));
+        if name.is_empty() {
+            return Err(invalid("invalid label name \"\"".to_owned()));
         }
-        Ok(Matcher::new(self.name, op, self.value)?)
+        Matcher::new(name, op, &value).map_err(|error| invalid(format!("invalid regular expression {value:?}: {}", error.message())))
+    }
+}
+
+/// The matchers at a path of the body, which are one set of a silence.
+fn read_set(matchers: Vec<Option<PostedMatcher>>, path: &str, set: usize) -> Result<Vec<Matcher>, Refusal> {
+    if matchers.is_empty() {
+        return Err(Refusal::empty(path));
+    }
+    let read = |(index, matcher): (usize, Option<PostedMatcher>)| matcher.unwrap_or_default().read(&format!("{path}.{index}"), set, index);
+    matchers.into_iter().enumerate().map(read).collect()
+}
+
+impl Posted {
+    /// In the order in which Alertmanager looks at what there is.
+    fn read(self) -> Result<DeskSilence, Refusal> {
+        let missing = |key: &str| Refusal::missing(key);
+        let comment = self.comment.ok_or_else(|| missing("comment"))?;
+        let created_by = self.created_by.ok_or_else(|| missing("createdBy"))?;
+        let ends_at = self.ends_at.ok_or_else(|| missing("endsAt"))?;
+        let sets = match self.sets.filter(|sets| !sets.is_empty()) {
+            Some(sets) => sets.into_iter().enumerate().map(|(set, matchers)| read_set(matchers, &format!("matcherSets.{set}"), set)).collect(),
+            None => self.matchers.ok_or_else(|| missing("matchers")).and_then(|matchers| Ok(vec![read_set(matchers, "matchers", 0)?])),
+        };
+        let matchers = sets?;
+        let starts_at = self.starts_at.ok_or_else(|| missing("startsAt"))?;
+        Ok(DeskSilence {
+            id: self.id.unwrap_or_default(),
+            state: "",
+            matchers,
+            starts_at_ms: read_time("silence", Some(&starts_at))?.unwrap_or_default(),
+            ends_at_ms: read_time("silence", Some(&ends_at))?.unwrap_or_default(),
+            updated_at_ms: 0,
+            created_by,
+            comment,
+            annotations: self.annotations.unwrap_or_default().into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect(),
+        })
     }
 }
 
 /// `POST /api/v2/silences`: answered when it is on stable storage.
-pub(super) async fn set(State(state): State<ApiState>, body: Bytes) -> Result<Response, Refusal> {
-    let posted: Posted = serde_json::from_slice(&body).map_err(|error| bad(format!("parsing silence body from \"\" failed, because {error}")))?;
-    let sets = posted.sets.filter(|sets| !sets.is_empty()).unwrap_or_else(|| vec![posted.matchers]);
-    let sets = sets.into_iter().map(|set| set.into_iter().map(PostedMatcher::read).collect::<Result<Vec<_>, _>>()).collect::<Result<Vec<_>, _>>()?;
-    let silence = DeskSilence {
-        id: posted.id.unwrap_or_default(),
-        state: "",
-        matchers: sets,
-        starts_at_ms: read_time("startsAt", Some(&posted.starts_at))?.unwrap_or_default(),
-        ends_at_ms: read_time("endsAt", Some(&posted.ends_at))?.unwrap_or_default(),
-        updated_at_ms: 0,
-        created_by: posted.created_by,
-        comment: posted.comment,
-        annotations: posted.annotations.unwrap_or_default(),
-    };
-    let id = state.alert_desk.set_silence(silence).await?;
+pub(super) async fn set(State(state): State<ApiState>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+    let posted: Posted = refusal::read::<Option<_>>("silence", &headers, &body)?.unwrap_or_default();
+    let id = state.alert_desk.set_silence(posted.read()?).await?;
     Ok(axum::Json(json!({ "silenceID": id })).into_response())
 }

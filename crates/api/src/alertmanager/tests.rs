@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::Request;
 use parking_lot::Mutex;
-use serde_json::json;
-use signalbox_model::{ErrorKind, Result};
+use serde_json::{Value, json};
+use signalbox_model::{Error, ErrorKind, Result};
 use signalbox_query::Engine;
 use signalbox_store::Store;
 use signalbox_store::disk::RealDisk;
@@ -18,6 +18,8 @@ use super::desk::{AlertDesk, DeskAlert, DeskGroup, DeskSilence, PostedAlert};
 use super::*;
 
 const T0_MS: i64 = 1_700_000_000_000;
+const ID: &str = "00000000-0000-4000-8000-000000000009";
+const OTHER_ID: &str = "00000000-0000-4000-8000-000000000008";
 
 #[derive(Debug, Default)]
 struct Desk {
@@ -69,12 +71,12 @@ impl AlertDesk for Desk {
     }
 
     async fn set_silence(&self, silence: DeskSilence) -> Result<String> {
-        self.silences.lock().push(DeskSilence { id: "s9".to_owned(), state: "active", ..silence });
-        Ok("s9".to_owned())
+        self.silences.lock().push(DeskSilence { id: ID.to_owned(), state: "active", ..silence });
+        Ok(ID.to_owned())
     }
 
     async fn expire_silence(&self, id: &str) -> Result<()> {
-        if id == "s9" { Ok(()) } else { Err(Error::new(ErrorKind::NotFound, "silence not found")) }
+        if id == ID { Ok(()) } else { Err(Error::new(ErrorKind::NotFound, "silence not found")) }
     }
 
     fn config(&self) -> String {
@@ -100,7 +102,7 @@ impl Server {
     }
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap();
         let answer = self.router.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
@@ -127,7 +129,7 @@ async fn alerts_are_filtered_as_there() {
     assert_eq!(server.names("receiver=o").await, [""; 0]);
     let (status, body) = server.ask("GET", "/api/v2/alerts?filter=%3D", "").await;
     assert_eq!((status, body.as_str().unwrap().starts_with("bad matcher format")), (400, true));
-    assert_eq!(server.ask("GET", "/api/v2/alerts?active=maybe", "").await.0, 400);
+    assert_eq!(server.names("active=maybe").await, ["B", "C"], "what is not true is false");
     let (_, body) = server.ask("GET", "/api/v2/alerts", "").await;
     assert_eq!(body[1]["status"], json!({ "state": "suppressed", "silencedBy": ["s1"], "inhibitedBy": [], "mutedBy": [] }));
     assert_eq!(body[0]["startsAt"], "2023-11-14T22:13:20.000Z");
@@ -155,10 +157,25 @@ async fn alerts_are_taken_or_refused() {
     let posted = server.desk.posted.lock().clone();
     assert_eq!((posted[0].starts_at_ms, posted[0].ends_at_ms), (Some(T0_MS - 3_600_000 + 500), None));
     assert_eq!(posted.len(), 2);
-    for bad in ["", "{}", "[{}]", r#"[{"labels":{"a":1}}]"#, r#"[{"labels":{"a":"b"},"startsAt":"soon"}]"#] {
-        let (status, answer) = server.ask("POST", "/api/v2/alerts", bad).await;
-        assert_eq!((status, answer.is_string()), (400, true), "{bad}: {answer}");
+    for (bad, status, code, message) in [
+        ("", 422, 602, "alerts in body is required"),
+        ("{}", 400, 400, "parsing alerts body from \"\" failed, because "),
+        ("[", 400, 400, "parsing alerts body from \"\" failed, because "),
+        ("[{}]", 422, 602, "0.labels in body is required"),
+        ("[null]", 422, 602, "0.labels in body is required"),
+        (r#"[{"labels":{"a":"b"}},{"labels":null}]"#, 422, 602, "1.labels in body is required"),
+        (r#"[{"labels":{"a":1}}]"#, 400, 400, "parsing alerts body from \"\" failed, because "),
+        (r#"[{"labels":{"a":"b"},"startsAt":"soon"}]"#, 400, 400, "parsing alerts body from \"\" failed, because parsing time \"soon\""),
+        (r#"[{"labels":{"a":"b"},"generatorURL":"not an address"}]"#, 422, 601, "0.generatorURL in body must be of type uri: \"not an address\""),
+    ] {
+        let (found, answer) = server.ask("POST", "/api/v2/alerts", bad).await;
+        assert_eq!((found, answer["code"].as_u64()), (status, Some(code)), "{bad}: {answer}");
+        assert!(answer["message"].as_str().unwrap().starts_with(message), "{bad}: {answer}");
     }
+    for good in ["null", "[]", r#"[{"labels":{"a":"b"},"generatorURL":"/graph?g0.expr=up","startsAt":"2023-11-14T22:13:20"}]"#] {
+        assert_eq!(server.ask("POST", "/api/v2/alerts", good).await.0, 200, "{good}");
+    }
+    assert_eq!(server.desk.posted.lock().last().unwrap().starts_at_ms, Some(T0_MS));
     assert_eq!(server.ask("POST", "/api/v1/alerts", "[]").await.0, 410);
 }
 
@@ -167,19 +184,53 @@ async fn silences_are_set_listed_and_ended() {
     let server = Server::new().await;
     let body = r#"{"matchers":[{"name":"a","value":"b|c","isRegex":true},{"name":"d","value":"e","isRegex":false,"isEqual":false}],
         "startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T23:13:20Z","createdBy":"me","comment":"why"}"#;
-    assert_eq!(server.ask("POST", "/api/v2/silences", body).await, (200, json!({ "silenceID": "s9" })));
-    let (_, listed) = server.ask("GET", "/api/v2/silences?filter=a%3D%22b%7Cc%22", "").await;
+    assert_eq!(server.ask("POST", "/api/v2/silences", body).await, (200, json!({ "silenceID": ID })));
+    let (_, listed) = server.ask("GET", "/api/v2/silences?filter=a%3D~%22b%7Cc%22&filter=d!%3De", "").await;
     assert_eq!(listed[0]["matchers"][1], json!({ "name": "d", "value": "e", "isRegex": false, "isEqual": false }));
     assert_eq!(listed[0]["status"], json!({ "state": "active" }));
     assert_eq!(server.ask("GET", "/api/v2/silences?active=false", "").await.1, json!([]));
-    assert_eq!(server.ask("GET", "/api/v2/silences?filter=x%3Dy", "").await.1, json!([]));
-    assert_eq!(server.ask("GET", "/api/v2/silence/s9", "").await.0, 200);
-    assert_eq!(server.ask("GET", "/api/v2/silence/s8", "").await.0, 404);
-    assert_eq!(server.ask("DELETE", "/api/v2/silence/s9", "").await.0, 200);
-    assert_eq!(server.ask("DELETE", "/api/v2/silence/s8", "").await.0, 404);
+    for other in ["x%3Dy", "a%3D%22b%7Cc%22", "a%3D~b", "d%3De", "x!%3Dy"] {
+        assert_eq!(server.ask("GET", &format!("/api/v2/silences?filter={other}"), "").await.1, json!([]), "{other} is none of its matchers");
+    }
+    assert_eq!(server.ask("GET", &format!("/api/v2/silence/{ID}"), "").await.0, 200);
+    assert_eq!(server.ask("GET", &format!("/api/v2/silence/{OTHER_ID}"), "").await.0, 404);
+    assert_eq!(server.ask("DELETE", &format!("/api/v2/silence/{ID}"), "").await.0, 200);
+    assert_eq!(server.ask("DELETE", &format!("/api/v2/silence/{OTHER_ID}"), "").await.0, 404);
     let broken = body.replace("b|c", "[");
-    assert_eq!(server.ask("POST", "/api/v2/silences", &broken).await.0, 400);
-    assert_eq!(server.ask("POST", "/api/v2/silences", "{}").await.0, 400);
+    let (status, answer) = server.ask("POST", "/api/v2/silences", &broken).await;
+    let words = "invalid silence: invalid label matcher 0 in set 0: invalid regular expression \"[\": ";
+    assert_eq!((status, answer.as_str().unwrap().starts_with(words)), (400, true), "{answer}");
+    let uuid = (422, json!({ "code": 601, "message": "silenceID in path must be of type uuid: \"x\"" }));
+    assert_eq!((server.ask("GET", "/api/v2/silence/x", "").await, server.ask("DELETE", "/api/v2/silence/x", "").await), (uuid.clone(), uuid));
+    for (from, to, code, message) in [
+        (body, "null", 602, "comment in body is required"),
+        (body, "{}", 602, "comment in body is required"),
+        (r#","createdBy":"me""#, "", 602, "createdBy in body is required"),
+        (r#""endsAt":"2023-11-14T23:13:20Z","#, "", 602, "endsAt in body is required"),
+        (r#""startsAt":"2023-11-14T22:13:20Z","#, "", 602, "startsAt in body is required"),
+        (r#""isRegex":true"#, r#""isEqual":true"#, 602, "matchers.0.isRegex in body is required"),
+        (r#""name":"d","#, "", 602, "matchers.1.name in body is required"),
+        (r#""value":"e","#, "", 602, "matchers.1.value in body is required"),
+    ] {
+        let broken = body.replace(from, to);
+        assert_ne!(broken, body);
+        assert_eq!(server.ask("POST", "/api/v2/silences", &broken).await, (422, json!({ "code": code, "message": message })), "{broken}");
+    }
+    let nothing = r#"{"matchers":[],"startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T23:13:20Z","createdBy":"","comment":""}"#;
+    let answer = server.ask("POST", "/api/v2/silences", nothing).await;
+    assert_eq!(answer, (422, json!({ "code": 612, "message": "matchers in body should have at least 1 items" })));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_as_there() {
+    let server = Server::new().await;
+    let answer = server.ask("GET", "/api/v2/nothing", "").await;
+    assert_eq!(answer, (404, json!({ "code": 404, "message": "path /api/v2/nothing was not found" })));
+    let (status, answer) = server.ask("PUT", "/api/v2/alerts", "").await;
+    assert_eq!((status, answer["message"].as_str()), (405, Some("method PUT is not allowed, but [POST,GET] are")));
+    let request = Request::builder().method("POST").uri("/api/v2/alerts").header("content-type", "text/plain").body(Body::from("[]")).unwrap();
+    let answer = server.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 415, "a page in a browser can post text without being asked whether it may");
 }
 
 #[tokio::test]
