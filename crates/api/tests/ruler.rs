@@ -127,6 +127,23 @@ async fn groups_are_set_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rules_are_listed_by_labels_where_loki_does() {
+    let world = World::head().await;
+    let group = "name: l\nrules:\n- {alert: A, expr: a, labels: {team: web, tier: x}}\n- {alert: B, expr: b, labels: {team: db}}\n- {alert: C, expr: c}\n";
+    assert_eq!(ask(&world, Method::POST, "/loki/api/v1/rules/ns", group).await.0, 202);
+    for (labels, want) in [("team:web", "A"), ("team:db", "B"), ("team:db,tier:x", "A B"), ("team:none", ""), ("", "A B C")] {
+        for path in ["/loki/api/v1/rules/ns", "/loki/api/v1/rules", "/api/prom/rules/ns"] {
+            let (status, text) = ask(&world, Method::GET, &format!("{path}?labels={labels}"), "").await;
+            let namespaces: serde_json::Value = serde_norway::from_str(&text).unwrap();
+            let rules = namespaces["ns"][0]["rules"].as_array().cloned().unwrap_or_default();
+            let names: Vec<&str> = rules.iter().map(|rule| rule["alert"].as_str().unwrap()).collect();
+            assert_eq!((status, names.join(" ").as_str()), (200, want), "{path} {labels}: {text}");
+        }
+    }
+    assert_eq!(listed(&world, "/prometheus/config/v1/rules?labels=team:web").await, [one("shop/web", &["shop"])], "Mimir does not know it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rules_are_exported_as_files() {
     let world = World::head().await;
     let (_, text) = ask(&world, Method::GET, "/api/v1/alerting/rules/export", "").await;

@@ -86,12 +86,56 @@ async fn pages_follow_one_another() {
     assert!(second["data"].get("groupNextToken").is_none() && all["data"].get("groupNextToken").is_none());
 }
 
+/// Names of the groups, each with those of its rules.
+async fn shown(world: &World, query: &str) -> Vec<String> {
+    let json = world.get(&format!("/api/v1/rules?{query}")).await.json();
+    assert_eq!(json["status"], "success", "{query}: {json}");
+    let groups = json["data"]["groups"].as_array().unwrap();
+    let names = |group: &serde_json::Value| group["rules"].as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    groups.iter().map(|group| format!("{}: {}", group["name"].as_str().unwrap(), names(group).join(" "))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_chosen_as_prometheus_chooses_them() {
+    let world = World::head().await;
+    let (shop, new) = ("shop: Slow job:up:sum Quiet", "new: fresh New Traces");
+    for (query, want) in [
+        ("", vec![new, shop]),
+        ("type=&exclude_alerts=&group_limit=&group_next_token=", vec![new, shop]),
+        ("type=ALERT", vec!["new: New Traces", "shop: Slow Quiet"]),
+        ("type=record", vec!["new: fresh", "shop: job:up:sum"]),
+        ("rule_name[]=Slow&rule_name[]=New", vec!["new: New", "shop: Slow"]),
+        ("rule_name%5B%5D=Slow&type=record", vec![]),
+        ("rule_name[]=", vec![]),
+        ("rule_group[]=shop", vec![shop]),
+        ("rule_group[]=shop&file[]=/rules/other.yaml", vec![]),
+        ("file[]=/rules/other.yaml", vec![new]),
+        ("match[]={severity=\"page\"}", vec!["new: fresh", "shop: Slow"]),
+        ("match[]={severity=\"page\"}&match[]={team=~\"o.*\"}", vec!["new: fresh", "shop: Slow Quiet"]),
+        ("match[]={severity=\"page\",team=\"ops\"}", vec![]),
+        ("rule_group=shop&rule_name=Quiet", vec!["shop: Quiet"]),
+    ] {
+        assert_eq!(shown(&world, &query.replace('"', "%22").replace('{', "%7B").replace('}', "%7D")).await, want, "{query}");
+    }
+    let without = world.get("/api/v1/rules?exclude_alerts=T&rule_name[]=Slow").await.json();
+    assert!(without["data"]["groups"][0]["rules"][0]["alerts"].is_null(), "{without}");
+    let with = world.get("/api/v1/rules?exclude_alerts=false&rule_name[]=Slow").await.json();
+    assert_eq!(with["data"]["groups"][0]["rules"][0]["alerts"].as_array().unwrap().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refuses_parameters_as_prometheus_does() {
     let world = World::head().await;
     for (query, want) in [
         ("type=x", "invalid parameter \"type\": not supported value \"x\""),
         ("exclude_alerts=maybe", "invalid parameter \"exclude_alerts\": error converting exclude_alerts: strconv.ParseBool: parsing \"maybe\": invalid syntax"),
+        ("group_limit=-1", "invalid parameter \"group_limit\": group_limit needs to be greater than 0"),
+        (
+            "group_limit=99999999999",
+            "invalid parameter \"group_limit\": group_limit needs to be a valid number: strconv.ParseInt: parsing \"99999999999\": value out of range",
+        ),
+        ("type=x&match%5B%5D=%7B%7D", "match[] must contain at least one non-empty matcher"),
+        ("match%5B%5D=up&match%5B%5D=%7Ba%3D~%22.*%22%7D", "match[] must contain at least one non-empty matcher"),
         ("group_next_token=x", "invalid parameter \"group_next_token\": group_limit needs to be present in order to paginate over the groups"),
         ("group_limit=0", "invalid parameter \"group_limit\": group_limit needs to be greater than 0"),
         ("group_limit=x", "invalid parameter \"group_limit\": group_limit needs to be a valid number: strconv.ParseInt: parsing \"x\": invalid syntax"),

@@ -1,6 +1,7 @@
 //! `GET /rules`: all rules, how their latest evaluation went, and the alerts of each.
 
 use std::collections::BTreeSet;
+use std::num::{IntErrorKind, ParseIntError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,22 +95,16 @@ fn answer(all: &[Arc<GroupStatus>], params: &Params) -> Result<Response, Refusal
 
 impl<'a> Wanted<'a> {
     fn new(params: &'a Params) -> Result<Self, Refusal> {
+        // In Prometheus' order, so that of several mistakes the same one is told.
+        let matchers = matchers(params)?;
         let kind = params.get("type").unwrap_or("").to_lowercase();
         if !["", "alert", "record"].contains(&kind.as_str()) {
             return Err(Refusal::parameter("type", format!("not supported value {kind:?}")));
         }
-        let mut matchers = Vec::new();
-        for text in params.all("match[]") {
-            let set = parse_matchers(text).map_err(|error| Refusal::bad_data(error.message()))?;
-            if set.iter().all(Matcher::matches_empty) {
-                return Err(Refusal::bad_data("match[] must contain at least one non-empty matcher"));
-            }
-            matchers.push(set);
-        }
         Ok(Self {
-            names: params.all("rule_name[]").collect(),
-            groups: params.all("rule_group[]").collect(),
-            files: params.all("file[]").collect(),
+            names: any_of(params, ["rule_name[]", "rule_name"]),
+            groups: any_of(params, ["rule_group[]", "rule_group"]),
+            files: any_of(params, ["file[]", "file"]),
             alerting: kind != "record",
             recording: kind != "alert",
             without_alerts: without_alerts(params)?,
@@ -133,6 +128,20 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// All values of a parameter under its name in Prometheus and under that in Loki.
+fn any_of<'a>(params: &'a Params, names: [&'a str; 2]) -> BTreeSet<&'a str> {
+    names.into_iter().flat_map(|name| params.all(name)).collect()
+}
+
+fn matchers(params: &Params) -> Result<Vec<Vec<Matcher>>, Refusal> {
+    let sets = params.all("match[]").map(|text| parse_matchers(text).map_err(|error| Refusal::bad_data(error.message())));
+    let sets = sets.collect::<Result<Vec<_>, _>>()?;
+    if sets.iter().any(|set| set.iter().all(Matcher::matches_empty)) {
+        return Err(Refusal::bad_data("match[] must contain at least one non-empty matcher"));
+    }
+    Ok(sets)
+}
+
 fn without_alerts(params: &Params) -> Result<bool, Refusal> {
     let Some(text) = params.get("exclude_alerts").map(str::to_lowercase) else { return Ok(false) };
     parse_bool(&text).ok_or_else(|| {
@@ -149,9 +158,12 @@ fn page(params: &Params) -> Result<Option<Page<'_>>, Refusal> {
             Some(_) => Err(Refusal::parameter("group_next_token", "group_limit needs to be present in order to paginate over the groups")),
         };
     };
-    let groups_max: i32 = limit.parse().map_err(|_| {
-        let reason = format!("group_limit needs to be a valid number: strconv.ParseInt: parsing {limit:?}: invalid syntax");
-        Refusal::parameter("group_limit", reason)
+    let groups_max: i32 = limit.parse().map_err(|error: ParseIntError| {
+        let why = match error.kind() {
+            IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        Refusal::parameter("group_limit", format!("group_limit needs to be a valid number: strconv.ParseInt: parsing {}: {why}", quote(limit)))
     })?;
     match usize::try_from(groups_max) {
         Ok(groups_max @ 1..) => Ok(Some(Page { groups_max, start })),

@@ -9,7 +9,7 @@
 //!
 //! Below each: `GET` all, `GET`, `POST`, `DELETE` of `/{namespace}`, `GET` and `DELETE` of `/{namespace}/{group}`. A group is in no other
 //! tenant than the default one. `POST` and `DELETE` are answered with 202 when what they say is on stable storage; it is in force
-//! right after. A namespace with the path of a rule file is that file, and 403 answers who would change it.
+//! right after. Where Loki's clients ask, `labels=name:value` lists rules with that label. A namespace with the path of a rule file is that file, and 403 answers who would change it.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use serde_norway::Value;
 use signalbox_model::{Error, ErrorKind, Result};
 
 use crate::ApiState;
-use crate::http::status;
+use crate::http::{Params, status};
 
 mod desk;
 
@@ -43,12 +43,15 @@ pub(crate) fn router(state: &ApiState) -> Router {
 
 /// What lies at a path and below it.
 pub(crate) fn routes(state: ApiState, path: &str, dialect: Dialect) -> Router {
-    let all = Router::new().route(path, get(async move |State(state): State<ApiState>| all(&state, dialect).await)).with_state(state.clone());
+    let of_all = get(async move |State(state): State<ApiState>, params: Params| all(&state, dialect, &params).await);
+    let all = Router::new().route(path, of_all).with_state(state.clone());
     all.merge(below_namespace(state, path, dialect))
 }
 
 fn below_namespace(state: ApiState, path: &str, dialect: Dialect) -> Router {
-    let of_namespace = get(async move |State(state): State<ApiState>, Path(namespace): Path<String>| dialect.of_namespace(&state, &namespace).await)
+    let listed =
+        async move |State(state): State<ApiState>, Path(namespace): Path<String>, params: Params| dialect.of_namespace(&state, &namespace, &params).await;
+    let of_namespace = get(listed)
         .post(async move |State(state): State<ApiState>, Path(namespace): Path<String>, body: Bytes| dialect.set(&state, &namespace, &body).await)
         .delete(async move |State(state): State<ApiState>, Path(namespace): Path<String>| delete(&state, &namespace, None).await);
     let of_group =
@@ -97,12 +100,30 @@ impl Dialect {
         Ok(namespaces)
     }
 
-    async fn of_namespace(self, state: &ApiState, namespace: &str) -> Result<Response, Refusal> {
+    async fn of_namespace(self, state: &ApiState, namespace: &str, params: &Params) -> Result<Response, Refusal> {
         let mut namespaces = self.namespaces(state).await?;
         match namespaces.remove_entry(namespace) {
-            Some(found) => Ok(yaml(&Namespaces::from([found]))?),
+            Some(found) => Ok(yaml(&self.with_labels(Namespaces::from([found]), params))?),
             None => Err(Error::new(ErrorKind::NotFound, "no rule groups found").into()),
         }
+    }
+
+    /// As Loki filters: rules that have any of the labels in `labels=name:value,…`, and groups that have such rules.
+    fn with_labels(self, mut namespaces: Namespaces, params: &Params) -> Namespaces {
+        let Some(wanted) = params.get("labels").filter(|_| self != Self::Mimir) else { return namespaces };
+        let wanted: Vec<(&str, &str)> = wanted.split(',').filter_map(|pair| pair.split_once(':')).collect();
+        let has_any =
+            |rule: &Value| wanted.iter().any(|(name, value)| rule.get("labels").and_then(|labels| labels.get(*name)).and_then(Value::as_str) == Some(*value));
+        for groups in namespaces.values_mut() {
+            for group in &mut *groups {
+                if let Some(rules) = group.get_mut("rules").and_then(Value::as_sequence_mut) {
+                    rules.retain(has_any);
+                }
+            }
+            groups.retain(|group| group.get("rules").and_then(Value::as_sequence).is_some_and(|rules| !rules.is_empty()));
+        }
+        namespaces.retain(|_, groups| !groups.is_empty());
+        namespaces
     }
 
     async fn one(self, state: &ApiState, namespace: &str, name: &str) -> Result<Response, Refusal> {
@@ -136,12 +157,12 @@ impl Dialect {
 }
 
 /// All groups by namespace. None are an empty list to Mimir's clients, and 404 to Loki's.
-async fn all(state: &ApiState, dialect: Dialect) -> Result<Response, Refusal> {
+async fn all(state: &ApiState, dialect: Dialect, params: &Params) -> Result<Response, Refusal> {
     let namespaces = dialect.namespaces(state).await?;
     if namespaces.is_empty() && dialect != Dialect::Mimir {
         return Err(Error::new(ErrorKind::NotFound, "no rule groups found").into());
     }
-    Ok(yaml(&namespaces)?)
+    Ok(yaml(&dialect.with_labels(namespaces, params))?)
 }
 
 async fn delete(state: &ApiState, namespace: &str, name: Option<&str>) -> Result<Response, Refusal> {
