@@ -113,7 +113,7 @@ fn report(store: &Store, dir: &Path, samples: u64) {
     let selections: [(&str, &[Matcher]); 4] = [("one series", &one), ("one metric", &[Matcher::equal("__name__", name)]), ("regex", &regex), ("all", &[])];
     for (what, matchers) in selections {
         for round in ["first", "again"] {
-            let (start, snapshot, mut rows) = (Instant::now(), store.snapshot(&Tenant::default()), 0);
+            let (start, snapshot, mut rows) = (Instant::now(), store.snapshot(Tenant::default()), 0);
             let series = snapshot.select(matchers, TimeRange::ALL, usize::MAX).unwrap();
             let selected = start.elapsed();
             snapshot

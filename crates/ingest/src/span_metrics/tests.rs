@@ -395,7 +395,7 @@ async fn send(ingester: &Ingester, spans: &[Made]) {
 
 /// The increase of a series over everything that is stored, as PromQL counts it: what falls begins anew.
 fn increase(store: &Store, name: &str) -> f64 {
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     let series = snapshot.select(&[Matcher::equal("__name__", name)], TimeRange::ALL, 1000).unwrap();
     let mut sum = 0.0;
     let mut visit = |_: usize, samples: SeriesSamples<'_>| {
@@ -462,7 +462,7 @@ async fn an_orderly_end_writes_everything_and_the_next_start_begins_anew() {
     house.clock.advance(Duration::from_secs(2));
     ingester.write_span_metrics().await.unwrap();
     assert_eq!(increase(&store, "traces_spanmetrics_calls_total"), 2.0);
-    let exemplars = store.snapshot(&Tenant::default()).exemplars(&[Matcher::equal("__name__", "traces_spanmetrics_latency")], TimeRange::ALL).unwrap();
+    let exemplars = store.snapshot(Tenant::default()).exemplars(&[Matcher::equal("__name__", "traces_spanmetrics_latency")], TimeRange::ALL).unwrap();
     assert!(exemplars.iter().flat_map(|(_, exemplars)| exemplars).all(|exemplar| exemplar.trace_id == Some(trace(1))) && !exemplars.is_empty());
 }
 

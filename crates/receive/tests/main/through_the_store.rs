@@ -48,7 +48,7 @@ impl House {
     }
 
     fn values(&self, name: &str) -> Vec<f64> {
-        let snapshot = self.store.snapshot(&Tenant::default());
+        let snapshot = self.store.snapshot(Tenant::default());
         let series = snapshot.select(&[Matcher::equal("__name__", name)], TimeRange::ALL, 100).unwrap();
         let mut values = Vec::new();
         let mut visit = |_, samples: signalbox_store::SeriesSamples<'_>| {

@@ -91,7 +91,7 @@ fn report(store: &Store, table: Table, dir: &Path, rows: u64) {
     for (what, request) in requests {
         for round in ["first", "again"] {
             let (start, mut found) = (Instant::now(), 0);
-            for part in store.snapshot(&Tenant::default()).scan(table, &request).unwrap() {
+            for part in store.snapshot(Tenant::default()).scan(table, &request).unwrap() {
                 found += part.read().unwrap().map(|rows| rows.unwrap().num_rows()).sum::<usize>();
             }
             let time = start.elapsed();
@@ -102,7 +102,7 @@ fn report(store: &Store, table: Table, dir: &Path, rows: u64) {
         report_text(store);
     }
     let start = Instant::now();
-    let mut parts = store.snapshot(&Tenant::default()).scan(table, &all).unwrap();
+    let mut parts = store.snapshot(Tenant::default()).scan(table, &all).unwrap();
     parts.sort_by_key(|part| std::cmp::Reverse(part.range.end_ns));
     let newest: Vec<RecordBatch> = parts.into_iter().next().map(|part| part.read().unwrap().map(Result::unwrap).collect()).unwrap_or_default();
     println!("  newest part: {} rows in {:.2?}", newest.iter().map(RecordBatch::num_rows).sum::<usize>(), start.elapsed());
@@ -114,7 +114,7 @@ fn report_text(store: &Store) {
     let read = |text: TextFilter| {
         let request = ScanRequest { projection: Some(vec![body]), text, ..ScanRequest::all(TimeRange::ALL) };
         let (start, mut bodies) = (Instant::now(), Vec::new());
-        for part in store.snapshot(&Tenant::default()).scan(Table::Logs, &request).unwrap() {
+        for part in store.snapshot(Tenant::default()).scan(Table::Logs, &request).unwrap() {
             for rows in part.read().unwrap().map(Result::unwrap) {
                 bodies.extend(rows.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
             }

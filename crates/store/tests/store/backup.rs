@@ -51,7 +51,7 @@ fn a_store_that_is_opened_on_a_snapshot_answers_as_the_other_did() {
     block_on(store.delete_series(&tenants()[0], &everything, TimeRange::ALL)).unwrap();
     append(&store, 4);
     let want = shown(&store).unwrap();
-    let metadata = store.snapshot(&Tenant::default()).metadata();
+    let metadata = store.snapshot(Tenant::default()).metadata();
     let path = block_on(store.snapshot_to("first", &companions(Note(Ok("state"))))).unwrap();
     assert_eq!(path, dir.path().join("snapshots/first"));
     assert_eq!(std::fs::read_to_string(path.join("note")).unwrap(), "state");
@@ -63,7 +63,7 @@ fn a_store_that_is_opened_on_a_snapshot_answers_as_the_other_did() {
 
     let copy = open(&path);
     assert_eq!(shown(&copy).unwrap(), want);
-    assert_eq!(copy.snapshot(&Tenant::default()).metadata(), metadata);
+    assert_eq!(copy.snapshot(Tenant::default()).metadata(), metadata);
     // It is a store like any other: rows are numbered on, segments get names that were not there.
     append(&copy, 6);
     block_on(copy.flush()).unwrap();

@@ -46,7 +46,7 @@ fn without(mut rows: Rows, jobs: &[&str], range: std::ops::RangeInclusive<i64>) 
 
 /// All rows by series and by scan, which must agree.
 fn shown(store: &Store) -> Rows {
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     let series = snapshot.select(&[], TimeRange::ALL, 100).unwrap();
     let mut by_series = Rows::new();
     let job = |labels: &Labels| labels.get("job").unwrap().to_owned();
@@ -107,7 +107,7 @@ fn hidden_in_head_and_segments_at_once_and_over_restarts_and_gone_when_purged() 
     append(&store, 200);
     block_on(store.flush()).unwrap();
     append(&store, 300);
-    let before = store.snapshot(&Tenant::default());
+    let before = store.snapshot(Tenant::default());
     delete(&store, "api", 200, 300);
     let mut want = without(all_of(&[100, 200, 300]), &["api"], 200..=300);
     assert_eq!(shown(&store), want);

@@ -35,7 +35,7 @@ pub(crate) fn append(store: &Store, bodies: &[&str]) {
 
 fn scanned(store: &Store, request: &ScanRequest) -> Rows {
     let mut found = Rows::new();
-    for part in store.snapshot(&Tenant::default()).scan(Table::Logs, request).unwrap() {
+    for part in store.snapshot(Tenant::default()).scan(Table::Logs, request).unwrap() {
         for rows in part.read().unwrap() {
             let rows = rows.unwrap();
             let numbers = rows.column_by_name(schema::SEQUENCE).unwrap().as_primitive::<UInt64Type>();
@@ -73,7 +73,7 @@ fn hidden_in_head_and_segments_at_once_and_over_restarts_and_gone_when_purged() 
     append(&store, &["a", "b", "c"]);
     block_on(store.flush()).unwrap();
     append(&store, &["d", "e"]);
-    let before = store.snapshot(&Tenant::default());
+    let before = store.snapshot(Tenant::default());
     delete(&store, &["b", "e", "none"]);
     assert_eq!(texts(&shown(&store)), ["a", "c", "d"]);
     let of_trace = |number: u64| scanned(&store, &ScanRequest { trace_id: Some(trace(number)), ..ScanRequest::all(TimeRange::ALL) });

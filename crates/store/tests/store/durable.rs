@@ -37,7 +37,7 @@ type Samples = Vec<(String, i64, f64)>;
 
 /// All samples, and the bodies of all logs with their numbers.
 fn contents(store: &Store) -> (Samples, Vec<(u64, String)>) {
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     let series = snapshot.select(&[], TimeRange::ALL, 1000).unwrap();
     let (mut found, mut rows) = (Vec::new(), Vec::new());
     let mut visit = |at: usize, samples: signalbox_store::SeriesSamples<'_>| {
@@ -68,7 +68,7 @@ fn what_was_acknowledged_is_there_after_a_crash_a_flush_and_a_close() {
         let store = open(dir.path()).unwrap();
         if let Some(expected) = &expected {
             assert_eq!(contents(&store), *expected, "round {round}");
-            assert_eq!(store.snapshot(&Tenant::default()).metadata().len(), 1);
+            assert_eq!(store.snapshot(Tenant::default()).metadata().len(), 1);
         }
         block_on(store.append(&Tenant::default(), vec![samples(round), logs(round)])).unwrap();
         if round % 2 == 0 {

@@ -12,8 +12,8 @@ fn a_follower_is_told_of_every_row_once_it_is_visible() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     append(&store, &["before"]);
-    let mut follower = store.follow(&Tenant::default(), Table::Logs).unwrap();
-    assert!(store.follow(&Tenant::default(), Table::Samples).is_err());
+    let mut follower = store.follow(Tenant::default(), Table::Logs).unwrap();
+    assert!(store.follow(Tenant::default(), Table::Samples).is_err());
     append(&store, &["a", "b"]);
     block_on(store.flush()).unwrap();
     append(&store, &["c"]);

@@ -83,7 +83,7 @@ fn append(store: &Store, batch: Batch) {
 /// How many rows of each trace a table shows.
 fn shown(store: &Store, table: Table) -> BTreeMap<Option<u64>, usize> {
     let mut found = BTreeMap::new();
-    for part in store.snapshot(&Tenant::default()).scan(table, &ScanRequest::all(TimeRange::ALL)).unwrap() {
+    for part in store.snapshot(Tenant::default()).scan(table, &ScanRequest::all(TimeRange::ALL)).unwrap() {
         for rows in part.read().unwrap() {
             let rows = rows.unwrap();
             let ids = rows.column_by_name(schema::TRACE_ID).unwrap().as_fixed_size_binary();

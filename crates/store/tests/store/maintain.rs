@@ -92,7 +92,7 @@ fn of_two_samples_of_one_time_the_later_stays_through_every_merge() {
         if round % 5 == 4 {
             block_on(store.maintain()).unwrap();
         }
-        let snapshot = store.snapshot(&Tenant::default());
+        let snapshot = store.snapshot(Tenant::default());
         let series = snapshot.select(&[], TimeRange::ALL, 10).unwrap();
         let mut got = std::collections::BTreeMap::new();
         let mut visit = |_, samples: signalbox_store::SeriesSamples<'_>| {
@@ -112,7 +112,7 @@ fn what_is_too_old_goes_and_a_snapshot_keeps_what_it_shows() {
     block_on(store.flush()).unwrap();
     world.append(&store, 0, &EVERYTHING, 2 * DAY_MS).unwrap();
     block_on(store.flush()).unwrap();
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     world.step(31 * DAY_MS);
     let before = files(&world);
     block_on(store.maintain()).unwrap();

@@ -50,7 +50,7 @@ fn append(store: &Store, from_ms: i64) -> Rows {
 }
 
 fn shown(store: &Store) -> Rows {
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     let series = snapshot.select(&[], TimeRange::ALL, 100).unwrap();
     let job = |labels: &Labels| labels.get("job").unwrap().to_owned();
     let mut rows = Rows::new();

@@ -48,7 +48,7 @@ fn request(matchers: Vec<Matcher>) -> CardinalityRequest {
 }
 
 fn count(store: &Store, request: &CardinalityRequest) -> Cardinality {
-    store.snapshot(&Tenant::default()).cardinality(request, &mut || Ok(())).unwrap()
+    store.snapshot(Tenant::default()).cardinality(request, &mut || Ok(())).unwrap()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_selector_narrows_and_deleted_series_are_none() {
 #[test]
 fn too_many_to_hold_are_estimated() {
     let store = store();
-    let snapshot = store.snapshot(&Tenant::default());
+    let snapshot = store.snapshot(Tenant::default());
     for bounds in [Bounds { series: 20, pairs: 1000 }, Bounds { series: 1000, pairs: 20 }] {
         let found = snapshot.metrics.count(&request(Vec::new()), bounds, &mut || Ok(())).unwrap();
         assert!(found.sampled_one_in >= 2 && found.series.is_multiple_of(found.sampled_one_in));
