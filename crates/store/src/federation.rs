@@ -70,11 +70,12 @@ impl Mark {
         let mut own = request.clone();
         if table == Table::Logs {
             for carried in &mut own.carried {
-                let (mark, is_shared) = (self.clone(), Arc::clone(&carried.is_shared));
-                carried.is_shared = Arc::new(move |column, text| match column {
+                let Some(is_shared) = carried.is_shared.take() else { continue };
+                let mark = self.clone();
+                carried.is_shared = Some(Arc::new(move |column, text| match column {
                     schema::RESOURCE => is_shared(column, &mark.resource(text)),
                     _ => is_shared(column, text),
-                });
+                }));
             }
         }
         own

@@ -61,16 +61,20 @@ pub enum Division {
     ByGroup,
 }
 
-/// Values of which a row carries at least one, wherever that is: as its trace, in its text, or in the resource or scope that it
-/// shares with others.
+/// Values of which a row carries at least one, wherever that is: as its trace, in its text, in its events and links, or in the
+/// resource or scope that it shares with others.
 #[derive(Clone)]
 pub struct Carried {
     /// A trace.
     pub trace_id: Option<TraceId>,
     /// Text of the row, as [`ScanRequest::text`] has it: one of these.
     pub phrases: Vec<Phrase>,
-    /// Whether rows with a resource or a scope carry one of the values: the name of the column, and its text.
-    pub is_shared: SharedTest,
+    /// Whether such text of events and links counts too: their names, values of their attributes, identifiers as lower-case
+    /// hexadecimal digits.
+    pub in_items: bool,
+    /// Whether rows with a resource or a scope carry one of the values: the name of the column, and its text. `None` if neither
+    /// counts.
+    pub is_shared: Option<SharedTest>,
 }
 
 /// What says whether the text of a column, by the name of the column, carries a value.
@@ -78,7 +82,8 @@ pub type SharedTest = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 impl fmt::Debug for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carried").field("trace_id", &self.trace_id).field("phrases", &self.phrases).finish_non_exhaustive()
+        let (trace_id, phrases, in_items) = (&self.trace_id, &self.phrases, &self.in_items);
+        f.debug_struct("Carried").field("trace_id", trace_id).field("phrases", phrases).field("in_items", in_items).finish_non_exhaustive()
     }
 }
 
@@ -91,9 +96,11 @@ impl Carried {
             (Some(left), Some(right)) if left != right => return None,
             (left, right) => left.or(right),
         };
-        let (left, right) = (self.is_shared, other.is_shared);
-        let is_shared: SharedTest = Arc::new(move |column, text| left(column, text) || right(column, text));
-        Some(Self { trace_id, phrases: [self.phrases, other.phrases].concat(), is_shared })
+        let is_shared = match (self.is_shared, other.is_shared) {
+            (Some(left), Some(right)) => Some(Arc::new(move |column: &str, text: &str| left(column, text) || right(column, text)) as SharedTest),
+            (left, right) => left.or(right),
+        };
+        Some(Self { trace_id, phrases: [self.phrases, other.phrases].concat(), in_items: self.in_items || other.in_items, is_shared })
     }
 }
 

@@ -168,7 +168,7 @@ impl LabelReader {
             };
             is_wanted(own) || scope.attributes.iter().any(|(key, value)| label_name(key) == name && is_wanted(&value.to_text()))
         });
-        Some(Carried { trace_id, phrases: values.iter().map(Phrase::whole).collect(), is_shared })
+        Some(Carried { trace_id, phrases: values.iter().map(Phrase::whole).collect(), in_items: false, is_shared: Some(is_shared) })
     }
 
     /// Maps the values of the label of rows, `None` where it is missing; a value that many rows share is mapped once.

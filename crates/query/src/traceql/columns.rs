@@ -13,7 +13,7 @@ use signalbox_store::LETTERED;
 use super::fields::{Fields, is_of_trace, is_service};
 use super::items::Items;
 use super::value::Value;
-use crate::rows::{Shared, Texts, column, span_id, trace_id};
+use crate::rows::{self, Resource, Shared, Texts, column, span_id, trace_id};
 
 /// The values of slots in the rows of a batch.
 pub(super) struct Columns<'a> {
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
         let texts = |name: &str, make| Texts::of(rows, name).map(|texts| Self::Texts(texts, Kept::new(texts.distinct()), make));
         let mut resources = |name: &str| -> Result<(Texts<'a>, Vec<Value>)> {
             let texts = Texts::of(rows, schema::RESOURCE)?;
-            let value = |code| shared.resource(texts.value(code)).get(name).map_or(Value::Nil, Value::of_attribute);
+            let value = |code| named(&shared.resource(texts.value(code)), name);
             Ok((texts, (0..texts.distinct()).map(value).collect()))
         };
         Ok(match attribute {
@@ -177,15 +177,7 @@ impl<'a> Reader<'a> {
 
     fn of_scope(rows: &'a RecordBatch, attribute: &Attribute, shared: &mut Shared) -> Result<Self> {
         let texts = Texts::of(rows, schema::SCOPE)?;
-        let value = |code| {
-            let scope = shared.scope(texts.value(code));
-            match attribute {
-                Attribute::Intrinsic(Intrinsic::InstrumentationName) => Value::text(&scope.name),
-                Attribute::Intrinsic(_) => Value::text(&scope.version),
-                Attribute::Named(_, name) => scope.attributes.iter().find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| Value::of_attribute(value)),
-            }
-        };
-        let values = (0..texts.distinct()).map(value).collect();
+        let values = (0..texts.distinct()).map(|code| of_scope(&shared.scope(texts.value(code)), attribute)).collect();
         Ok(Self::Origin(texts, values))
     }
 
@@ -227,6 +219,27 @@ impl<'a> Reader<'a> {
             Self::Own(Own::Dictionary { column, codes, .. }) => column.is_valid(row).then(|| codes[row] as usize),
             _ => None,
         }
+    }
+}
+
+fn named(resource: &Resource, name: &str) -> Value {
+    resource.get(name).map_or(Value::Nil, Value::of_attribute)
+}
+
+/// A named attribute of a resource.
+pub(super) fn of_resource(resource: &Resource, attribute: &Attribute) -> Value {
+    match attribute {
+        Attribute::Named(_, name) => named(resource, name),
+        Attribute::Intrinsic(_) => Value::Nil,
+    }
+}
+
+/// A field of an instrumentation.
+pub(super) fn of_scope(scope: &rows::Scope, attribute: &Attribute) -> Value {
+    match attribute {
+        Attribute::Intrinsic(Intrinsic::InstrumentationName) => Value::text(&scope.name),
+        Attribute::Intrinsic(_) => Value::text(&scope.version),
+        Attribute::Named(_, name) => scope.attributes.iter().find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| Value::of_attribute(value)),
     }
 }
 

@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     for text in ["timeout", "10.0.0.1", "deadbeef0123", "größe"] {
         let _pages_or_error = check_text_index(index, prints, grams, u64::from(*pages) * 8192, text);
         // Behind a good start, so that the fuzzer gets to what lies there.
-        let start = [b"SBXTXT\0\x01\x80\x40".as_slice(), &[*pages], index].concat();
+        let start = [b"SBXTXT\0\x02\x80\x40".as_slice(), &[*pages], index].concat();
         let _pages_or_error = check_text_index(&start, prints, grams, u64::from(*pages) * 8192, text);
     }
 });

@@ -1,4 +1,4 @@
-//! Which rows of a segment carry a value: as their trace, in their text, or in what they share with others.
+//! Which rows of a segment carry a value: as their trace, in their text, in their events and links, or in what they share with others.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,13 +37,22 @@ impl RowSegment {
     /// # Errors
     /// Of the disk.
     pub(crate) fn rows_that_carry(self: &Arc<Self>, carried: &Carried) -> Result<Option<Vec<Range<u64>>>> {
-        let of_text = TextFilter { clauses: vec![carried.phrases.clone()] };
-        let Some(mut rows) = self.rows_of_text(&of_text)? else { return Ok(None) };
-        let key = Key::Shared { segment: self.key() };
-        let shared = self.cache.get(key, || self.load_shared().map(|shared| (shared.bytes(), shared)).map(|(bytes, shared)| (shared, bytes)));
-        let shared = self.note(shared)?;
-        if COLUMNS.iter().zip(&shared.texts).any(|(column, texts)| texts.iter().any(|text| (carried.is_shared)(column, text))) {
+        if carried.in_items && !self.has_text_of_items()? {
             return Ok(None);
+        }
+        let mut rows = Vec::new();
+        if !carried.phrases.is_empty() {
+            let of_text = TextFilter { clauses: vec![carried.phrases.clone()] };
+            let Some(found) = self.rows_of_text(&of_text)? else { return Ok(None) };
+            rows = found;
+        }
+        if let Some(is_shared) = &carried.is_shared {
+            let key = Key::Shared { segment: self.key() };
+            let shared = self.cache.get(key, || self.load_shared().map(|shared| (shared.bytes(), shared)).map(|(bytes, shared)| (shared, bytes)));
+            let shared = self.note(shared)?;
+            if COLUMNS.iter().zip(&shared.texts).any(|(column, texts)| texts.iter().any(|text| is_shared(column, text))) {
+                return Ok(None);
+            }
         }
         if let Some(trace) = &carried.trace_id {
             rows.extend(self.rows_of_trace(trace)?);

@@ -21,32 +21,44 @@ struct LoadedText {
     rebuilt: Option<Encoded>,
 }
 
+impl LoadedText {
+    /// With its bytes in memory.
+    fn sized(self) -> (Self, usize) {
+        let parts = self.rebuilt.as_ref().map_or(0, |parts| parts.prints.len() + parts.grams.len());
+        let bytes = self.index.bytes() + parts;
+        (self, bytes)
+    }
+}
+
 impl RowSegment {
     /// Rows that may fit a filter of text: ranges, ascending. `None` if the segment has no index of text, as those that
     /// were written before there was one.
     pub(crate) fn rows_of_text(&self, filter: &TextFilter) -> Result<Option<Vec<Range<u64>>>> {
         let opened = self.opened()?;
-        if opened.segment.blob_range(text::INDEX_BLOB, 0..0)?.is_none() {
-            return Ok(None);
-        }
-        let key = Key::Text { segment: self.key() };
-        let sized = |loaded: LoadedText| {
-            let parts = loaded.rebuilt.as_ref().map_or(0, |parts| parts.prints.len() + parts.grams.len());
-            let bytes = loaded.index.bytes() + parts;
-            (loaded, bytes)
-        };
-        let loaded = self.note(self.cache.get(key.clone(), || self.load_text(&opened).map(sized)))?;
+        let Some(loaded) = self.text_index(&opened)? else { return Ok(None) };
         let found = match self.find_text(&loaded, &opened, filter) {
             Err(error) if error.kind() == ErrorKind::Corrupt && loaded.rebuilt.is_none() => {
-                let rebuilt = self.note(self.rebuild_text(&opened, &error))?;
-                let (rebuilt, bytes) = sized(rebuilt);
+                let (rebuilt, bytes) = self.note(self.rebuild_text(&opened, &error))?.sized();
                 let rebuilt = Arc::new(rebuilt);
-                self.cache.insert(key, &rebuilt, bytes);
+                self.cache.insert(Key::Text { segment: self.key() }, &rebuilt, bytes);
                 self.find_text(&rebuilt, &opened, filter)?
             }
             found => found?,
         };
         Ok(Some(found))
+    }
+
+    /// Whether the index of text has events and links too; that of segments of earlier versions has not.
+    pub(super) fn has_text_of_items(&self) -> Result<bool> {
+        Ok(self.text_index(&*self.opened()?)?.is_some_and(|loaded| loaded.index.has_items()))
+    }
+
+    fn text_index(&self, opened: &OpenRows) -> Result<Option<Arc<LoadedText>>> {
+        if opened.segment.blob_range(text::INDEX_BLOB, 0..0)?.is_none() {
+            return Ok(None);
+        }
+        let key = Key::Text { segment: self.key() };
+        self.note(self.cache.get(key, || self.load_text(opened).map(LoadedText::sized))).map(Some)
     }
 
     fn find_text(&self, loaded: &LoadedText, opened: &OpenRows, filter: &TextFilter) -> Result<Vec<Range<u64>>> {

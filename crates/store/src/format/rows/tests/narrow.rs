@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
+use crate::format::{OpenSegment, SegmentWriter};
 use crate::scan::{Carried, Chosen, Division, Places, SpanBounds};
 use signalbox_model::Phrase;
 
@@ -95,7 +96,7 @@ fn rows_that_carry_a_value_come_out_wherever_it_is_and_few_others_are_read() {
         };
         let keep = |rows: &RecordBatch, row: usize| keep(rows, row) || text(rows.column_by_name(schema::SCOPE).unwrap(), row).contains(shared);
         let is_shared: crate::scan::SharedTest = Arc::new(move |_, json| json.contains(shared));
-        let carried = Carried { trace_id: Some(id), phrases: vec![Phrase::anywhere(piece)], is_shared };
+        let carried = Carried { trace_id: Some(id), phrases: vec![Phrase::anywhere(piece)], in_items: false, is_shared: Some(is_shared) };
         for division in [Division::ByTime, Division::BySegment, Division::ByGroup] {
             let request = ScanRequest { carried: vec![carried.clone()], division, ..ScanRequest::all(TimeRange::ALL) };
             let found = world.scan(&request).unwrap();
@@ -104,6 +105,96 @@ fn rows_that_carry_a_value_come_out_wherever_it_is_and_few_others_are_read() {
             assert!(number != 300 || numbers(&found).is_empty(), "nothing carries it");
         }
     }
+}
+
+#[test]
+fn spans_are_found_by_what_their_events_and_links_say_and_few_others_are_read() {
+    let (mut world, mut random) = (World::new(Table::Spans), Random(32));
+    for _ in 0..4 {
+        world.append(&mut random, 1500);
+        world.flush();
+    }
+    world.merge(0, 2);
+    let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+    // Texts and identifiers of items of some rows: those between quotes are values, names and keys.
+    let (mut words, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for rows in &all {
+        for name in [schema::traces::EVENTS, schema::traces::LINKS] {
+            let lists = rows.column_by_name(name).unwrap().as_list::<i32>();
+            let items = lists.values().as_struct();
+            if let Some(traces) = items.column_by_name(schema::TRACE_ID) {
+                ids.extend(traces.as_fixed_size_binary().iter().flatten().map(<[u8]>::to_vec));
+            } else {
+                let names = items.column_by_name(schema::traces::NAME).unwrap().as_string::<i32>();
+                words.extend(names.iter().flatten().filter(|name| name.starts_with("order 1")).map(str::to_owned));
+            }
+        }
+    }
+    let carried = |phrase: &str| Carried { trace_id: None, phrases: vec![Phrase::whole(phrase)], in_items: true, is_shared: None };
+    let check = |phrase: &str, holds: &dyn Fn(&str) -> bool| {
+        let keep = |rows: &RecordBatch, row: usize| {
+            [schema::traces::EVENTS, schema::traces::LINKS].iter().any(|name| holds(&text(rows.column_by_name(name).unwrap(), row)))
+        };
+        let request = ScanRequest { carried: vec![carried(phrase)], ..ScanRequest::all(TimeRange::ALL) };
+        let found = world.scan(&request).unwrap();
+        let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
+        let kept: BTreeSet<u64> = kept.collect();
+        assert_eq!(kept, wanted(&world, &keep), "{phrase}");
+        (kept.len(), found.iter().map(RecordBatch::num_rows).sum::<usize>())
+    };
+    assert!(words.len() > 100 && ids.len() > 200);
+    let (mut kept, mut read) = (0, 0);
+    for word in words.iter().step_by(words.len() / 30) {
+        let found = check(word, &|text| text.contains(word.as_str()));
+        (kept, read) = (kept + found.0, read + found.1);
+    }
+    assert!(kept >= 30 && read <= 31 * 2 * 256, "{read} rows for {kept}");
+    for id in ids.iter().step_by(60) {
+        let digits: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = format!("{id:02x?}");
+        assert!(check(&digits, &|text| text.contains(&bytes)).0 > 0);
+    }
+    for nowhere in ["Zugriffsverletzung", "0af7651916cd43dd8448eb211c80319c"] {
+        assert_eq!(check(nowhere, &|_| false), (0, 0), "{nowhere}");
+    }
+    // What is only in names and attributes of spans is not told apart; the reader filters.
+    let request = ScanRequest { carried: vec![carried("GET /cart")], ..ScanRequest::all(TimeRange::ALL) };
+    assert!(!numbers(&world.scan(&request).unwrap()).is_empty());
+}
+
+/// An index of text of the first version says nothing of events and links: all rows are read.
+#[test]
+fn an_index_of_text_without_events_leaves_out_no_row_for_them() {
+    let (mut world, mut random) = (World::new(Table::Spans), Random(33));
+    world.append(&mut random, 1000);
+    world.flush();
+    let record = world.segments[0].record().clone();
+    let opened = OpenSegment::open(world.disk.as_ref(), Path::new("/data"), &record).unwrap();
+    let layout = world.segments[0].opened().unwrap().layout.clone();
+    let arrow = layout.schema().unwrap();
+    let mut other = record.clone();
+    other.url = "segments/earlier.parquet".into();
+    let mut writer = SegmentWriter::create(&world.disk, Path::new("/data"), other, arrow.clone(), columns::properties(&layout, &arrow, 1).unwrap()).unwrap();
+    world.segments[0].read_all(Wanted::Rest).unwrap().for_each(|rows| writer.write(&rows.unwrap()).unwrap());
+    for name in ["text_prints", "text_grams", "text_index"] {
+        let mut bytes = opened.blob(name).unwrap().unwrap().to_vec();
+        if name == "text_index" {
+            assert_eq!(bytes[7], 2);
+            bytes[7] = 1;
+        }
+        writer.embed(name, &bytes).unwrap();
+    }
+    let written = writer.finish(record.range).unwrap();
+    // What is known of the file before is forgotten.
+    world.cache = Arc::new(PageCache::new(64 << 20));
+    let earlier = world.open(&written);
+    world.segments = vec![earlier];
+    let count = |in_items| {
+        let carried = Carried { trace_id: None, phrases: vec![Phrase::whole("nowhere")], in_items, is_shared: None };
+        let request = ScanRequest { carried: vec![carried], ..ScanRequest::all(TimeRange::ALL) };
+        numbers(&world.scan(&request).unwrap()).len()
+    };
+    assert_eq!((count(true), count(false)), (1000, 0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt32Type};
 use bytes::Bytes;
 use signalbox_model::attributes::double_text;
@@ -27,8 +27,16 @@ pub(crate) struct Encoded {
     pub(crate) grams: Bytes,
 }
 
-/// Columns of text that people search, besides those of one attribute. Events of spans are not among them.
-const OF_TEXT: [&str; 5] = [schema::logs::BODY, schema::logs::EVENT_NAME, schema::traces::NAME, schema::traces::STATUS_MESSAGE, schema::ATTRIBUTES];
+/// Columns of text that people search, besides those of one attribute.
+const OF_TEXT: [&str; 7] = [
+    schema::logs::BODY,
+    schema::logs::EVENT_NAME,
+    schema::traces::NAME,
+    schema::traces::STATUS_MESSAGE,
+    schema::ATTRIBUTES,
+    schema::traces::EVENTS,
+    schema::traces::LINKS,
+];
 
 /// Whether a column of the table is text that people search.
 pub(crate) fn is_text(column: &str) -> bool {
@@ -127,7 +135,34 @@ impl TextBuilder {
                 let (values, offsets) = (map.values().as_string_opt::<i32>().ok_or_else(other_type)?, map.value_offsets());
                 self.values(values, offsets[rows.start] as usize..offsets[rows.end] as usize);
             }
+            DataType::List(_) => self.items(column.as_list(), rows)?,
             _ => return Err(other_type()),
+        }
+        Ok(())
+    }
+
+    /// Events or links: their names, values, and whom they name.
+    fn items(&mut self, lists: &ListArray, rows: Range<usize>) -> Result<()> {
+        let other_type = || Error::internal(format!("cannot index text in a list of {}", lists.value_type()));
+        let (items, offsets) = (lists.values().as_struct_opt().ok_or_else(other_type)?, lists.value_offsets());
+        let entries = offsets[rows.start] as usize..offsets[rows.end] as usize;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for (field, column) in items.fields().iter().zip(items.columns()) {
+            match column.data_type() {
+                DataType::FixedSizeBinary(_) => {
+                    let ids = column.as_fixed_size_binary();
+                    entries.clone().for_each(|entry| self.page.id(ids.value(entry)));
+                }
+                DataType::Utf8 if field.name() == schema::traces::NAME => self.values(column.as_string(), entries.clone()),
+                DataType::Map(_, _) => {
+                    let map = column.as_map();
+                    let (values, offsets) = (map.values().as_string_opt::<i32>().ok_or_else(other_type)?, map.value_offsets());
+                    self.values(values, offsets[entries.start] as usize..offsets[entries.end] as usize);
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -201,6 +236,16 @@ impl Page {
         kind::fold(word, &mut self.folded);
         self.prints.push((xxh3_64(&self.folded) >> 32) as u32);
         self.parts(marks);
+    }
+
+    /// An identifier that is looked for as a whole, by the digits that it is written with.
+    fn id(&mut self, id: &[u8]) {
+        let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+        self.folded.clear();
+        self.folded.extend(id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+        if !self.identifiers.note(&self.folded) {
+            self.prints.push((xxh3_64(&self.folded) >> 32) as u32);
+        }
     }
 
     /// Notes what pieces the folded identifier has.

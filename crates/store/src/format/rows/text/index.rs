@@ -9,7 +9,10 @@ use super::prints::Prints;
 use super::{PageSet, damaged};
 use crate::format::metrics::varint;
 
-const MAGIC: &[u8; 8] = b"SBXTXT\0\x01";
+const MAGIC: &[u8; 7] = b"SBXTXT\0";
+/// The first version has nothing of events and links.
+const VERSION_WITHOUT_ITEMS: u8 = 1;
+const VERSION: u8 = 2;
 /// Pages of a segment at most: far more than there are.
 const PAGES_MAX: u64 = 1 << 20;
 
@@ -36,6 +39,7 @@ impl Summary {
 #[derive(Debug)]
 pub(crate) struct TextIndex {
     page_rows: u64,
+    has_items: bool,
     pub(super) summaries: Vec<Summary>,
     pub(super) words: Dictionary,
     pub(super) prints: Prints,
@@ -46,6 +50,7 @@ impl TextIndex {
     /// Encodes all but the words, which [`Dictionary::encode`] appends.
     pub(super) fn encode_start(page_rows: u64, summaries: &[Summary], filters: &[(u32, u8)], prints: &Prints) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
+        out.push(VERSION);
         varint::write(&mut out, page_rows);
         varint::write(&mut out, summaries.len() as u64);
         for (summary, (words, shift)) in summaries.iter().zip(filters) {
@@ -67,7 +72,10 @@ impl TextIndex {
     }
 
     fn decode_parts(bytes: &[u8], rows: u64) -> Option<Self> {
-        let mut rest = bytes.strip_prefix(MAGIC)?;
+        let (version, mut rest) = bytes.strip_prefix(MAGIC)?.split_first()?;
+        if !(VERSION_WITHOUT_ITEMS..=VERSION).contains(version) {
+            return None;
+        }
         let page_rows = varint::read(&mut rest).filter(|rows| *rows > 0)?;
         let pages = varint::read(&mut rest).filter(|pages| *pages == rows.div_ceil(page_rows) && *pages <= PAGES_MAX)? as usize;
         // Each takes eight bytes or more.
@@ -83,7 +91,13 @@ impl TextIndex {
             filters.push((varint::read_u32(&mut rest)?, head[4]));
         }
         let (grams, prints) = (Grams::new(&filters)?, Prints::decode(&mut rest)?);
-        Some(Self { page_rows, words: Dictionary::decode(rest, pages as u32)?, summaries, prints, grams })
+        let has_items = *version > VERSION_WITHOUT_ITEMS;
+        Some(Self { page_rows, has_items, words: Dictionary::decode(rest, pages as u32)?, summaries, prints, grams })
+    }
+
+    /// Whether events and links are in it.
+    pub(crate) fn has_items(&self) -> bool {
+        self.has_items
     }
 
     /// Rows of a page of the index, all but the last.

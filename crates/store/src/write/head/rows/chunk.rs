@@ -8,7 +8,7 @@ use memchr::memmem::Finder;
 use signalbox_model::{Error, Result, TimeRange, TraceId, schema};
 
 use crate::format::rows::fingerprint;
-use crate::scan::Carried;
+use crate::scan::{Carried, SharedTest};
 
 /// Below so many rows looking at all of them is as fast as looking them up.
 const LOOKUP_ROWS_MIN: usize = 2048;
@@ -49,11 +49,15 @@ impl Chunk {
             return true;
         }
         let column = |name: &str| self.rows.column_by_name(name);
-        let is_shared = |name: &str| {
+        let has_items = |name: &str| column(name).and_then(|column| column.as_list_opt::<i32>()).is_none_or(|lists| !lists.values().is_empty());
+        if carried.in_items && (has_items(schema::traces::EVENTS) || has_items(schema::traces::LINKS)) {
+            return true;
+        }
+        let is_shared = |name: &str, is_shared: &SharedTest| {
             let texts = column(name).and_then(|column| column.as_dictionary_opt::<UInt32Type>()).and_then(|column| column.values().as_string_opt::<i32>());
-            texts.is_none_or(|texts| texts.iter().flatten().any(|text| (carried.is_shared)(name, text)))
+            texts.is_none_or(|texts| texts.iter().flatten().any(|text| is_shared(name, text)))
         };
-        if is_shared(schema::RESOURCE) || is_shared(schema::SCOPE) {
+        if carried.is_shared.as_ref().is_some_and(|test| is_shared(schema::RESOURCE, test) || is_shared(schema::SCOPE, test)) {
             return true;
         }
         let mut texts: Vec<&StringArray> = Vec::new();

@@ -30,6 +30,6 @@ fn hostile_bytes_are_refused_or_an_index() {
         refused += u32::from(check(&parts[0], &parts[1], &parts[2], texts[random.below(5)]).is_err());
     }
     assert!(refused > 500, "{refused} refused");
-    let huge = [b"SBXTXT\0\x01".as_slice(), &[0x01], &[0xff; 9], &[1]].concat();
+    let huge = [b"SBXTXT\0\x02".as_slice(), &[0x01], &[0xff; 9], &[1]].concat();
     assert!(check_text_index(&huge, b"", b"", u64::MAX, "a").is_err());
 }
