@@ -10,24 +10,43 @@ import time
 SERVICE = "shop"
 
 
-def py_zipkin(address, version="v2", content_type="application/json"):
+def py_zipkin(address, version="v2", content_type="application/json", send=None):
     import requests
     from py_zipkin import Encoding, Kind
     from py_zipkin.zipkin import zipkin_client_span, zipkin_span
 
-    def send(body):
+    def post(body):
         answer = requests.post(f"http://{address}/api/{version}/spans", data=body, headers={"Content-Type": content_type}, timeout=30)
         assert answer.status_code == 202, (answer.status_code, answer.text)
 
     encoding = {"v1": Encoding.V1_JSON, "v2": Encoding.V2_PROTO3 if "protobuf" in content_type else Encoding.V2_JSON}[version]
     if "thrift" in content_type:
         encoding = Encoding.V1_THRIFT
-    options = {"service_name": SERVICE, "transport_handler": send, "encoding": encoding, "sample_rate": 100, "use_128bit_trace_id": True}
+    options = {"service_name": SERVICE, "transport_handler": send or post, "encoding": encoding, "sample_rate": 100, "use_128bit_trace_id": True}
     with zipkin_span(span_name="GET /cart", port=80, kind=Kind.SERVER, binary_annotations={"http.path": "/cart"}, **options):
         with zipkin_client_span(service_name=SERVICE, span_name="SELECT") as child:
             child.add_sa_binary_annotation(port=5432, service_name="database", host="10.0.0.9")
             child.add_annotation("cache miss")
             child.update_binary_annotations({"error": "true"})
+
+
+def py_zipkin_grpc(address):
+    """Its lists of spans in protobuf by the call that Zipkin's server has."""
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+
+        def report(body):
+            answer = channel.unary_unary("/zipkin.proto3.SpanService/Report")(body, timeout=30)
+            assert answer == b"", answer
+
+        py_zipkin(address, "v2", "application/x-protobuf", report)
+        for bad, code in [(b"\x0a\x7f", grpc.StatusCode.INVALID_ARGUMENT), (b"\x0a\x00", grpc.StatusCode.INVALID_ARGUMENT)]:
+            try:
+                report(bad)
+                raise AssertionError(bad)
+            except grpc.RpcError as error:
+                assert error.code() == code, error
 
 
 def opentelemetry(exporter):
@@ -149,6 +168,8 @@ CLIENTS = {
     "py_zipkin": py_zipkin,
     "py_zipkin-protobuf": lambda address: py_zipkin(address, "v2", "application/x-protobuf"),
     "py_zipkin-v1": lambda address: py_zipkin(address, "v1"),
+    "py_zipkin-grpc": py_zipkin_grpc,
+    "py_zipkin-grpc-beside-otlp": py_zipkin_grpc,
     "otel-zipkin-json": otel_zipkin_json,
     "otel-jaeger-udp": otel_jaeger_udp,
     "jaeger-grpc": jaeger_grpc,

@@ -17,6 +17,8 @@ CLIENTS = {
     "py_zipkin": "zipkin",
     "py_zipkin-protobuf": "zipkin",
     "py_zipkin-v1": "http",
+    "py_zipkin-grpc": "zipkin",
+    "py_zipkin-grpc-beside-otlp": "otlp-grpc",
     "otel-zipkin-json": "zipkin",
     "otel-jaeger-udp": "jaeger-compact",
     "jaeger-grpc": "jaeger-grpc",
@@ -69,7 +71,7 @@ def test_clients_of_zipkin_and_jaeger_send_the_same_spans(doors):
             assert of_json(child["resource"])["service.name"] == "shop" and "boom" in child["status_message"], client
             assert of_json(child["scope"])["$name"] == "lib", client
     page = doors.get("/metrics").text
-    for protocol in ["zipkin", "jaeger_compact", "jaeger_http", "jaeger_grpc"]:
+    for protocol in ["zipkin", "zipkin_grpc", "jaeger_compact", "jaeger_http", "jaeger_grpc"]:
         assert f'signalbox_receive_rows_total{{protocol="{protocol}",signal="traces"}}' in page
 
 

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{Request, Uri};
 use signalbox_model::Result;
-use signalbox_receive::{Entry, Receiver, Settings, jaeger, loki, otlp};
+use signalbox_receive::{Entry, Receiver, Settings, jaeger, loki, otlp, zipkin};
 use tower::util::MapRequest;
 
 use crate::config::Config;
@@ -87,7 +87,8 @@ impl Doors {
     /// If a setting makes no sense.
     pub(crate) fn build(settings: &Settings, entry: &Entry, front: &Front, questions: Questions) -> Result<Self> {
         let otlp = Receiver::Otlp(settings.otlp.clone()).routes(entry.clone())?;
-        let grpc = otlp::grpc::with_unknown_calls(otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
+        let calls = otlp::grpc::routes(entry.clone(), settings.otlp.clone()).merge(zipkin::grpc_routes(entry.clone(), settings.zipkin.clone()));
+        let grpc = otlp::grpc::with_unknown_calls(calls);
         let remote_write = Receiver::RemoteWrite(settings.remote_write.clone()).routes(entry.clone())?;
         let influx = Receiver::Influx(settings.influx.clone()).routes(entry.clone())?;
         let push = Receiver::Loki(settings.loki.clone()).routes(entry.clone())?;
@@ -98,7 +99,7 @@ impl Doors {
         // What a query service of Jaeger writes to its storage is OTLP.
         let stored = front.before(Side::Write, otlp::grpc::routes(entry.clone(), settings.otlp.clone()));
         let jaeger = front.before_dialect("jaeger", questions.jaeger);
-        let zipkin = Receiver::Zipkin(settings.zipkin.clone()).routes(entry.clone())?;
+        let spans_of_zipkin = Receiver::Zipkin(settings.zipkin.clone()).routes(entry.clone())?;
         let collector = jaeger::routes(entry.clone(), &settings.jaeger)?;
         let sampling = front.before(Side::Own, collector.sampling);
         let as_loki = front.before(Side::Write, push.clone().merge(otlp::log_routes(entry.clone(), settings.otlp.clone())));
@@ -114,13 +115,13 @@ impl Doors {
             ("jaeger-query-grpc", jaeger),
             ("jaeger-storage", stored.merge(front.before_dialect("jaeger", questions.jaeger_storage))),
             ("tempo", front.before_dialect("tempo", questions.tempo)),
-            ("zipkin", front.before(Side::Write, zipkin.clone()).merge(front.before_dialect("zipkin", questions.zipkin))),
+            ("zipkin", front.before(Side::Write, spans_of_zipkin.clone()).merge(front.before_dialect("zipkin", questions.zipkin))),
             ("jaeger-grpc", front.before(Side::Write, otlp::grpc::with_unknown_calls(collector.grpc))),
             ("jaeger-http", front.before(Side::Write, collector.http.clone()).merge(sampling.clone())),
             ("jaeger-sampling", sampling),
         ];
         let main = otlp.merge(remote_write).merge(influx).merge(gelf).merge(push).merge(json_lines).merge(splunk);
-        let main = main.merge(zipkin).merge(collector.http).nest("/elastic", elastic.clone());
+        let main = main.merge(spans_of_zipkin).merge(collector.http).nest("/elastic", elastic.clone());
         // What is nested has no root with a slash at its end, which is what the official clients ask for.
         let root = MapRequest::new(elastic, |mut request: Request<Body>| {
             *request.uri_mut() = Uri::from_static("/");

@@ -16,8 +16,8 @@ use signalbox_model::{Error, ErrorKind, Result};
 use signalbox_proto::google_rpc::{Any, Duration, RetryInfo, Status};
 
 use crate::compression::Encoding;
-use crate::door::Entry;
-use crate::http::{self, BodyLimits, Raw, Refusal};
+use crate::door::{Context, Decoded, Entry};
+use crate::http::{self, BodyLimits, Outcome, Protocol, Raw, Refusal};
 
 const ENCODINGS: [Encoding; 4] = [Encoding::Identity, Encoding::Gzip, Encoding::Zstd, Encoding::Deflate];
 /// Compressed flag and length before each message.
@@ -85,6 +85,28 @@ pub(crate) async fn read(entry: &Entry, limits: &BodyLimits, request: Request<Bo
     let (body, is_compressed) = unframe(body).map_err(|error| (code::INVALID_ARGUMENT, error.into()))?;
     let encoding = if is_compressed { declared } else { Encoding::Identity };
     Ok(Raw { tenant: http::tenant(&parts), body, encoding, share })
+}
+
+/// Reads the message of a call and takes what it holds.
+///
+/// # Errors
+/// With the code of the answer.
+pub(crate) async fn take<D>(entry: &Entry, protocol: Protocol, limits: &BodyLimits, request: Request<Body>, decode: D) -> Result<Outcome, (i32, Refusal)>
+where
+    D: FnOnce(&[u8], &Context<'_>) -> Result<Decoded> + Send + 'static,
+{
+    let raw = read(entry, limits, request).await.inspect_err(|(_, refusal)| http::count_refusal(protocol, refusal))?;
+    http::take(entry, protocol, limits, raw, decode).await.map_err(|refusal| (grpc_code(refusal.error.kind()), refusal))
+}
+
+/// The answer of a protocol that has no word for a part and none for success: what is good is kept, and no client repeats a call
+/// after `INVALID_ARGUMENT`.
+pub(crate) fn whole_or_failure(taken: Result<Outcome, (i32, Refusal)>) -> Response<Body> {
+    match taken {
+        Ok(outcome) if !outcome.rejected.is_empty() => failure(code::INVALID_ARGUMENT, &Refusal::from(Error::invalid(outcome.message()))),
+        Ok(_) => success(&[]),
+        Err((code, refusal)) => failure(code, &refusal),
+    }
 }
 
 fn grpc_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {

@@ -214,19 +214,7 @@ async fn post_spans(State(door): State<Arc<Door>>, request: Request<Body>) -> Re
     if let Some(refusal) = grpc::not_a_call(&request) {
         return refusal;
     }
-    let raw = match grpc::read(&door.entry, &door.limits, request).await {
-        Ok(raw) => raw,
-        Err((code, refusal)) => {
-            http::count_refusal(GRPC, &refusal);
-            return failure(code, &refusal);
-        }
-    };
-    match http::take(&door.entry, GRPC, &door.limits, raw, decode_proto).await {
-        // The protocol has no word for a part: what is good is kept, and no client repeats a call after this code.
-        Ok(outcome) if !outcome.rejected.is_empty() => failure(code::INVALID_ARGUMENT, &Refusal::from(signalbox_model::Error::invalid(outcome.message()))),
-        Ok(_) => success(&[]),
-        Err(refusal) => failure(grpc::grpc_code(refusal.error.kind()), &refusal),
-    }
+    grpc::whole_or_failure(grpc::take(&door.entry, GRPC, &door.limits, request, decode_proto).await)
 }
 
 async fn sampling_strategy(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {

@@ -18,7 +18,7 @@ use super::{Format, Settings, reply};
 use crate::door::{Context, Entry};
 pub use crate::grpc::with_unknown_calls;
 use crate::grpc::{self, failure, success};
-use crate::http::{self, Protocol};
+use crate::http::Protocol;
 
 const GRPC: Protocol = Protocol("otlp_grpc");
 
@@ -55,17 +55,10 @@ async fn export(door: &Door, signal: Signal, request: Request<Body>) -> Response
     if let Some(refusal) = grpc::not_a_call(&request) {
         return refusal;
     }
-    let raw = match grpc::read(&door.entry, &door.settings.limits, request).await {
-        Ok(raw) => raw,
-        Err((code, refusal)) => {
-            http::count_refusal(GRPC, &refusal);
-            return failure(code, &refusal);
-        }
-    };
     let translation = door.settings.translation.clone();
     let decode = move |bytes: &[u8], context: &Context<'_>| super::decode(signal, Format::Protobuf, bytes, context, &translation);
-    match http::take(&door.entry, GRPC, &door.settings.limits, raw, decode).await {
+    match grpc::take(&door.entry, GRPC, &door.settings.limits, request, decode).await {
         Ok(outcome) => success(&reply::response(signal, &outcome)),
-        Err(refusal) => failure(grpc::grpc_code(refusal.error.kind()), &refusal),
+        Err((code, refusal)) => failure(code, &refusal),
     }
 }

@@ -4,7 +4,8 @@
 //! collector, but nothing is left out, so that what is read back is what was sent.
 //!
 //! Endpoints: `POST /api/v2/spans` (JSON; protobuf with `Content-Type: application/x-protobuf`) and `POST /api/v1/spans` (JSON; Thrift with
-//! `application/x-thrift`), answered with 202; gzip, deflate, zstd.
+//! `application/x-thrift`), answered with 202; gzip, deflate, zstd. gRPC `zipkin.proto3.SpanService/Report` at the same addresses, as Zipkin's
+//! server has it, and at that of OTLP/gRPC.
 //!
 //! | wire | column |
 //! |---|---|
@@ -27,7 +28,7 @@
 //! | spans of the first model | one span, or two of which the server's is shared; `ca`, `sa`, `ma` are the remote endpoint |
 //!
 //! ## Metrics
-//! `signalbox_receive_*` with `protocol` `zipkin`.
+//! `signalbox_receive_*` with `protocol` `zipkin` or `zipkin_grpc`.
 
 mod first;
 pub(crate) mod first_thrift;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, Request, Response, header};
 use axum::routing::post;
 use serde::{Deserialize, Serialize};
 use signalbox_model::Result;
@@ -49,12 +50,17 @@ use signalbox_model::Result;
 use self::json::Model;
 use crate::compression::Encoding;
 use crate::door::{Context, Decoded, Entry};
+use crate::grpc;
 use crate::http::{self, BodyLimits, Outcome, Protocol, Raw, Refusal};
 use crate::spans::Assembler;
 use crate::thrift::{Reader, Wire};
 
 const PROTOCOL: Protocol = Protocol("zipkin");
+const GRPC: Protocol = Protocol("zipkin_grpc");
 const ENCODINGS: [Encoding; 4] = [Encoding::Identity, Encoding::Gzip, Encoding::Deflate, Encoding::Zstd];
+
+/// The call of `zipkin.proto` that clients of gRPC make: a list of spans, nothing in answer.
+const REPORT: &str = "/zipkin.proto3.SpanService/Report";
 
 /// Settings of Zipkin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +126,21 @@ pub fn routes(entry: Entry, settings: Settings) -> Router {
         };
         router = router.route(path, post(write));
     }
-    router.layer(DefaultBodyLimit::disable()).with_state(door)
+    router.route(REPORT, post(report)).layer(DefaultBodyLimit::disable()).with_state(door)
+}
+
+/// The call of gRPC alone, for an address that takes calls of other protocols too.
+pub fn grpc_routes(entry: Entry, settings: Settings) -> Router {
+    let door = Arc::new(Door { entry, limits: settings.limits });
+    Router::new().route(REPORT, post(report)).layer(DefaultBodyLimit::disable()).with_state(door)
+}
+
+async fn report(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {
+    if let Some(refusal) = grpc::not_a_call(&request) {
+        return refusal;
+    }
+    let decode = |bytes: &[u8], context: &Context<'_>| decode(Format::Protobuf, bytes, context);
+    grpc::whole_or_failure(grpc::take(&door.entry, GRPC, &door.limits, request, decode).await)
 }
 
 async fn take(door: &Door, model: Model, request: Request<Body>) -> Result<Outcome, Refusal> {

@@ -10,6 +10,7 @@ use prost::Message;
 use serde_json::{Value as Json, json};
 use signalbox_model::{Batch, ErrorKind};
 use signalbox_receive::Decoded;
+use signalbox_receive::http::BodyLimits;
 use signalbox_receive::jaeger::Wire;
 use signalbox_receive::zipkin::{self, Format, Settings};
 use signalbox_testkit::conformance;
@@ -446,4 +447,29 @@ async fn answers_are_zipkins() {
     *sink.refuse.lock() = Some((ErrorKind::Limit, Some(std::time::Duration::from_secs(3))));
     let answer = post(&router, "/api/v2/spans", &[], json).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "3"));
+}
+
+#[tokio::test]
+async fn reports_are_answered_over_grpc() {
+    const REPORT: &str = "/zipkin.proto3.SpanService/Report";
+    let sink = Arc::new(Memory::default());
+    let call = async |router: &axum::Router, message: &[u8]| {
+        let framed = [&[0], &(message.len() as u32).to_be_bytes()[..], message].concat();
+        let answer = post(router, REPORT, &[("content-type", "application/grpc")], framed).await;
+        let status = answer.trailers.get("grpc-status").or_else(|| answer.headers.get("grpc-status")).unwrap().to_str().unwrap().to_owned();
+        (status, answer.body)
+    };
+    let spans = as_protobuf(&full()).encode_to_vec();
+    for router in [zipkin::routes(entry(&sink), Settings::default()), zipkin::grpc_routes(entry(&sink), Settings::default())] {
+        let before = sink.rows();
+        assert_eq!((call(&router, &spans).await, sink.rows()), (("0".to_owned(), vec![0; 5]), before + 1));
+        assert_eq!(call(&router, b"\x0a\x7f").await.0, "3", "no list");
+        // A span without identifiers beside a good one.
+        assert_eq!((call(&router, &[&spans[..], b"\x0a\x00"].concat()).await.0.as_str(), sink.rows()), ("3", before + 2));
+        assert_eq!(post(&router, REPORT, &[], "").await.status, 415);
+    }
+    let small = Settings { limits: BodyLimits { wire_bytes_max: 64, ..BodyLimits::default() }, ..Settings::default() };
+    assert_eq!(call(&zipkin::grpc_routes(entry(&sink), small), &spans).await.0, "8", "too large");
+    *sink.refuse.lock() = Some((ErrorKind::Unavailable, None));
+    assert_eq!(call(&zipkin::grpc_routes(entry(&sink), Settings::default()), &spans).await.0, "14");
 }
