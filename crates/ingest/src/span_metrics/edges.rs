@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use signalbox_model::Labels;
+use signalbox_model::{Labels, LabelsBuilder};
 
+use super::dimensions::Dimension;
 use super::durations::{self, Durations, Example};
 use super::operations::OVERFLOW;
 use super::output::{Output, Series};
@@ -25,11 +26,17 @@ pub(super) const CLIENT_SECONDS: &str = "traces_service_graph_request_client_sec
 /// How long messages were on their way.
 pub(super) const QUEUE_SECONDS: &str = "traces_service_graph_request_messaging_system_seconds";
 
+/// Labels that are no dimensions.
+const OWN_LABELS: [&str; 3] = ["client", "server", "connection_type"];
+
 /// The edges of one tenant.
 #[derive(Debug)]
 pub(super) struct Edges {
     bounds_ns: Vec<u64>,
     groups_max: usize,
+    /// How many attributes are looked at, and the labels that they become: one for each, or one for each of both sides.
+    attributes: usize,
+    labels: Vec<String>,
     hasher: DefaultHashBuilder,
     by_key: HashTable<u32>,
     edges: Vec<Edge>,
@@ -41,6 +48,7 @@ struct Edge {
     client: Arc<str>,
     server: Arc<str>,
     connection: Connection,
+    dimensions: Box<[Box<str>]>,
     requests: u64,
     failed: u64,
     server_seconds: Durations,
@@ -51,22 +59,31 @@ struct Edge {
 }
 
 impl Edge {
-    fn is(&self, call: &Call) -> bool {
-        self.connection == call.connection && self.client == call.client && self.server == call.server
+    fn is(&self, call: &Call, dimensions: &[Box<str>]) -> bool {
+        self.connection == call.connection && self.client == call.client && self.server == call.server && *self.dimensions == *dimensions
     }
 
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hash(hasher, &self.client, &self.server, self.connection)
+        hash(hasher, &self.client, &self.server, self.connection, &self.dimensions)
     }
 }
 
-fn hash(hasher: &DefaultHashBuilder, client: &str, server: &str, connection: Connection) -> u64 {
-    hasher.hash_one((client, server, connection))
+fn hash(hasher: &DefaultHashBuilder, client: &str, server: &str, connection: Connection, dimensions: &[Box<str>]) -> u64 {
+    hasher.hash_one((client, server, connection, dimensions))
 }
 
 impl Edges {
     pub(super) fn new(settings: &SpanMetricsSettings) -> Self {
+        let label = |attribute: &String| Dimension::new(attribute, &OWN_LABELS).label;
+        let of_side = |side: &'static str| settings.edge_dimensions.iter().map(move |attribute| format!("{side}_{}", Dimension::new(attribute, &[]).label));
+        let labels = if settings.edge_dimensions_by_side {
+            of_side("client").chain(of_side("server")).collect()
+        } else {
+            settings.edge_dimensions.iter().map(label).collect()
+        };
         Self {
+            attributes: settings.edge_dimensions.len(),
+            labels,
             bounds_ns: durations::bounds_ns(&settings.edge_buckets_seconds),
             groups_max: settings.groups_max,
             hasher: DefaultHashBuilder::default(),
@@ -92,16 +109,18 @@ impl Edges {
     }
 
     fn find_or_begin(&mut self, call: &Call) -> u32 {
+        let dimensions = self.dimensions(call);
         let (hasher, edges) = (&self.hasher, &self.edges);
-        let wanted = hash(hasher, &call.client, &call.server, call.connection);
-        let entry = self.by_key.entry(wanted, |edge| edges[*edge as usize].is(call), |edge| edges[*edge as usize].hash(hasher));
+        let wanted = hash(hasher, &call.client, &call.server, call.connection, &dimensions);
+        let entry = self.by_key.entry(wanted, |edge| edges[*edge as usize].is(call, &dimensions), |edge| edges[*edge as usize].hash(hasher));
         let vacant = match entry {
             Entry::Occupied(found) => return *found.get(),
             Entry::Vacant(vacant) => vacant,
         };
         let next = self.edges.len() as u32;
-        let mut begin = |labels| {
+        let mut begin = |labels, dimensions| {
             self.edges.push(Edge {
+                dimensions,
                 client: Arc::clone(&call.client),
                 server: Arc::clone(&call.server),
                 connection: call.connection,
@@ -116,10 +135,26 @@ impl Edges {
             next
         };
         if next as usize >= self.groups_max {
-            return *self.overflow.get_or_insert_with(|| begin(Labels::from_pairs([OVERFLOW])));
+            return *self.overflow.get_or_insert_with(|| begin(Labels::from_pairs([OVERFLOW]), Box::default()));
         }
         vacant.insert(next);
-        begin(Labels::from_pairs([("client", &*call.client), ("server", &*call.server), ("connection_type", call.connection.as_str())]))
+        let mut labels = LabelsBuilder::default();
+        for (label, text) in OWN_LABELS.into_iter().zip([&*call.client, &*call.server, call.connection.as_str()]) {
+            labels.set(label, text);
+        }
+        for (label, text) in self.labels.iter().zip(&dimensions) {
+            labels.set(label, text);
+        }
+        begin(labels.build(), dimensions)
+    }
+
+    /// What a call says of the labels. Of a label for both sides the server knows better, as it is it that does the work.
+    fn dimensions(&self, call: &Call) -> Box<[Box<str>]> {
+        let text = |side: usize, at: usize| call.dimensions[side].as_ref().and_then(|texts| texts.get(at)).cloned().unwrap_or_default();
+        if self.labels.len() > self.attributes {
+            return (0..2).flat_map(|side| (0..self.attributes).map(move |at| text(side, at))).collect();
+        }
+        (0..self.attributes).map(|at| [text(1, at), text(0, at)].into_iter().find(|text| !text.is_empty()).unwrap_or_default()).collect()
     }
 
     /// Writes all series.

@@ -12,6 +12,7 @@
 //! died of. The core is pure; [`follow`] is its shell. See `DECISIONS.md`.
 
 mod columns;
+mod dimensions;
 mod durations;
 mod edges;
 mod follow;

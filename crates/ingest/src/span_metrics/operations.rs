@@ -11,7 +11,8 @@ use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use signalbox_model::Labels;
 
-use super::columns::{Lengths, Spans};
+use super::columns::Spans;
+use super::dimensions::{Dimension, Dimensions, clipped};
 use super::durations::{self, Durations, Example};
 use super::output::{Output, Series};
 use super::settings::SpanMetricsSettings;
@@ -24,8 +25,6 @@ pub(super) const LATENCY: &str = "traces_spanmetrics_latency";
 pub(super) const OVERFLOW: (&str, &str) = ("metric_overflow", "true");
 /// Labels that are no dimensions.
 const OWN_LABELS: [&str; 4] = ["service", "span_name", "span_kind", "status_code"];
-/// Bytes of a label's value: names that differ only behind them are one.
-pub(super) const VALUE_BYTES_MAX: usize = 1024;
 
 /// The operations of one tenant.
 #[derive(Debug)]
@@ -39,12 +38,6 @@ pub(super) struct Operations {
     overflow: Option<u32>,
     /// Groups by their codes in the batch at hand.
     memo: HashMap<(u64, u64), u32>,
-}
-
-#[derive(Debug)]
-struct Dimension {
-    attribute: String,
-    label: String,
 }
 
 #[derive(Debug)]
@@ -96,9 +89,8 @@ impl Key {
 
 impl Operations {
     pub(super) fn new(settings: &SpanMetricsSettings) -> Self {
-        let dimension = |attribute: &String| Dimension { label: label_of(attribute), attribute: attribute.clone() };
         Self {
-            dimensions: settings.dimensions.iter().map(dimension).collect(),
+            dimensions: settings.dimensions.iter().map(|attribute| Dimension::new(attribute, &OWN_LABELS)).collect(),
             bounds_ns: durations::bounds_ns(&settings.operation_buckets_seconds),
             groups_max: settings.groups_max,
             hasher: DefaultHashBuilder::default(),
@@ -216,75 +208,9 @@ impl Group {
     }
 }
 
-/// Dimensions of the spans of one batch, each set of texts once.
-struct Dimensions {
-    resources: HashMap<u32, Box<[Box<str>]>>,
-    codes: HashMap<Box<[Box<str>]>, u32>,
-    sets: Vec<Box<[Box<str>]>>,
-    lengths: Lengths,
-}
-
-impl Dimensions {
-    fn new(dimensions: &[Dimension]) -> Self {
-        let empty: Box<[Box<str>]> = dimensions.iter().map(|_| Box::from("")).collect();
-        Self {
-            resources: HashMap::new(),
-            codes: HashMap::from_iter([(empty.clone(), 0)]),
-            sets: vec![empty],
-            lengths: Lengths::of(dimensions.iter().map(|dimension| dimension.attribute.as_str())),
-        }
-    }
-
-    fn texts(&self, code: u32) -> &[Box<str>] {
-        self.sets.get(code as usize).map_or(&[], |set| set)
-    }
-
-    fn code(&mut self, dimensions: &[Dimension], spans: &Spans<'_>, row: usize) -> u32 {
-        let resource = spans.resources.codes[row];
-        let of_resource = self.resources.entry(resource).or_insert_with(|| resource_texts(dimensions, spans.resources.text(resource)));
-        let mut texts = of_resource.clone();
-        for (key, value) in spans.attributes(row, self.lengths) {
-            if let Some(at) = dimensions.iter().position(|dimension| dimension.attribute == key) {
-                texts[at] = clipped(value).into();
-            }
-        }
-        if let Some(code) = self.codes.get(&texts) {
-            return *code;
-        }
-        let code = self.sets.len() as u32;
-        self.sets.push(texts.clone());
-        self.codes.insert(texts, code);
-        code
-    }
-}
-
-/// What a resource says of the dimensions.
-fn resource_texts(dimensions: &[Dimension], json: &str) -> Box<[Box<str>]> {
-    let resource: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap_or_default();
-    let text = |dimension: &Dimension| {
-        let value = resource.get(&dimension.attribute).map(|value| signalbox_model::attributes::AttributeValue::from_json(value).to_text());
-        Box::from(clipped(&value.unwrap_or_default()))
-    };
-    dimensions.iter().map(text).collect()
-}
-
 fn packed(spans: &Spans<'_>, row: usize, dimensions: u32) -> u64 {
     let small = |number: i32| u64::from(number.cast_unsigned() & 0xffff);
     u64::from(dimensions) << 32 | small(spans.kinds[row]) << 16 | small(spans.statuses[row])
-}
-
-/// The beginning of a text that a label may have.
-pub(super) fn clipped(text: &str) -> &str {
-    &text[..text.floor_char_boundary(VALUE_BYTES_MAX)]
-}
-
-/// The label of an attribute: letters, digits and `_`, and none of our own.
-fn label_of(attribute: &str) -> String {
-    let mut label: String = attribute.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).collect();
-    if label.starts_with(|char: char| char.is_ascii_digit()) || OWN_LABELS.contains(&label.as_str()) || label.is_empty() {
-        label.insert_str(0, "__");
-    }
-    label
 }
 
 /// A number of the protocol; one that it does not have is 0.

@@ -13,7 +13,7 @@ use hashbrown::hash_map::Entry;
 use signalbox_model::{SpanId, TraceId};
 
 use super::columns::{ERROR, Lengths, Spans};
-use super::operations::clipped;
+use super::dimensions::{Dimension, Dimensions, clipped};
 use super::settings::SpanMetricsSettings;
 
 /// Who calls a server whose span has no parent and names no peer.
@@ -61,7 +61,12 @@ pub(super) struct Call {
     pub(super) trace_id: Option<TraceId>,
     pub(super) span_id: Option<SpanId>,
     pub(super) end_ms: i64,
+    /// What the client's span says of the dimensions, and the server's; nothing of a side without a span.
+    pub(super) dimensions: [Texts; 2],
 }
+
+/// Texts of dimensions in the order of these; `None` without dimensions.
+pub(super) type Texts = Option<Arc<[Box<str>]>>;
 
 /// Takes calls as they are found.
 pub(super) type Found<'a> = &'a mut dyn FnMut(Call);
@@ -86,6 +91,7 @@ struct Waiting {
     is_messaging: bool,
     trace_id: Option<TraceId>,
     span_id: Option<SpanId>,
+    dimensions: Texts,
     /// Arrival number.
     number: u64,
     ticket: u64,
@@ -107,6 +113,7 @@ pub(super) struct Pairs {
     /// In the order of their coming: key, ticket, when.
     order: VecDeque<([u8; 24], u64, Duration)>,
     peer_attributes: Vec<String>,
+    dimensions: Vec<Dimension>,
     /// Lengths of all attributes that say something.
     lengths: Lengths,
     waiting_max: usize,
@@ -121,6 +128,7 @@ impl Pairs {
             waiting: HashMap::new(),
             order: VecDeque::new(),
             peer_attributes: settings.peer_attributes.clone(),
+            dimensions: settings.edge_dimensions.iter().map(|attribute| Dimension::new(attribute, &[])).collect(),
             lengths: Lengths::of(DATABASE_ATTRIBUTES.into_iter().chain(ADDRESS_ATTRIBUTES).chain(settings.peer_attributes.iter().map(String::as_str))),
             waiting_max: settings.waiting_max,
             wait: Duration::from_secs(settings.wait_seconds),
@@ -132,6 +140,7 @@ impl Pairs {
     /// Takes the spans with arrival numbers from `taken` on. Calls of which neither side has one from `first` on were found before.
     pub(super) fn add(&mut self, spans: &Spans<'_>, (taken, first): (u64, u64), now: Duration, found: Found<'_>) {
         let mut services: Vec<Option<Arc<str>>> = vec![None; spans.services.len()];
+        let (mut dimensions, mut texts): (_, Vec<Texts>) = (Dimensions::new(&self.dimensions), Vec::new());
         for row in 0..spans.len() {
             if spans.numbers[row] < taken {
                 continue;
@@ -151,6 +160,13 @@ impl Pairs {
             if service.is_empty() {
                 continue;
             }
+            let own_texts = if self.dimensions.is_empty() {
+                None
+            } else {
+                let code = dimensions.code(&self.dimensions, spans, row) as usize;
+                texts.resize(texts.len().max(code + 1), None);
+                Some(Arc::clone(texts[code].get_or_insert_with(|| dimensions.texts(code as u32).into())))
+            };
             let own = Waiting {
                 side,
                 service: Arc::clone(service),
@@ -162,6 +178,7 @@ impl Pairs {
                 is_messaging,
                 trace_id: spans.trace_id(row),
                 span_id: spans.span_id(row),
+                dimensions: own_texts,
                 number: spans.numbers[row],
                 ticket: 0,
             };
@@ -253,15 +270,16 @@ impl Pairs {
 impl Waiting {
     /// The call whose other side sent no span.
     fn call(self, other: Arc<str>, connection: Connection) -> Call {
-        let Self { service, duration_ns, is_failed, trace_id, span_id, end_ms, .. } = self;
+        let Self { side, service, duration_ns, is_failed, trace_id, span_id, end_ms, dimensions, .. } = self;
+        let dimensions = if side == Side::Client { [dimensions, None] } else { [None, dimensions] };
         let duration_ns = Some(duration_ns);
-        let (client, server, client_ns, server_ns) = match (self.side, connection) {
+        let (client, server, client_ns, server_ns) = match (side, connection) {
             // What the client waited for is all that is known of a database.
             (Side::Client, Connection::Database) => (service, other, duration_ns, duration_ns),
             (Side::Client, _) => (service, other, duration_ns, None),
             (Side::Server, _) => (other, service, None, duration_ns),
         };
-        Call { client, server, connection, is_failed, client_ns, server_ns, queue_ns: None, trace_id, span_id, end_ms }
+        Call { client, server, connection, is_failed, client_ns, server_ns, queue_ns: None, trace_id, span_id, end_ms, dimensions }
     }
 }
 
@@ -278,6 +296,7 @@ fn together(own: Waiting, other: Waiting) -> Call {
         trace_id: server.trace_id,
         span_id: server.span_id,
         end_ms: server.end_ms,
+        dimensions: [client.dimensions, server.dimensions],
         client: client.service,
         server: server.service,
     }

@@ -21,6 +21,12 @@ pub struct SpanMetricsSettings {
     /// Attributes of spans, or else of their resources, that become labels of the metrics of operations beside `service`,
     /// `span_name`, `span_kind` and `status_code`. Characters that no label may have become `_`.
     pub dimensions: Vec<String>,
+    /// Attributes of the spans of both sides of a call, or else of their resources, that become labels of the metrics of calls between services
+    /// beside `client`, `server` and `connection_type`: of the server's span if it has one, else of the client's. Each may multiply the
+    /// series; `groups_max` bounds them.
+    pub edge_dimensions: Vec<String>,
+    /// Whether each of `edge_dimensions` is a label for each side, with `client_` and `server_` before its name.
+    pub edge_dimensions_by_side: bool,
     /// Attributes that name who was called where the callee sends no spans: the first that a span has counts.
     pub peer_attributes: Vec<String>,
     /// Operations of one tenant, told apart by all their labels, and as many calls between services. What is more is counted
@@ -56,6 +62,8 @@ impl Default for SpanMetricsSettings {
             operation_buckets_seconds: doubling(0.002, 14),
             edge_buckets_seconds: doubling(0.1, 8),
             dimensions: Vec::new(),
+            edge_dimensions: Vec::new(),
+            edge_dimensions_by_side: false,
             peer_attributes: ["peer.service", "db.name", "db.system"].map(str::to_owned).to_vec(),
             groups_max: 10_000,
             idle_seconds: 900,
@@ -86,6 +94,9 @@ impl SpanMetricsSettings {
         }
         if self.dimensions.len() > DIMENSIONS_MAX {
             return refused(&format!("dimensions: want at most {DIMENSIONS_MAX}"));
+        }
+        if self.edge_dimensions.len() > DIMENSIONS_MAX {
+            return refused(&format!("edge_dimensions: want at most {DIMENSIONS_MAX}"));
         }
         Ok(())
     }

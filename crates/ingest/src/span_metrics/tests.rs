@@ -238,6 +238,48 @@ fn both_sides_make_an_edge_in_any_order() {
 }
 
 #[test]
+fn edges_have_dimensions_of_both_sides() {
+    let spans = [
+        made("front", "out", 3, (1, 1, 0), 10).with("http.route", "/a").with("tier", "web"),
+        made("back", "in", 2, (1, 2, 1), 4).with("http.route", "/b"),
+        made("front", "out", 3, (2, 1, 0), 10).with("http.route", "/a"),
+        made("back", "in", 2, (2, 2, 1), 4),
+        made("front", "db", 3, (3, 1, 0), 1).with("db.system", "redis").with("http.route", "/a"),
+        made("back", "in", 2, (4, 1, 0), 4).with("http.route", "/c"),
+    ];
+    let requests = |settings: SpanMetricsSettings| {
+        let mut state = state(&settings);
+        state.add(&numbered(&batch(&spans), 0), Duration::ZERO).unwrap();
+        counts(&written(&mut state), "traces_service_graph_request_total").into_iter().collect::<Vec<_>>()
+    };
+    let edge_dimensions = ["http.route", "zone", "tier", "client"].map(str::to_owned).to_vec();
+    let settings = SpanMetricsSettings { edge_dimensions, ..SpanMetricsSettings::default() };
+    let mut found = requests(settings.clone());
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    let want = [
+        (r#"{client="front", connection_type="database", http_route="/a", server="redis", zone="eu"}"#, 1.0),
+        (r#"{client="front", http_route="/a", server="back", zone="eu"}"#, 1.0),
+        (r#"{client="front", http_route="/b", server="back", tier="web", zone="eu"}"#, 1.0),
+        (r#"{client="user", connection_type="virtual_node", http_route="/c", server="back", zone="eu"}"#, 1.0),
+    ];
+    assert_eq!(found, want.map(|(labels, calls)| (labels.to_owned(), calls)));
+    let by_side = SpanMetricsSettings { edge_dimensions: vec!["http.route".to_owned()], edge_dimensions_by_side: true, ..settings.clone() };
+    let mut found = requests(by_side);
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    let want = [
+        (r#"{client="front", client_http_route="/a", connection_type="database", server="redis"}"#, 1.0),
+        (r#"{client="front", client_http_route="/a", server="back", server_http_route="/b"}"#, 1.0),
+        (r#"{client="front", client_http_route="/a", server="back"}"#, 1.0),
+        (r#"{client="user", connection_type="virtual_node", server="back", server_http_route="/c"}"#, 1.0),
+    ];
+    assert_eq!(found, want.map(|(labels, calls)| (labels.to_owned(), calls)));
+    // What is too many is counted together.
+    let found = requests(SpanMetricsSettings { groups_max: 2, ..settings });
+    assert_eq!((found.len(), found.iter().map(|(_, calls)| calls).sum::<f64>()), (3, 4.0), "{found:?}");
+    assert!(found.iter().any(|(labels, calls)| labels.contains("metric_overflow") && *calls == 2.0), "{found:?}");
+}
+
+#[test]
 fn others_are_named_by_attributes_or_not_at_all() {
     let mut state = state(&SpanMetricsSettings { waiting_max: 4, ..SpanMetricsSettings::default() });
     let spans = [
@@ -517,6 +559,7 @@ fn settings_that_cannot_work_are_refused() {
         SpanMetricsSettings { operation_buckets_seconds: vec![2.0, 1.0], ..default() },
         SpanMetricsSettings { edge_buckets_seconds: vec![f64::NAN], ..default() },
         SpanMetricsSettings { dimensions: vec![String::new(); 17], ..default() },
+        SpanMetricsSettings { edge_dimensions: vec![String::new(); 17], ..default() },
     ] {
         assert_eq!(bad.check().unwrap_err().kind(), ErrorKind::Invalid);
     }
