@@ -5,7 +5,7 @@ use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, 
 use signalbox_lang::traceql::{KIND_WORDS, STATUS_WORDS};
 use signalbox_model::{Error, Result, Tenant, TimeRange};
 use signalbox_query::Engine;
-use signalbox_query::traceql::{SearchAnswer, SearchRequest, Trace};
+use signalbox_query::traceql::{Moment, SearchAnswer, SearchRequest, Trace};
 
 const SERVICE_NAME: &str = "service.name";
 /// Spans of all traces of one answer.
@@ -64,7 +64,7 @@ impl TraceSearch {
     ///
     /// # Errors
     /// Of the engine.
-    pub(crate) async fn summaries(&self, engine: &Engine, tenant: &Tenant) -> Result<SearchAnswer> {
+    pub(crate) async fn summaries(&self, engine: &Engine, moment: &Moment) -> Result<SearchAnswer> {
         let request = SearchRequest {
             query: self.query(),
             range: self.range,
@@ -73,7 +73,7 @@ impl TraceSearch {
             limit: self.limit,
             spans_per_set: 1,
         };
-        engine.traceql_search(tenant, request).await
+        engine.traceql_search_at(moment, request).await
     }
 
     /// Asks, for whole traces, newest first.
@@ -81,12 +81,12 @@ impl TraceSearch {
     /// # Errors
     /// Of the engine.
     pub(crate) async fn traces(&self, engine: &Engine, tenant: &Tenant) -> Result<Vec<Trace>> {
-        let found = self.summaries(engine, tenant).await?;
+        let moment = engine.moment(tenant);
+        let found = self.summaries(engine, &moment).await?;
         let mut traces = Vec::with_capacity(found.traces.len());
         let mut room = Room::default();
         for summary in &found.traces {
-            // A trace may have left with its retention meanwhile.
-            if let Some(trace) = engine.trace(tenant, summary.trace_id).await? {
+            if let Some(trace) = engine.trace_at(&moment, summary.trace_id).await? {
                 room.take(&trace)?;
                 traces.push(trace);
             }

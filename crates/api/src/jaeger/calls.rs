@@ -9,7 +9,7 @@ use signalbox_proto::google_rpc::Timestamp;
 use signalbox_proto::jaeger::model::DependencyLink;
 use signalbox_proto::jaeger::{api_v2, api_v3, storage_v2};
 use signalbox_proto::otlp::trace::v1::TracesData;
-use signalbox_query::traceql::Trace;
+use signalbox_query::traceql::{Moment, Trace};
 
 use super::adjust::{Adjustment, ShownTrace};
 use super::question::{Question, times, trace_id};
@@ -58,20 +58,19 @@ pub(super) fn storage_routes() -> Router<ApiState> {
 }
 
 /// Traces one after the other, each read when its turn comes.
-fn read_each(state: ApiState, tenant: Tenant, ids: Vec<TraceId>) -> impl futures::Stream<Item = Result<Trace, Status>> + Send {
+fn read_each(state: ApiState, moment: Moment, ids: Vec<TraceId>) -> impl futures::Stream<Item = Result<Trace, Status>> + Send {
     stream::iter(ids)
         .then(move |id| {
-            let (engine, tenant) = (state.engine.clone(), tenant.clone());
-            async move { engine.trace(&tenant, id).await.map_err(Status::from) }
+            let (engine, moment) = (state.engine.clone(), moment.clone());
+            async move { engine.trace_at(&moment, id).await.map_err(Status::from) }
         })
-        // A trace may have left with its retention since it was found.
         .filter_map(|read| std::future::ready(read.transpose()))
 }
 
 /// The traces that a search finds.
-async fn found(state: &ApiState, tenant: &Tenant, question: &Question) -> Result<Vec<TraceId>, Status> {
+async fn found(state: &ApiState, moment: &Moment, question: &Question) -> Result<Vec<TraceId>, Status> {
     let search = question.search(state.engine.clock().now_ns())?;
-    Ok(search.summaries(&state.engine, tenant).await?.traces.iter().map(|summary| summary.trace_id).collect())
+    Ok(search.summaries(&state.engine, moment).await?.traces.iter().map(|summary| summary.trace_id).collect())
 }
 
 fn adjustment(state: &ApiState, is_raw: bool) -> Adjustment {
@@ -130,8 +129,9 @@ async fn archive(call: Call<api_v2::ArchiveTraceRequest>) -> Result<Reply<api_v2
 
 async fn search_v2(State(state): State<ApiState>, call: Call<api_v2::FindTracesRequest>) -> Result<Replies<api_v2::SpansResponseChunk>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, adjustment(&state, question.raw));
-    Ok(stream_of(read_each(state, call.asker, ids), move |trace| chunks_v2(trace, adjustment)))
+    let moment = state.engine.moment(&call.asker);
+    let (ids, adjustment) = (found(&state, &moment, &question).await?, adjustment(&state, question.raw));
+    Ok(stream_of(read_each(state, moment, ids), move |trace| chunks_v2(trace, adjustment)))
 }
 
 async fn services(State(state): State<ApiState>, call: Call<api_v2::GetServicesRequest>) -> Result<Reply<api_v2::GetServicesResponse>, Status> {
@@ -192,8 +192,9 @@ async fn trace_v3(State(state): State<ApiState>, call: Call<api_v3::GetTraceRequ
 
 async fn search_v3(State(state): State<ApiState>, call: Call<api_v3::FindTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?).with_times()?;
-    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, adjustment(&state, question.raw));
-    Ok(stream_of(read_each(state, call.asker, ids), move |trace| messages(trace, adjustment)))
+    let moment = state.engine.moment(&call.asker);
+    let (ids, adjustment) = (found(&state, &moment, &question).await?, adjustment(&state, question.raw));
+    Ok(stream_of(read_each(state, moment, ids), move |trace| messages(trace, adjustment)))
 }
 
 async fn summaries_v3(
@@ -201,25 +202,28 @@ async fn summaries_v3(
     call: Call<api_v3::FindTraceSummariesRequest>,
 ) -> Result<Replies<api_v3::FindTraceSummariesResponse>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?).with_times()?;
-    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, state.jaeger.adjustment());
-    let traces = read_each(state, call.asker, ids);
+    let moment = state.engine.moment(&call.asker);
+    let (ids, adjustment) = (found(&state, &moment, &question).await?, state.jaeger.adjustment());
+    let traces = read_each(state, moment, ids);
     Ok(stream_of(traces, move |trace| vec![api_v3::FindTraceSummariesResponse { summaries: vec![summary(&ShownTrace::new(trace, adjustment))] }]))
 }
 
 async fn stored_traces(State(state): State<ApiState>, call: Call<storage_v2::GetTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let ids = call.message.query.iter().map(|asked| trace_id(&asked.trace_id)).collect::<Result<Vec<_>>>()?;
-    Ok(stream_of(read_each(state, call.asker, ids), |trace| messages(trace, Adjustment::Raw)))
+    let moment = state.engine.moment(&call.asker);
+    Ok(stream_of(read_each(state, moment, ids), |trace| messages(trace, Adjustment::Raw)))
 }
 
 async fn stored_search(State(state): State<ApiState>, call: Call<storage_v2::FindTracesRequest>) -> Result<Replies<TracesData>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let ids = found(&state, &call.asker, &question).await?;
-    Ok(stream_of(read_each(state, call.asker, ids), |trace| messages(trace, Adjustment::Raw)))
+    let moment = state.engine.moment(&call.asker);
+    let ids = found(&state, &moment, &question).await?;
+    Ok(stream_of(read_each(state, moment, ids), |trace| messages(trace, Adjustment::Raw)))
 }
 
 async fn stored_ids(State(state): State<ApiState>, call: Call<storage_v2::FindTracesRequest>) -> Result<Reply<storage_v2::FindTraceIdsResponse>, Status> {
     let search = Question::from(call.message.query.ok_or_else(no_query)?).search(state.engine.clock().now_ns())?;
-    let answer = search.summaries(&state.engine, &call.asker).await?;
+    let answer = search.summaries(&state.engine, &state.engine.moment(&call.asker)).await?;
     let found = answer.traces.iter().map(|summary| storage_v2::FoundTraceId {
         trace_id: summary.trace_id.as_bytes().to_vec(),
         start: Some(Timestamp::from_ns(summary.start_ns)),
@@ -233,7 +237,8 @@ async fn stored_summaries(
     call: Call<storage_v2::FindTracesRequest>,
 ) -> Result<Replies<storage_v2::FindTraceSummariesResponse>, Status> {
     let question = Question::from(call.message.query.ok_or_else(no_query)?);
-    let (ids, adjustment) = (found(&state, &call.asker, &question).await?, state.jaeger.adjustment());
+    let moment = state.engine.moment(&call.asker);
+    let (ids, adjustment) = (found(&state, &moment, &question).await?, state.jaeger.adjustment());
     let short = move |trace: Trace| {
         let (id, of) = (trace.trace_id, summary(&ShownTrace::new(trace, adjustment)));
         storage_v2::TraceSummary {
@@ -248,7 +253,7 @@ async fn stored_summaries(
             services: of.services,
         }
     };
-    let traces = read_each(state, call.asker, ids);
+    let traces = read_each(state, moment, ids);
     Ok(stream_of(traces, move |trace| vec![storage_v2::FindTraceSummariesResponse { summaries: vec![short(trace)] }]))
 }
 

@@ -21,9 +21,9 @@ pub(super) async fn search(State(state): State<ApiState>, Asker(tenant): Asker, 
     let (mut traces, mut errors) = (Vec::new(), Vec::new());
     match TracesQuery::parse(&params, state.engine.clock().now_ns())? {
         TracesQuery::ByIds(ids) => {
-            let mut room = Room::default();
+            let (mut room, moment) = (Room::default(), state.engine.moment(&tenant));
             for id in ids {
-                match state.engine.trace(&tenant, id).await? {
+                match state.engine.trace_at(&moment, id).await? {
                     Some(trace) => {
                         room.take(&trace)?;
                         traces.push(trace);

@@ -33,9 +33,9 @@ pub(super) async fn by_id(State(state): State<ApiState>, Asker(tenant): Asker, P
 
 /// `GET /api/v2/traceMany?traceIds=`
 pub(super) async fn many(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Json<Vec<Spans>>, Refusal> {
-    let (mut traces, mut room) = (Vec::new(), Room::default());
+    let (mut traces, mut room, moment) = (Vec::new(), Room::default(), state.engine.moment(&tenant));
     for id in params::trace_ids(&params)? {
-        if let Some(trace) = state.engine.trace(&tenant, id).await? {
+        if let Some(trace) = state.engine.trace_at(&moment, id).await? {
             room.take(&trace)?;
             traces.push(shown(&trace));
         }

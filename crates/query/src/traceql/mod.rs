@@ -36,6 +36,7 @@ mod listing;
 mod metrics;
 mod pipeline;
 mod relate;
+mod moment;
 mod search;
 mod sieve;
 mod tags;
@@ -51,6 +52,7 @@ pub use dependencies::Dependency;
 pub use listing::Operation;
 pub use tags::{TagNamesRequest, TagValues, TagValuesRequest};
 
+pub use moment::Moment;
 /// Spans that one trace may have.
 const SPANS_MAX: usize = 1_000_000;
 
@@ -89,12 +91,7 @@ impl Engine {
     /// # Errors
     /// `Limit` for a trace of more than a million spans; `Timeout`; of the disk.
     pub async fn trace(&self, owners: impl Into<Owners>, trace_id: TraceId) -> Result<Option<Trace>> {
-        let snapshot = self.store.snapshot(owners);
-        let question = self.blocking(move |leash| {
-            let trace = fetch(&snapshot, trace_id, &mut Shared::default(), leash)?;
-            Ok((!trace.spans.is_empty()).then_some(trace))
-        });
-        self.watched("trace", trace_id, question).await
+        self.trace_at(&self.moment(owners), trace_id).await
     }
 }
 

@@ -20,10 +20,10 @@ use super::gather::{Gatherer, Which};
 use super::pipeline::{Set, Spans, Stages, Subject, needs_tree};
 use super::sieve::Sieve;
 use super::trace::TraceSpans;
-use crate::Engine;
 use crate::budget::Share;
 use crate::leash::Leash;
 use crate::rows::{Shared, column, trace_id};
+use crate::{Engine, Settings};
 
 /// How far from the newest span that may be answered other spans of its trace are looked for.
 pub(super) const SLACK_NS: i64 = 3_600_000_000_000;
@@ -42,13 +42,16 @@ impl Engine {
     /// `Invalid` for a metrics query, a limit above the settings, a regular expression that is none; `Limit`, `Unavailable` for
     /// too many spans; `Timeout`; of the disk.
     pub async fn traceql_search(&self, owners: impl Into<Owners>, request: SearchRequest) -> Result<SearchAnswer> {
-        if request.limit as u64 > self.settings.results_max {
-            return Err(Error::invalid(format!("cannot answer {} traces: want at most {}", request.limit, self.settings.results_max)));
+        self.traceql_search_at(&self.moment(owners), request).await
+    }
+}
+
+impl SearchRequest {
+    pub(super) fn check(&self, settings: &Settings) -> Result<()> {
+        if self.limit as u64 > settings.results_max {
+            return Err(Error::invalid(format!("cannot answer {} traces: want at most {}", self.limit, settings.results_max)));
         }
-        let (snapshot, share) = (self.store.snapshot(owners), Share::of(&self.budget));
-        let text = request.query.to_string();
-        let question = self.blocking(move |leash| search(&snapshot, &request, leash, &share));
-        self.watched("traceql", text, question).await
+        Ok(())
     }
 }
 
@@ -102,7 +105,7 @@ fn of_spans(spans: &Spans) -> Option<Expr> {
     }
 }
 
-fn search(snapshot: &Snapshot, request: &SearchRequest, leash: &Leash, share: &Share) -> Result<SearchAnswer> {
+pub(super) fn search(snapshot: &Snapshot, request: &SearchRequest, leash: &Leash, share: &Share) -> Result<SearchAnswer> {
     let plan = Plan::new(request)?;
     let mut answer = SearchAnswer::default();
     if request.limit == 0 || plan.sieve.is_none() {
