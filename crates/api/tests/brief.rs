@@ -89,6 +89,7 @@ async fn parameters() {
         "tempo/api/metrics/query?query={ } | avg_over_time(duration)&start=1700000000.5&end=2023-11-14T22:14:20Z",
         "api/v1/traces/critical_path?query={ status = error }&start=1700000000&end=now&limit=3",
         "api/v1/traces/attributes?query={ }&selection={ status = error }&start=1700000000&end=now&limit=3",
+        "api/v1/traces/5b8efff798038103d269b633813fc60c",
         "api/v1/traces/diff?base=5b8efff798038103d269b633813fc60c&compare=5b8efff798038103d269b633813fc60c&limit=7",
     ];
     for seed in seeds {

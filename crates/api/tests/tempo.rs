@@ -276,3 +276,45 @@ async fn hostile_comparisons_are_refused() {
         assert_eq!((answer.status, answer.json()["error"]["kind"].as_str()), (400, Some("invalid")), "{path}: {}", answer.text());
     }
 }
+
+/// Two services on hosts whose clocks are a second apart.
+fn skewed() -> Batch {
+    let mut builder = SpanBuilder::default();
+    let id = |number: u8| SpanId::from_slice(&[0, 0, 0, 0, 0, 0, 0, number]).unwrap();
+    for (number, parent, service, kind, start_ms, ms) in [(1, None, "shop", 3, 1_000, 50), (2, Some(1), "cart", 2, 10, 20), (3, Some(2), "cart", 1, 15, 5)] {
+        builder.set_resource(&format!(r#"{{"service.name":"{service}","host.name":"{service}-1"}}"#), service);
+        builder.set_scope("{}");
+        builder.close_row(&SpanRow {
+            trace_id: TraceId::from_hex("05").unwrap(),
+            span_id: id(number),
+            parent_span_id: parent.map(id),
+            start_ns: T0 + start_ms * 1_000_000,
+            end_ns: T0 + (start_ms + ms) * 1_000_000,
+            name: "call",
+            kind,
+            status_code: 0,
+            status_message: "",
+            trace_state: "",
+            flags: 0,
+            dropped_attributes_count: 0,
+            dropped_events_count: 0,
+            dropped_links_count: 0,
+        });
+    }
+    Batch::Traces(builder.finish())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_disagree_are_told() {
+    let world = World::of(vec![skewed(), checkouts()], signalbox_api::prometheus::Settings::default()).await;
+    let warning = "clocks of hosts disagree: 1 span lies outside of the time of its parent, by 990.000 ms at most";
+    let trace = world.get("/api/v1/traces/05").await.json();
+    assert_eq!(trace["warnings"], json!([warning]), "{trace}");
+    let skews: Vec<&Value> = trace["spans"].as_array().unwrap().iter().map(|span| &span["skew"]).collect();
+    assert_eq!(skews, [&Value::Null, &json!({ "before_parent_ns": 990_000_000 }), &Value::Null], "{trace}");
+    assert_eq!(trace["spans"][1]["start_ns"], json!((T0 + 10_000_000).to_string()), "times are as they were sent");
+    let answer = world.get("/tempo/api/v2/traces/05").await.json();
+    assert_eq!((answer["message"].as_str(), answer["status"].as_str().unwrap_or("COMPLETE")), (Some(warning), "COMPLETE"), "{answer}");
+    let (whole, tempo) = (world.get("/api/v1/traces/01").await.json(), world.get("/tempo/api/v2/traces/01").await.json());
+    assert_eq!((&whole["warnings"], &tempo["message"], whole["spans"].as_array().unwrap().len()), (&json!([]), &Value::Null, 3), "{whole}");
+}

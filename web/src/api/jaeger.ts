@@ -37,6 +37,8 @@ export interface Span {
   failed: boolean;
   /** `server`, `client`, `producer`, `consumer`, `internal`, or the empty text. */
   kind: string;
+  /** What the server has to say about the span, about clocks that disagree above all. */
+  warnings: string[];
 }
 
 export interface Trace {
@@ -119,6 +121,7 @@ function toSpan(span: Record<string, unknown>, process: Record<string, unknown>)
     links: references.filter((each) => each !== parent).map((each) => ({ traceId: text(each["traceID"]), spanId: text(each["spanID"]) })),
     failed: value("error") === "true" || value("otel.status_code") === "ERROR",
     kind: value("span.kind"),
+    warnings: list(span["warnings"]).map(text).filter((line) => line !== ""),
   };
 }
 

@@ -23,6 +23,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/logs/search", get(search::records).post(search::records))
         .route("/api/v1/logs/histogram", get(search::histogram).post(search::histogram))
         .route("/api/v1/logs/facets", get(search::facets).post(search::facets))
+        .route("/api/v1/traces/{trace_id}", get(traces::trace))
         .route("/api/v1/traces/diff", get(traces::diff).post(traces::diff))
         .route("/api/v1/traces/critical_path", get(traces::critical_path).post(traces::critical_path))
         .route("/api/v1/traces/attributes", get(traces::attributes).post(traces::attributes))

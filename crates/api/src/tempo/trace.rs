@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, Pipeline, Query, Root, SpansetExpr, Stage, Static};
 use signalbox_model::{Error, ErrorKind, Owners, Result, SpanId, TimeRange};
 use signalbox_proto::tempo::{PartialStatus, TraceByIdMetrics, TraceByIdResponse};
-use signalbox_query::traceql::{SearchRequest, Trace};
+use signalbox_query::traceql::forest::Forest;
+use signalbox_query::traceql::{SearchRequest, Trace, skew};
 
 use super::json::resource_spans;
 use super::params::{self, Format, Refusal, trace_id};
@@ -54,6 +55,9 @@ pub(super) async fn v2(
             answer.status = PartialStatus::Partial as i32;
             answer.message = "Trace filtered, only a subset of spans matching the filter is returned".to_owned();
         }
+    }
+    if answer.message.is_empty() {
+        answer.message = skew::warning(&Forest::of(&trace).skews()).unwrap_or_default();
     }
     answer.trace = Some(traces_data(&trace));
     Ok(Format::of(&headers).answer(&answer))

@@ -10,6 +10,7 @@
 //! | expressions and values | `expr.rs`, `value.rs` |
 //! | the spans of a trace, and how they hang together | `gather.rs`, `trace.rs`, `relate.rs` |
 //! | pipelines over sets of spans | `pipeline.rs` |
+//! | clocks that disagree | `forest.rs`, `skew.rs` |
 
 use signalbox_model::schema;
 use signalbox_model::{Error, Owners, Result, Table, TimeRange, TraceId};
@@ -23,6 +24,7 @@ pub mod critical_path;
 pub mod diff;
 pub mod forest;
 pub mod population;
+pub mod skew;
 
 mod answer;
 mod bounds;
@@ -34,9 +36,9 @@ mod gather;
 mod items;
 mod listing;
 mod metrics;
+mod moment;
 mod pipeline;
 mod relate;
-mod moment;
 mod search;
 mod sieve;
 mod tags;
@@ -50,9 +52,9 @@ pub use answer::{
 };
 pub use dependencies::Dependency;
 pub use listing::Operation;
+pub use moment::Moment;
 pub use tags::{TagNamesRequest, TagValues, TagValuesRequest};
 
-pub use moment::Moment;
 /// Spans that one trace may have.
 const SPANS_MAX: usize = 1_000_000;
 

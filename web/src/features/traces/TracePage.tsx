@@ -15,7 +15,7 @@ import { Badge, Panel } from "../../ui/layout.tsx";
 import { count, formatExact } from "../../ui/number.ts";
 import { Empty, Failure, Skeleton } from "../../ui/states.tsx";
 import { ApiError } from "../../api/client.ts";
-import { marginMs, matchesText, summarize, toTree, type Summary } from "./model.ts";
+import { isSkewed, marginMs, matchesText, summarize, toTree, type Summary } from "./model.ts";
 import { ServiceColors, ServiceDot } from "./parts/ServiceDot.tsx";
 import { SpanDetails } from "./parts/SpanDetails.tsx";
 import { Waterfall } from "./parts/Waterfall.tsx";
@@ -44,13 +44,14 @@ function Loaded({ trace }: { trace: Trace }): ReactNode {
   const { state: view, update, replace } = useUrlState(TRACE_URL);
   const tree = useMemo(() => toTree(trace.spans), [trace]);
   const summary = useMemo(() => summarize(trace), [trace]);
+  const skewed = useMemo(() => trace.spans.filter(isSkewed).length, [trace]);
   const marked = useMemo(() => new Set(view.find === "" ? [] : trace.spans.filter((span) => matchesText(span, view.find)).map((span) => span.spanId)), [trace, view.find]);
   const colors = useMemo(() => distinctColors(summary.services.map(([service]) => service)), [summary]);
   const chosen = trace.spans.find((span) => span.spanId === view.span);
   return (
     <ServiceColors value={colors}>
       <div className={styles.page}>
-        <Head summary={summary} view={view} found={marked.size} onFind={(find) => replace({ ...view, find })} />
+        <Head summary={summary} skewed={skewed} view={view} found={marked.size} onFind={(find) => replace({ ...view, find })} />
         <div className={styles.split} data-details={chosen !== undefined}>
           <Panel label="Spans over time" className={styles.waterfall}>
             <Waterfall tree={tree} view={view} marked={marked} onChange={replace} onChoose={(span) => update({ ...view, span })} />
@@ -62,7 +63,7 @@ function Loaded({ trace }: { trace: Trace }): ReactNode {
   );
 }
 
-function Head({ summary, view, found, onFind }: { summary: Summary; view: TraceView; found: number; onFind: (find: string) => void }): ReactNode {
+function Head({ summary, skewed, view, found, onFind }: { summary: Summary; skewed: number; view: TraceView; found: number; onFind: (find: string) => void }): ReactNode {
   const { range } = useTime();
   const near = absolute(around(summary.startMs, summary.startMs + summary.durationMicros / 1_000, marginMs(summary.durationMicros)));
   return (
@@ -71,6 +72,7 @@ function Head({ summary, view, found, onFind }: { summary: Summary; view: TraceV
         <Link href={paths.traces({}, range)} className={buttonClass("quiet", true)} aria-label="Back to the search"><Icon name="chevronLeft" size={13} />Search</Link>
         <h2><ServiceDot service={summary.service} />{summary.service} <span className={styles.operation}>{summary.operation}</span></h2>
         {summary.errors > 0 ? <Badge tone="bad" dot>{count(summary.errors, "error")}</Badge> : <Badge tone="good" dot>no errors</Badge>}
+        {skewed > 0 && <span title="The clocks of hosts disagree: these spans do not lie within the time of their parents"><Badge tone="warn" dot>clocks disagree: {count(skewed, "span")}</Badge></span>}
       </div>
       <dl className={styles.facts}>
         <div><dt>Duration</dt><dd>{formatMicros(summary.durationMicros)}</dd></div>

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { toTrace, type Span } from "../../api/jaeger.ts";
-import { matchesText, parseTags, sorted, summarize, summarizeFound, searchOf, toTree, visibleRows, withTag } from "./model.ts";
+import { isSkewed, matchesText, parseTags, sorted, summarize, summarizeFound, searchOf, toTree, visibleRows, withTag } from "./model.ts";
 import { SEARCH_URL, TRACE_URL, type SearchView } from "./url.ts";
 
 const span = (spanId: string, parentId: string, startMicros: number, more: Partial<Span> = {}): Span => ({
-  traceId: "t", spanId, parentId, service: "s", operation: `op ${spanId}`, startMicros, durationMicros: 10, attributes: [], resource: [], events: [], links: [], failed: false, kind: "", ...more,
+  traceId: "t", spanId, parentId, service: "s", operation: `op ${spanId}`, startMicros, durationMicros: 10, attributes: [], resource: [], events: [], links: [], failed: false, kind: "", warnings: [], ...more,
 });
 const ids = (spans: readonly Span[], folded: string[] = []): string[] => visibleRows(toTree(spans), new Set(folded)).map((node) => `${node.depth}${node.span.spanId}`);
 
@@ -36,6 +36,20 @@ describe("summarize", () => {
     const summary = summarize({ id: "t", spans: [span("b", "a", 5, { service: "cart", durationMicros: 100, failed: true }), span("a", "", 0, { service: "shop" })] });
     expect(summary).toMatchObject({ service: "shop", operation: "op a", durationMicros: 105, spans: 2, errors: 1, services: [["cart", 1], ["shop", 1]] });
     expect(sorted([summary, { ...summary, durationMicros: 900 }], "longest")[0]?.durationMicros).toBe(900);
+  });
+});
+
+describe("isSkewed", () => {
+  it.each([
+    ["This span's timestamps were adjusted by -250ms", true],
+    ["clock skew adjustment disabled; not applying calculated delta of 1s", true],
+    ["max clock skew adjustment delta of 1s exceeded; not applying calculated delta of 2s", true],
+    ["parent span ID=b7ad6b7169203331 is not in the trace; skipping clock skew adjustment", false],
+  ])("reads %s", (warning, skewed) => {
+    expect(isSkewed(span("a", "", 0, { warnings: [warning] }))).toBe(skewed);
+  });
+  it("is nothing where nothing is said", () => {
+    expect(isSkewed(span("a", "", 0))).toBe(false);
   });
 });
 

@@ -101,6 +101,11 @@ export function matchesText(span: Span, text: string): boolean {
   return [span.operation, span.service, ...span.attributes.flatMap((each) => [each.key, each.value])].some((each) => each.toLowerCase().includes(wanted));
 }
 
+/** Whether the clock of a span disagrees with that of its parent, by what the server says of it: it was moved, or would have to be. */
+export function isSkewed(span: Span): boolean {
+  return span.warnings.some((warning) => /timestamps were adjusted|calculated delta/u.test(warning));
+}
+
 export interface Summary {
   id: string;
   service: string;

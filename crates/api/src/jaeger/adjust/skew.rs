@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use signalbox_model::SpanId;
-use signalbox_model::attributes::AttributeValue;
-use signalbox_query::rows::{Resource, Span};
+use signalbox_query::rows::Span;
+use signalbox_query::traceql::skew::host;
 
 use super::ShownSpan;
 
@@ -33,26 +33,15 @@ pub(super) fn correct(spans: &mut [ShownSpan], max_ns: i64) {
             }
         }
     }
-    let hosts: Vec<String> = spans.iter().map(|shown| host(&shown.span.resource)).collect();
+    let hosts: Vec<Option<String>> = spans.iter().map(|shown| host(&shown.span.resource)).collect();
     // Parents before children. Spans in a circle have no root and are left alone.
     while let Some((index, parent, inherited_ns)) = waiting.pop() {
         let delta_ns = match parent {
-            Some(parent) if hosts[index].is_empty() || hosts[index] != hosts[parent] => skew_ns(&spans[index].span, &spans[parent].span),
+            Some(parent) if hosts[index].is_none() || hosts[index] != hosts[parent] => skew_ns(&spans[index].span, &spans[parent].span),
             _ => inherited_ns,
         };
         shift(&mut spans[index], delta_ns, max_ns);
         waiting.extend(children[index].iter().map(|child| (*child, Some(index), delta_ns)));
-    }
-}
-
-/// What tells one host from another; empty if nothing does.
-fn host(resource: &Resource) -> String {
-    match (resource.get("host.id"), resource.get("host.ip"), resource.get("host.name")) {
-        (Some(id), _, _) => id.to_text(),
-        (None, Some(AttributeValue::Array(addresses)), _) if !addresses.is_empty() => addresses[0].to_text(),
-        (None, Some(AttributeValue::String(address)), _) => address.clone(),
-        (None, _, Some(name)) => name.to_text(),
-        _ => String::new(),
     }
 }
 

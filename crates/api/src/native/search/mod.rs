@@ -42,4 +42,5 @@ mod render;
 
 pub(super) use answer::{facets, histogram, records};
 pub(super) use params::Asked;
+pub(super) use render::attributes;
 pub(crate) use render::{attribute, time, typed};

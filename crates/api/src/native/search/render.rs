@@ -77,7 +77,7 @@ fn whole(object: &mut Map<String, Value>, record: &LogRecord) {
     add("scope", Value::Object(scope));
 }
 
-fn attributes(attributes: &[(String, AttributeValue)]) -> Value {
+pub(in crate::native) fn attributes(attributes: &[(String, AttributeValue)]) -> Value {
     Value::Object(attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect())
 }
 

@@ -1,7 +1,8 @@
-//! Traces against traces, and spans against all others: `GET` or `POST` (as a form, or as a JSON object of texts and numbers).
+//! A trace, traces against traces, and spans against all others: `GET` or `POST` (as a form, or as a JSON object of texts and numbers).
 //!
 //! | path | answers |
 //! |---|---|
+//! | `/api/v1/traces/{trace_id}` | a trace, by `GET` alone |
 //! | `/api/v1/traces/diff` | two traces laid over each other |
 //! | `/api/v1/traces/critical_path` | what a trace waited for, or what the traces waited for that a query finds |
 //! | `/api/v1/traces/attributes` | which values of attributes are more frequent among selected spans than among the others |
@@ -17,6 +18,19 @@
 //! | `selection` | attributes | one pair of braces, such as `{ duration > 1s }` or `{ status = error }`: what the selected of them hold |
 //! | `limit` | attributes | values at most, 50 |
 //! | `start`, `end` | with a query | RFC 3339, seconds or nanoseconds since 1970, or `now-1h`; the last hour. `end` is not included |
+//!
+//! A trace is
+//! ```json
+//! {"trace_id": "5b8e…", "start_ns": "1700000000000000000", "duration_ns": 250000000,
+//!  "doubts": {}, "warnings": ["clocks of hosts disagree: 1 span lies outside of the time of its parent, by 12.000 ms at most"],
+//!  "spans": [{"span_id": "0000000000000001", "parent_span_id": "…", "depth": 1, "service": "shop", "name": "GET /order", "kind": "server",
+//!    "status": "error", "status_message": "…", "start_ns": "…", "duration_ns": 250000000, "skew": {"before_parent_ns": 12000000},
+//!    "attributes": {}, "resource": {}, "scope": "lib", "events": [{"timestamp_ns": "…", "name": "…", "attributes": {}}],
+//!    "links": [{"trace_id": "…", "span_id": "…", "attributes": {}}]}]}
+//! ```
+//! with spans below their parents, siblings by start, and without what is empty. `skew` is there where a span starts more than a
+//! millisecond before its parent (`before_parent_ns`) or after that has ended (`after_parent_ns`) by the clock of another host; consumers
+//! of messages may be late. Times are as they were sent.
 //!
 //! `diff` answers
 //! ```json
@@ -69,6 +83,10 @@ use super::sql::refuse;
 use crate::ApiState;
 use crate::http::Asker;
 
+mod one;
+
+pub(super) use one::trace;
+
 const NODES_DEFAULT: u64 = 1_000;
 const NODES_MAX: u64 = 100_000;
 const TRACES_DEFAULT: u64 = 100;
@@ -98,10 +116,14 @@ fn respond(answer: Result<Value>) -> Response {
     answer.map_or_else(|error| refuse(&error), |answer| axum::Json(answer).into_response())
 }
 
+async fn find_by_id(state: &ApiState, tenant: &Tenant, id: TraceId) -> Result<Trace> {
+    state.engine.trace(tenant, id).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no trace {id}")))
+}
+
 async fn find(state: &ApiState, tenant: &Tenant, asked: &Asked, name: &str) -> Result<Trace> {
     let text = asked.get(name).ok_or_else(|| Error::invalid(format!("cannot find a trace: want its identifier as {name}")))?;
     let id = TraceId::from_hex(text).ok_or_else(|| Error::invalid(format!("cannot use {name} {text:?}: want up to 32 hexadecimal digits, not all 0")))?;
-    state.engine.trace(tenant, id).await?.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no trace {id}")))
+    find_by_id(state, tenant, id).await
 }
 
 /// Works on traces that may be large: not on a thread that answers others.

@@ -11,7 +11,8 @@ import { absolute, around } from "../../../time/range.ts";
 import { CopyButton, IconButton, buttonClass } from "../../../ui/controls.tsx";
 import { Icon } from "../../../ui/Icon.tsx";
 import { Badge, Pairs, Panel } from "../../../ui/layout.tsx";
-import { marginMs, offsetLabel, withTag, type Tree } from "../model.ts";
+import { Notice } from "../../../ui/states.tsx";
+import { isSkewed, marginMs, offsetLabel, withTag, type Tree } from "../model.ts";
 import styles from "../traces.module.css";
 import { ServiceDot } from "./ServiceDot.tsx";
 
@@ -29,7 +30,9 @@ export function SpanDetails({ span, tree, onClose }: { span: Span; tree: Tree; o
           <ServiceDot service={span.service} /><b>{span.service}</b>
           {span.kind !== "" && <Badge>{span.kind}</Badge>}
           {span.failed && <Badge tone="bad" dot>error</Badge>}
+          {isSkewed(span) && <Badge tone="warn" dot>clock skew</Badge>}
         </div>
+        {span.warnings.map((warning) => <Notice key={warning}>{warning}</Notice>)}
         <div className={styles.detailsLine}>
           <Link href={paths.traceLogs(span.traceId, null, nearLogs)} className={buttonClass("normal", true)}><Icon name="logs" size={13} />Logs of the trace</Link>
           <Link href={paths.traceLogs(span.traceId, span.spanId, nearLogs)} className={buttonClass("normal", true)}><Icon name="logs" size={13} />Logs of this span</Link>
