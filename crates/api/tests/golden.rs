@@ -95,7 +95,7 @@ const CASES: &[Case] = &[
     ("jaeger/v3_dependencies", "/jaeger/api/v3/dependencies?startTime=2023-11-14T22:00:00Z&endTime=2023-11-14T23:00:00Z", None),
     ("jaeger/v3_nothing", "/jaeger/api/v3/traces?query.startTimeMin=2023-11-14T22:00:00Z&query.startTimeMax=2023-11-14T22:00:01Z", None),
     ("jaeger/v3_no_times", "/jaeger/api/v3/traces?query.service_name=cart", None),
-    ("jaeger/v3_filter", "/jaeger/api/v3/traces?query.filter={}", None),
+    ("jaeger/v3_filter", "/jaeger/api/v3/traces?query.filter={}&query.startTimeMin=2023-11-14T22:00:00Z&query.startTimeMax=2023-11-14T23:00:00Z", None),
     ("jaeger/not_found", "/jaeger/api/traces/77", None),
     ("jaeger/bad_tag", "/jaeger/api/traces?service=cart&tag=x", None),
     ("zipkin/services", "/zipkin/api/v2/services", None),

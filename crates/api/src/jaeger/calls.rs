@@ -14,7 +14,7 @@ use signalbox_query::traceql::{Moment, Trace};
 use super::adjust::{Adjustment, ShownTrace};
 use super::question::{Question, times, trace_id};
 use super::summary::summary;
-use super::{listing, model, params, shown_service};
+use super::{filter, listing, model, params, shown_service};
 use crate::ApiState;
 use crate::grpc::{Call, Code, Replies, Reply, Status, unknown_method};
 use crate::otlp::traces_data;
@@ -257,8 +257,10 @@ async fn stored_summaries(
     Ok(stream_of(traces, move |trace| vec![storage_v2::FindTraceSummariesResponse { summaries: vec![short(trace)] }]))
 }
 
-/// A search needs no service, and all that it names holds for one span; filters are not understood.
+/// A search needs no service, and all that it names holds for one span.
 async fn capabilities(_call: Call<storage_v2::GetCapabilitiesRequest>) -> Reply<storage_v2::GetCapabilitiesResponse> {
-    let search = storage_v2::SearchCapabilities { without_service_name: true, same_span_conjunction: true, filter: None };
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+    let filter = storage_v2::FilterCapabilities { levels: texts(&filter::LEVELS), operators: texts(&filter::OPERATORS) };
+    let search = storage_v2::SearchCapabilities { without_service_name: true, same_span_conjunction: true, filter: Some(filter) };
     Reply(storage_v2::GetCapabilitiesResponse { search: Some(search) })
 }

@@ -21,6 +21,7 @@ mod adjust;
 mod answer;
 mod calls;
 mod json;
+mod filter;
 mod listing;
 mod model;
 mod params;

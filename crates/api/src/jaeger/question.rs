@@ -6,8 +6,11 @@ use signalbox_proto::jaeger::expression::Call;
 use signalbox_proto::jaeger::{api_v2, api_v3, storage_v2};
 
 use super::params::{LIMIT_DEFAULT, TAGS_MAX, ordered};
-use super::{stored_service, transform};
+use super::{filter, stored_service, transform};
 use crate::trace_search::{TraceSearch, tagged};
+
+/// A filter says all that is asked.
+pub(super) const BESIDE_FILTER: &str = "a filter cannot be combined with service name, operation name, attributes or durations";
 
 /// What all of them ask.
 #[derive(Debug, Default)]
@@ -29,17 +32,21 @@ impl Question {
     /// As a search.
     ///
     /// # Errors
-    /// `Invalid` for bounds that make no sense, and for a filter: Jaeger refuses them too until it is told to take them.
+    /// `Invalid` for bounds that make no sense, for a filter that is none, and for one beside what it stands for.
     pub(super) fn search(&self, now_ns: i64) -> Result<TraceSearch> {
-        if self.filter.is_some() {
-            return Err(Error::invalid("the structured query filter is disabled: ask by service, operation, attributes and duration"));
-        }
         if self.attributes.len() > TAGS_MAX {
             return Err(Error::invalid(format!("cannot search for {} attributes: want at most {TAGS_MAX}", self.attributes.len())));
         }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let above_zero = |duration: Option<Duration>| duration.map(Duration::to_ns).filter(|ns| *ns > 0);
+        if self.filter.is_some() && !(self.service.is_empty() && self.operation.is_empty() && self.attributes.is_empty()) {
+            return Err(Error::invalid(BESIDE_FILTER));
+        }
         let (min_ns, max_ns) = (above_zero(self.duration_min), above_zero(self.duration_max));
+        if self.filter.is_some() && (min_ns.is_some() || max_ns.is_some()) {
+            return Err(Error::invalid(BESIDE_FILTER));
+        }
+        let filter = self.filter.as_ref().map(filter::condition).transpose()?;
         let start_ns = self.start_min.map_or(0, Timestamp::to_ns);
         let range = TimeRange::from_ns(start_ns, self.start_max.map_or(now_ns, Timestamp::to_ns));
         Ok(TraceSearch {
@@ -47,7 +54,7 @@ impl Question {
             name: given(&self.operation),
             duration_min_ns: min_ns,
             duration_max_ns: ordered(min_ns, max_ns)?,
-            conditions: self.attributes.iter().map(|(name, value)| tagged(name, value)).collect(),
+            conditions: self.attributes.iter().map(|(name, value)| tagged(name, value)).chain(filter).collect(),
             ..TraceSearch::all(range, usize::try_from(self.depth).ok().filter(|depth| *depth > 0).unwrap_or(LIMIT_DEFAULT))
         })
     }

@@ -14,8 +14,9 @@ use signalbox_query::traceql::Trace;
 
 use super::adjust::{Adjustment, ShownTrace};
 use super::params::{LIMIT_DEFAULT, TAGS_MAX, boolean, ordered, tags_of_json};
+use super::question::BESIDE_FILTER;
 use super::summary::summary;
-use super::{listing, shown_service, stored_service};
+use super::{filter, listing, shown_service, stored_service};
 use crate::ApiState;
 use crate::http::{Asker, Params, status};
 use crate::otlp::traces_data;
@@ -135,9 +136,6 @@ fn answer(traces: impl IntoIterator<Item = Trace>, adjustment: Adjustment) -> Re
 fn asked(params: &Params) -> Result<TraceSearch> {
     const FILTER: &str = "query.filter";
     const ATTRIBUTES: &str = "query.attributes";
-    if params.get(FILTER).is_some() {
-        return Err(malformed(FILTER, "the structured query filter is disabled"));
-    }
     let tags = params.get(ATTRIBUTES).map(tags_of_json).transpose().map_err(|error| malformed(ATTRIBUTES, error.message()))?.unwrap_or_default();
     if tags.len() > TAGS_MAX {
         return Err(malformed(ATTRIBUTES, format!("want at most {TAGS_MAX}")));
@@ -152,7 +150,7 @@ fn asked(params: &Params) -> Result<TraceSearch> {
     let depth = either(params, "query.searchDepth", "query.search_depth").or_else(|| either(params, "query.num_traces", "query.numTraces"));
     let depth = depth.map(|(text, name)| text.parse::<i64>().map_err(|_| malformed(name, format!("cannot parse {text:?} as integer")))).transpose()?;
     let min_ns = duration(params, "query.durationMin", "query.duration_min")?;
-    Ok(TraceSearch {
+    let search = TraceSearch {
         service: either(params, "query.serviceName", "query.service_name").map(|(service, _)| stored_service(service).to_owned()),
         name: either(params, "query.operationName", "query.operation_name").map(|(name, _)| name.to_owned()),
         duration_min_ns: min_ns,
@@ -162,7 +160,14 @@ fn asked(params: &Params) -> Result<TraceSearch> {
             TimeRange::from_ns(start_ns, end_ns),
             depth.and_then(|depth| usize::try_from(depth).ok()).filter(|depth| *depth > 0).unwrap_or(LIMIT_DEFAULT),
         )
-    })
+    };
+    let Some(text) = params.get(FILTER).filter(|text| !text.is_empty()) else { return Ok(search) };
+    let all = TraceSearch { conditions: Vec::new(), ..TraceSearch::all(search.range, search.limit) };
+    if search != all {
+        return Err(Error::invalid(BESIDE_FILTER));
+    }
+    let condition = filter::of_json(text).and_then(|filter| filter::condition(&filter)).map_err(|error| malformed(FILTER, error.message()))?;
+    Ok(TraceSearch { conditions: vec![condition], ..all })
 }
 
 /// An identifier as hexadecimal digits, or as base64, which gateways of gRPC write.
