@@ -48,6 +48,8 @@ pub struct ApiState {
     pub(crate) loki: Arc<loki::Desk>,
     /// What Jaeger's dialect needs besides.
     pub(crate) jaeger: Arc<jaeger::Settings>,
+    /// Who keeps traces that are archived.
+    pub(crate) archive: Arc<dyn jaeger::Archive>,
     /// Who scrapes.
     pub(crate) targets: Arc<dyn prometheus::TargetSource>,
     /// Who keeps alerts and silences.
@@ -68,8 +70,8 @@ impl ApiState {
         let loki = Arc::new(loki::Desk::new(loki::Settings::default()));
         let targets = Arc::new(prometheus::NoTargets);
         let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
-        let (rule_desk, ruler) = (Arc::new(alerting::NoRules), Arc::new(ruler::NoRuler));
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, targets, alert_desk, rule_desk, ruler, meta: None }
+        let (rule_desk, ruler, archive) = (Arc::new(alerting::NoRules), Arc::new(ruler::NoRuler), Arc::new(jaeger::NoArchive));
+        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, archive, targets, alert_desk, rule_desk, ruler, meta: None }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -82,6 +84,12 @@ impl ApiState {
     #[must_use]
     pub fn with_surroundings(self, surroundings: Surroundings) -> Self {
         Self { surroundings: Arc::new(surroundings), ..self }
+    }
+
+    /// With who keeps traces that are archived.
+    #[must_use]
+    pub fn with_archive(self, archive: Arc<dyn jaeger::Archive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// With what is scraped.

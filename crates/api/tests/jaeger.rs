@@ -1,5 +1,7 @@
 //! Jaeger's own cases: what its integration tests find, what its third API answers, what its UI translates; and its gRPC.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -330,12 +332,147 @@ async fn answers_calls() {
     let nobody = api_v2::GetTraceRequest { trace_id: vec![9; 16], ..api_v2::GetTraceRequest::default() };
     assert_eq!(refused(&world, "jaeger.api_v2.QueryService/GetTrace", &nobody).await, 5);
     assert_eq!(refused(&world, "jaeger.api_v2.QueryService/GetTrace", &api_v2::GetServicesRequest {}).await, 3);
-    assert_eq!(refused(&world, "jaeger.api_v2.QueryService/ArchiveTrace", &nobody).await, 12);
+    assert_eq!(refused(&world, "jaeger.api_v2.QueryService/ArchiveTrace", &nobody).await, 5);
+    let known = api_v2::ArchiveTraceRequest { trace_id: hex::decode(TRACE).unwrap(), ..api_v2::ArchiveTraceRequest::default() };
+    assert_eq!(refused(&world, "jaeger.api_v2.QueryService/ArchiveTrace", &known).await, 14, "nothing keeps what is archived");
     assert_eq!(refused(&world, "jaeger.api_v3.QueryService/FindTraces", &api_v2::GetServicesRequest {}).await, 3);
     let filter = Some(expression::Call { op: "eq".into(), args: Vec::new() });
     let filtered = api_v3::FindTracesRequest { query: Some(api_v3::TraceQueryParameters { filter, ..query }) };
     assert_eq!(refused(&world, "jaeger.api_v3.QueryService/FindTraces", &filtered).await, 3);
     assert_eq!(refused(&world, "jaeger.api_v2.QueryService/GetDependencies", &api_v2::GetServicesRequest {}).await, 3);
+}
+
+/// Operators over the two spans of the world.
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_are_trees_of_operators() {
+    let attr = |key: &str, level: &str| json!({ "attr": { "key": key, "level": level } });
+    let field = |level: &str, name: &str| json!({ "field": { "name": name, "level": level } });
+    let scalar = |value: &str| json!({ "scalar": { "value": value } });
+    let typed = |value: &str, kind: &str| json!({ "scalar": { "value": value, "type": kind } });
+    let op = |op: &str, args: Vec<Value>| json!({ "op": op, "args": args });
+    let call = |call: Value| json!({ "call": call });
+    let eq = |left: Value, right: Value| op("eq", vec![left, right]);
+    let status_code = || attr("http.status_code", "");
+    let list = |kind: &str, values: Value| json!({ "list": { "values": values, "type": kind } });
+    let some = |level: &str, predicate: Value| op("some", vec![json!({ "nested": { "level": level } }), call(predicate)]);
+    let cases = [
+        (eq(status_code(), scalar("500")), true),
+        (eq(scalar("500"), status_code()), true),
+        (eq(status_code(), typed("500", "string")), false),
+        (eq(attr("http.status_code", "resource"), scalar("500")), false),
+        (eq(attr("replicas", ""), scalar("3")), true),
+        (op("gt", vec![status_code(), scalar("99")]), true),
+        (op("lt", vec![status_code(), scalar("99")]), false),
+        // The constant on the left turns the order.
+        (op("lt", vec![scalar("99"), status_code()]), true),
+        (op("ne", vec![status_code(), scalar("500")]), false),
+        (op("ne", vec![status_code(), scalar("200")]), true),
+        // What is not there is not other than something.
+        (op("ne", vec![attr("nowhere", ""), scalar("x")]), false),
+        (op("not", vec![call(eq(attr("nowhere", ""), scalar("x")))]), true),
+        (op("exists", vec![attr("db.system", "span")]), true),
+        (op("exists", vec![attr("db.system", "resource")]), false),
+        (op("in", vec![status_code(), list("int", json!(["404", "500"]))]), true),
+        (op("not_in", vec![status_code(), list("int", json!(["404", "500"]))]), false),
+        (op("not_in", vec![status_code(), list("int", json!(["404"]))]), true),
+        (op("in", vec![field("span", "status"), list("", json!(["error"]))]), true),
+        (op("regex", vec![field("span", "name"), scalar("ECR st")]), true),
+        (op("regex", vec![field("span", "name"), scalar("ECR$")]), false),
+        (op("gte", vec![field("span", "duration"), scalar("250ms")]), true),
+        (op("gt", vec![field("span", "duration"), scalar("250ms")]), false),
+        (eq(field("span", "kind"), scalar("client")), true),
+        (eq(field("resource", "service"), scalar("cart")), true),
+        (eq(field("span", "traceID"), scalar(&TRACE.to_uppercase())), true),
+        (eq(field("link", "traceID"), scalar("00000000000000000000000000000102")), true),
+        (eq(field("scope", "name"), scalar("lib")), true),
+        (eq(attr("http.method", ""), attr("replicas", "")), false),
+        (op("ne", vec![attr("ratio", "span"), attr("ratio", "resource")]), true),
+        // All of it holds for one span.
+        (op("and", vec![call(eq(status_code(), scalar("500"))), call(eq(field("resource", "service"), scalar("cart")))]), false),
+        (op("or", vec![call(eq(status_code(), scalar("7"))), call(eq(field("resource", "service"), scalar("cart")))]), true),
+        (some("event", eq(field("event", "name"), scalar("exception"))), true),
+        (some("event", op("gt", vec![field("event", "timeSinceStart"), scalar("50us")])), true),
+        (some("link", eq(attr("why", "link"), scalar("batch"))), true),
+        (some("link", eq(attr("why", "link"), scalar("other"))), false),
+    ];
+    let world = World::segments().await;
+    let ask = async |filter: &Value, more: &str| {
+        let escaped: String = filter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let range = "query.startTimeMin=2023-11-14T22:00:00Z&query.startTimeMax=2023-11-14T23:00:00Z";
+        world.get(&format!("/jaeger/api/v3/traces?query.filter={escaped}&{range}{more}")).await
+    };
+    for (filter, is_found) in &cases {
+        let answer = ask(filter, "").await;
+        let refused = filter.to_string().contains("ECR$");
+        let want = if refused {
+            400
+        } else if *is_found {
+            200
+        } else {
+            404
+        };
+        assert_eq!(answer.status, want, "{filter}: {}", answer.text());
+    }
+    for (bad, why) in [
+        (op("near", vec![]), "unknown filter operator \"near\""),
+        (op("eq", vec![scalar("1")]), "has 1 arguments"),
+        (op("and", vec![call(eq(status_code(), scalar("1")))]), "has 1 arguments"),
+        (op("and", vec![status_code(), status_code()]), "joins calls"),
+        (eq(field("span", "size"), scalar("1")), "unknown filter field"),
+        (eq(attr("a", "trace"), scalar("1")), "unknown filter level \"trace\""),
+        (eq(field("span", "startTime"), scalar("2023-11-14T22:00:00Z")), "unsupported filter: field span.startTime"),
+        (eq(field("span", "duration"), scalar("long")), "want a duration"),
+        (eq(field("span", "kind"), scalar("SERVER")), "want unspecified, internal, server"),
+        (op("gt", vec![field("span", "kind"), scalar("server")]), "no order"),
+        (eq(status_code(), typed("x", "int")), "want an integer"),
+        (op("in", vec![status_code(), list("", json!(["1"]))]), "wants a type"),
+        (
+            some("event", op("and", vec![call(eq(field("event", "name"), scalar("a"))), call(eq(attr("b", "event"), scalar("c")))])),
+            "several conditions on one event",
+        ),
+        (some("event", eq(status_code(), scalar("1"))), "anything but the event"),
+        (some("span", eq(status_code(), scalar("1"))), "wants event or link"),
+        (json!({ "op": "eq", "arguments": [] }), "unknown key \"arguments\""),
+        (json!({ "op": "eq", "args": [{}] }), "is one of attr"),
+        (json!([]), "no object"),
+    ] {
+        let answer = ask(&bad, "").await;
+        assert!(answer.status == 400 && answer.text().contains(&serde_json::to_string(why).unwrap().trim_matches('"').to_owned()), "{bad}: {}", answer.text());
+    }
+    let good = eq(status_code(), scalar("500"));
+    assert!(ask(&good, "&query.serviceName=shop").await.text().contains("cannot be combined"));
+    let many = op("in", vec![status_code(), list("int", json!(vec!["1"; 1_001]))]);
+    assert!(ask(&many, "").await.text().contains("more than 1000 parts"));
+    let deep = (0..200).fold(eq(status_code(), scalar("1")), |inner, _| op("not", vec![call(inner)]));
+    assert_eq!(ask(&deep, "").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_are_archived() {
+    let marks = Arc::new(Marks::default());
+    let world = World::archiving(Arc::clone(&marks) as Arc<dyn signalbox_api::jaeger::Archive>).await;
+    let post = async |id: &str| world.send(Request::post(format!("/jaeger/api/archive/{id}")).body(Body::empty()).unwrap()).await;
+    let answer = post(TRACE).await;
+    assert_eq!((answer.status, &answer.json()["data"], &answer.json()["errors"]), (200, &json!([]), &Value::Null));
+    assert_eq!((post("77").await.status, post("xyz").await.status), (404, 400));
+    let known = api_v2::ArchiveTraceRequest { trace_id: hex::decode(TRACE).unwrap(), ..api_v2::ArchiveTraceRequest::default() };
+    assert_eq!(call::<api_v2::ArchiveTraceResponse>(&world, "jaeger.api_v2.QueryService/ArchiveTrace", &known).await.1, 0);
+    assert_eq!(marks.0.lock().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), [TRACE, TRACE]);
+    let none = World::segments().await;
+    let answer = none.send(Request::post(format!("/jaeger/api/archive/{TRACE}")).body(Body::empty()).unwrap()).await;
+    assert!(answer.status == 503 && answer.text().contains("archived: true"), "{}", answer.text());
+}
+
+/// What was archived.
+#[derive(Debug, Default)]
+struct Marks(std::sync::Mutex<Vec<TraceId>>);
+
+#[async_trait::async_trait]
+impl signalbox_api::jaeger::Archive for Marks {
+    async fn archive(&self, _tenant: &signalbox_model::Tenant, trace_id: TraceId) -> signalbox_model::Result<()> {
+        self.0.lock().unwrap().push(trace_id);
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,7 +490,8 @@ async fn a_query_service_reads_its_storage() {
     assert_eq!((status, traces.len(), traces[0].resource_spans[0].scope_spans[0].spans[0].trace_id.clone()), (0, 1, id.clone()));
     let (capabilities, _) =
         call::<storage_v2::GetCapabilitiesResponse>(&world, "jaeger.storage.v2.Capabilities/GetCapabilities", &storage_v2::GetCapabilitiesRequest {}).await;
-    assert!(capabilities[0].search.as_ref().unwrap().without_service_name);
+    let search = capabilities[0].search.as_ref().unwrap();
+    assert!(search.without_service_name && search.filter.as_ref().unwrap().operators.contains(&"regex".to_owned()));
     let asked = storage_v2::FindTracesRequest { query: Some(storage_v2::TraceQueryParameters::default()) };
     let (short, _) = call::<storage_v2::FindTraceSummariesResponse>(&world, "jaeger.storage.v2.TraceReader/FindTraceSummaries", &asked).await;
     assert_eq!((short[0].summaries[0].trace_id.clone(), short[0].summaries[0].error_span_count), (id, 1));

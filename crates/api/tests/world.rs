@@ -73,6 +73,13 @@ impl World {
         world
     }
 
+    /// Of a server that keeps archived traces.
+    pub(crate) async fn archiving(archive: Arc<dyn signalbox_api::jaeger::Archive>) -> Self {
+        let mut world = Self::segments().await;
+        world.router = signalbox_api::router(&world.state.clone().with_archive(archive));
+        world
+    }
+
     /// From now on the world at another address.
     pub(crate) fn serve(&mut self, router: fn(&ApiState) -> Router) {
         self.router = router(&self.state);

@@ -30,6 +30,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::admin::{self, Admin};
 use crate::alert_desk::OwnAlerts;
+use crate::archive;
 use crate::config::{self, Config};
 use crate::doors::{self, Address, Doors, Gates, Questions};
 use crate::front::{Front, Side};
@@ -157,6 +158,7 @@ impl Bound {
             .with_alert_desk(Arc::new(desk))
             .with_rule_desk(Arc::new(rule_desk))
             .with_meta(Arc::clone(&meta))
+            .with_archive(archive::of(&config.store.retention, ingester.clone(), &clock))
             .with_ruler(Arc::new(OwnRuler(Arc::clone(&alerting))));
         let notices = api.notices().clone();
         let writes = TaskTracker::new();

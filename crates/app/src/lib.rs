@@ -11,6 +11,7 @@ pub mod shutdown;
 
 mod admin;
 mod alert_desk;
+mod archive;
 mod doors;
 mod front;
 mod peers;

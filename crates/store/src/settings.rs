@@ -70,11 +70,17 @@ pub struct RetentionSettings {
     /// `{name: errors, keep_seconds: 7776000, status_error: true}`. Conditions: `status_error: true`, `alerted: true` (while an alert with the
     /// span's service in its label `service`, `service_name` or `server` fired), `service`, `span_longer_than_ms`, and `attribute` with
     /// `value` (of the span or its resource), which one span has to meet together; `trace_longer_than_ms`, from
-    /// the first start to the last end; `percent` of the traces that meet the others, 100 unless it is said. `with_logs: false` lets
+    /// the first start to the last end; `archived: true` (by Jaeger's button or `POST /jaeger/api/archive/{id}`); `percent` of the traces that meet the others, 100 unless it is said. `with_logs: false` lets
     /// their log records go. A trace that several find is kept for the longest. What traces are kept is found when a segment
     /// grows too old, by all spans there are then: it is written anew without the others. `max_bytes` bounds what is kept too.
     pub kept_traces: Vec<TracePolicy>,
 }
+
+/// The series that marks a trace as archived by [`TRACE_ID_LABEL`]. It is one of metrics, so that marks are durable, are asked for and
+/// are deleted like everything else.
+pub const ARCHIVED_TRACE: &str = "signalbox_archived_trace";
+/// The label of [`ARCHIVED_TRACE`] with the identifier of the trace, 32 hexadecimal digits.
+pub const TRACE_ID_LABEL: &str = "trace_id";
 
 /// Traces that are kept for longer than the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +97,9 @@ pub struct TracePolicy {
     /// evaluations of rules write, whose label `service`, `service_name` or `server` is the service.
     #[serde(default)]
     pub alerted: bool,
+    /// Only traces that somebody has archived: by the series [`ARCHIVED_TRACE`].
+    #[serde(default)]
+    pub archived: bool,
     /// Only traces with a span of this service; empty means any.
     #[serde(default)]
     pub service: String,
@@ -205,6 +214,13 @@ impl Settings {
             }
             if !(policy.percent > 0.0 && policy.percent <= 100.0) {
                 return refused(format!("percent is {}: want more than 0, and at most 100", policy.percent));
+            }
+            let marked_seconds = self.retention.metrics.max_age_seconds;
+            if policy.archived && marked_seconds > 0 && policy.keep_seconds > marked_seconds {
+                let keep_seconds = policy.keep_seconds;
+                return refused(format!(
+                    "keep_seconds is {keep_seconds}: want at most the retention of metrics, {marked_seconds}, where it is marked what is archived"
+                ));
             }
             if policy.attribute.is_empty() && !policy.value.is_empty() {
                 return refused("it has a value and no attribute".to_owned());

@@ -122,9 +122,9 @@ async fn trace_v2(State(state): State<ApiState>, call: Call<api_v2::GetTraceRequ
     Ok(Replies::of(chunks_v2(trace, adjustment(&state, call.message.raw_traces))))
 }
 
-async fn archive(call: Call<api_v2::ArchiveTraceRequest>) -> Result<Reply<api_v2::ArchiveTraceResponse>, Status> {
-    trace_id(&call.message.trace_id)?;
-    Err(Status::new(Code::Unimplemented, super::NO_ARCHIVE))
+async fn archive(State(state): State<ApiState>, call: Call<api_v2::ArchiveTraceRequest>) -> Result<Reply<api_v2::ArchiveTraceResponse>, Status> {
+    super::archive::archive(&state, &call.asker, trace_id(&call.message.trace_id)?).await?;
+    Ok(Reply(api_v2::ArchiveTraceResponse {}))
 }
 
 async fn search_v2(State(state): State<ApiState>, call: Call<api_v2::FindTracesRequest>) -> Result<Replies<api_v2::SpansResponseChunk>, Status> {

@@ -19,9 +19,10 @@ use crate::ApiState;
 
 mod adjust;
 mod answer;
+mod archive;
 mod calls;
-mod json;
 mod filter;
+mod json;
 mod listing;
 mod model;
 mod params;
@@ -33,12 +34,11 @@ mod traces;
 mod transform;
 mod v3;
 
+pub use archive::{Archive, NoArchive};
 pub use settings::Settings;
 
 /// What Jaeger calls the service of a span without one.
 pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
-/// Why no trace can be archived.
-const NO_ARCHIVE: &str = "archive span storage was not configured: traces are kept as long as their retention says";
 
 /// The API over HTTP, to be mounted below `/jaeger`.
 pub fn router(state: ApiState) -> Router {

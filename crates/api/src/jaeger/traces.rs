@@ -47,10 +47,10 @@ pub(super) async fn by_id(State(state): State<ApiState>, Asker(tenant): Asker, P
     Ok(Structured::of([TraceJson::new(ShownTrace::new(trace, adjustment))]).respond(&params))
 }
 
-/// `POST /api/archive/{id}`
-pub(super) async fn archive(Path(id): Path<String>) -> Result<Response, Refusal> {
-    trace_id(&id)?;
-    Err(Error::new(ErrorKind::Unavailable, super::NO_ARCHIVE).into())
+/// `POST /api/archive/{id}`: the answer has no traces.
+pub(super) async fn archive(State(state): State<ApiState>, Asker(tenant): Asker, Path(id): Path<String>, params: Params) -> Result<Response, Refusal> {
+    super::archive::archive(&state, &tenant, trace_id(&id)?).await?;
+    Ok(Structured::of(Vec::<TraceJson>::new()).respond(&params))
 }
 
 /// `POST /api/transform`: OTLP's JSON in, Jaeger's out; nothing is stored.

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use signalbox_model::builder::{LogBuilder, LogRow, SpanBuilder, SpanRow};
 use signalbox_model::{Batch, Labels, MetricBatch, SeriesEntry, SeriesKey, SpanId, Table, Tenant, TimeRange, TraceId, schema};
 use signalbox_store::catalog::CatalogState;
-use signalbox_store::settings::{Retention, RetentionSettings, TracePolicy};
+use signalbox_store::settings::{ARCHIVED_TRACE, Retention, RetentionSettings, TRACE_ID_LABEL, TracePolicy};
 use signalbox_store::{ScanRequest, Settings, Store};
 use signalbox_testkit::{SimDisk, Survival};
 
@@ -102,6 +102,7 @@ fn policy(name: &str, days: u64) -> TracePolicy {
         keep_seconds: days * DAY_SECONDS,
         status_error: false,
         alerted: false,
+        archived: false,
         service: String::new(),
         span_longer_than_ms: 0,
         attribute: String::new(),
@@ -201,6 +202,32 @@ fn traces_of_a_service_are_kept_while_its_alert_fires() {
     append(&store, spans(&[Made { number: 1, ..of(5, "pay", 66) }]));
     age(&store, &world, 3 * DAY_MS);
     assert_eq!(shown(&store, Table::Spans).into_iter().map(|(trace, spans)| (trace.unwrap(), spans)).collect::<Vec<_>>(), [(1, 1), (2, 1), (5, 2)]);
+}
+
+#[test]
+fn archived_traces_are_kept() {
+    let mut world = World::new(SimDisk::default(), CatalogState::default());
+    world.settings = keeping(vec![TracePolicy { archived: true, ..policy("archived", 5) }]);
+    let store = world.open().unwrap();
+    append(&store, spans(&[made(0, 0, 0), made(1, 0, 0), made(1, 1, 10), made(2, 0, 0)]));
+    append(&store, logs(&[(Some(0), 0), (Some(1), 0)]));
+    world.step(DAY_MS);
+    let mut marks = MetricBatch::default();
+    for trace in [1, 77] {
+        let id = trace_id(trace).to_string();
+        let labels = Labels::from_pairs([("__name__", ARCHIVED_TRACE), (TRACE_ID_LABEL, id.as_str())]);
+        marks.series.push(SeriesEntry::New { key: SeriesKey(labels.series_id().0), labels });
+        marks.samples.push(marks.series.len() as u32 - 1, T0_MS + DAY_MS, 1.0);
+    }
+    append(&store, Batch::Metrics(marks));
+    age(&store, &world, 3 * DAY_MS + 2 * HOUR_MS);
+    let present = |table| shown(&store, table).into_iter().map(|(trace, rows)| (trace.unwrap(), rows)).collect::<Vec<_>>();
+    assert_eq!((present(Table::Spans), present(Table::Logs)), (vec![(1, 2)], vec![(1, 1)]));
+    age(&store, &world, 6 * DAY_MS);
+    assert_eq!((present(Table::Spans), present(Table::Logs)), (vec![], vec![]));
+    world.settings = keeping(vec![TracePolicy { archived: true, ..policy("archived", 1_000) }]);
+    let error = world.settings.check().unwrap_err();
+    assert!(error.message().contains("kept_traces[0]: keep_seconds is 86400000: want at most the retention of metrics"), "{error}");
 }
 
 #[test]

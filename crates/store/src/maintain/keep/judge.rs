@@ -3,6 +3,8 @@
 //! All conditions hold the longer the more spans of a trace are known: so what a segment that grows old early decides with all
 //! spans there are, one that grows old later decides the same way, though spans of other traces are gone by then.
 
+use std::collections::HashSet;
+
 use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampNanosecondType, UInt32Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -38,13 +40,14 @@ const NOTHING: Known = Known { start_ns: i64::MAX, end_ns: i64::MIN, met: 0 };
 pub(super) struct Judge<'a> {
     policies: &'a [TracePolicy],
     alerted: &'a Alerted,
+    archived: &'a HashSet<Id>,
     known: HashMap<Id, Known>,
 }
 
 impl<'a> Judge<'a> {
-    /// Of these traces.
-    pub(super) fn new(policies: &'a [TracePolicy], alerted: &'a Alerted, traces: impl Iterator<Item = Id>) -> Self {
-        Self { policies, alerted, known: traces.map(|trace| (trace, NOTHING)).collect() }
+    /// Of these traces, by the alerts of services and by what was archived.
+    pub(super) fn new(policies: &'a [TracePolicy], (alerted, archived): (&'a Alerted, &'a HashSet<Id>), traces: impl Iterator<Item = Id>) -> Self {
+        Self { policies, alerted, archived, known: traces.map(|trace| (trace, NOTHING)).collect() }
     }
 
     /// The traces.
@@ -95,7 +98,8 @@ impl<'a> Judge<'a> {
         let Some(known) = self.known.get(trace) else { return 0 };
         let is_met = |(bit, policy): &(usize, &TracePolicy)| {
             let is_long = policy.trace_longer_than_ms == 0 || i128::from(known.end_ns) - i128::from(known.start_ns) > nanoseconds(policy.trace_longer_than_ms);
-            known.met & (1 << bit) != 0 && is_long && is_chosen(trace, policy.percent) && (policy.with_logs || !of_logs)
+            let is_archived = !policy.archived || self.archived.contains(trace);
+            known.met & (1 << bit) != 0 && is_long && is_archived && is_chosen(trace, policy.percent) && (policy.with_logs || !of_logs)
         };
         self.policies.iter().enumerate().filter(is_met).map(|(_, policy)| policy.keep_seconds).max().unwrap_or(0)
     }

@@ -8,6 +8,7 @@
 //! [`RetentionSettings::ages_seconds`]: crate::settings::RetentionSettings::ages_seconds
 
 mod alerted;
+mod archived;
 mod judge;
 
 use std::collections::HashSet;
@@ -118,8 +119,10 @@ impl Maintainer {
         let range = TimeRange::from_ns(range.start_ns.saturating_sub(hour_ns), range.end_ns.saturating_add(hour_ns));
         let is_asked = policies.iter().any(|policy| policy.alerted);
         let alerted = if is_asked { Alerted::read(snapshot, range)? } else { Alerted::default() };
+        let is_asked = policies.iter().any(|policy| policy.archived);
+        let archived = if is_asked { archived::read(snapshot, range.start_ns)? } else { HashSet::new() };
         for traces in rows.traces.chunks(TRACES_JUDGED_MAX) {
-            let mut judge = Judge::new(policies, &alerted, traces.iter().copied());
+            let mut judge = Judge::new(policies, (&alerted, &archived), traces.iter().copied());
             let (projection, attributes) = (judge.projection(), judge.attributes());
             let request = ScanRequest { projection: Some(projection.clone()), attributes: attributes.clone(), ..ScanRequest::all(TimeRange::ALL) };
             let head = RowView { head: snapshot.spans.head.clone(), segments: Arc::default() };
