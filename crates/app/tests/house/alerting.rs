@@ -82,7 +82,7 @@ async fn rules_are_evaluated_shown_told_and_read_again() {
     std::fs::write(&file, text.replace("*.yaml", "rules.yaml")).unwrap();
     let loaded = Config::load(&file, |_| None).unwrap();
     assert_eq!(loaded.alert.rule_files, [rules.display().to_string()], "taken from the folder of the file");
-    let world = World::open_with(|config| (config.alert, config.notify) = (loaded.alert, loaded.notify)).await;
+    let world = Box::pin(World::open_with(|config| (config.alert, config.notify) = (loaded.alert, loaded.notify))).await;
 
     let pages = pager.pages(1).await;
     assert_eq!((&pages[0]["status"], &pages[0]["receiver"], &pages[0]["version"]), (&"firing".into(), &"ops".into(), &"4".into()));
