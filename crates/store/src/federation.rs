@@ -14,7 +14,8 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Exemplar, Labels, Matcher, MetricMetadata, Owners, Result, Table, Tenant, TimeRange, schema};
 
 use crate::read::metrics::Values;
-use crate::scan::{Batches, ScanPart, ScanRequest};
+use crate::read::rows::plan;
+use crate::scan::{Place, ScanPart, ScanRequest};
 use crate::snapshot::{SeriesHandle, SeriesSamples, Snapshot};
 
 /// One of several tenants.
@@ -25,7 +26,7 @@ pub(crate) struct Member {
 }
 
 /// What tells what a tenant has from what others have.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mark(pub(crate) Tenant);
 
 impl Mark {
@@ -183,15 +184,17 @@ pub(crate) fn exemplars(members: &[Member], matchers: &[Matcher], range: TimeRan
 pub(crate) fn scan(members: &[Member], table: Table, request: &ScanRequest) -> Result<Vec<ScanPart>> {
     let mut found = Vec::new();
     for Member { mark, snapshot } in members {
-        for part in snapshot.scan(table, &mark.request(table, request))? {
-            let (range, rows, mark) = (part.range, part.rows, mark.clone());
-            found.push(ScanPart::new(range, rows, move || {
-                let batches = part.read()?;
-                Ok(Box::new(batches.map(move |rows| mark.rows(table, rows?))) as Batches)
-            }));
-        }
+        let parts = snapshot.scan(table, &mark.request(table, request))?;
+        found.extend(parts.into_iter().map(|part| part.of(mark, table)));
     }
     Ok(found)
+}
+
+/// Places of one tenant, read again.
+pub(crate) fn again(mark: &Mark, places: Vec<Place>, request: &ScanRequest) -> Result<Vec<ScanPart>> {
+    let Some(table) = places.first().map(Place::table) else { return Ok(Vec::new()) };
+    let parts = plan::again(places, &mark.request(table, request))?;
+    Ok(parts.into_iter().map(|part| part.of(mark, table)).collect())
 }
 
 pub(crate) fn attribute_keys(members: &[Member], table: Table, range: &TimeRange) -> Result<Option<BTreeSet<String>>> {

@@ -1,5 +1,6 @@
 //! Reading rows of a table: the columnar road that SQL, log queries and trace search take.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use signalbox_model::{Phrase, Result, Table, TextFilter, TimeRange, TraceId};
 
+use crate::federation::{self, Mark};
 use crate::format::rows::{RowSegment, Wanted};
 use crate::read::rows::plan::{self, Piece};
 use crate::write::head::rows::chunk::Chunk;
@@ -222,6 +224,8 @@ pub struct ScanPart {
     /// Rows of the part before any filter.
     pub rows: u64,
     place: Option<Place>,
+    /// Of several tenants the one that it is of.
+    mark: Option<Mark>,
     read: Box<dyn FnOnce() -> Result<Batches> + Send>,
 }
 
@@ -236,9 +240,18 @@ pub(crate) enum Place {
     Late(Arc<RowSegment>, Arc<ScanRequest>),
 }
 
+impl Place {
+    pub(crate) fn table(&self) -> Table {
+        match self {
+            Self::Chunk(table, _) => *table,
+            Self::Pieces(segment, _) | Self::Late(segment, _) => segment.record().table,
+        }
+    }
+}
+
 /// Places of parts that were read.
 #[derive(Debug, Clone, Default)]
-pub struct Places(Vec<Place>);
+pub struct Places(Vec<(Option<Mark>, Place)>);
 
 impl Places {
     /// Adds the places of others.
@@ -252,7 +265,16 @@ impl Places {
     /// # Errors
     /// Of the disk.
     pub fn scan(self, request: &ScanRequest) -> Result<Vec<ScanPart>> {
-        plan::again(self.0, request)
+        let mut places: BTreeMap<Option<Mark>, Vec<Place>> = BTreeMap::new();
+        self.0.into_iter().for_each(|(mark, place)| places.entry(mark).or_default().push(place));
+        let mut parts = Vec::new();
+        for (mark, places) in places {
+            match mark {
+                Some(mark) => parts.extend(federation::again(&mark, places, request)?),
+                None => parts.extend(plan::again(places, request)?),
+            }
+        }
+        Ok(parts)
     }
 }
 
@@ -261,14 +283,24 @@ impl ScanPart {
         Self { place: Some(place), ..self }
     }
 
+    /// As what one of several tenants has: its rows are marked.
+    pub(crate) fn of(self, mark: &Mark, table: Table) -> Self {
+        let (read, own) = (self.read, mark.clone());
+        let read = move || {
+            let batches = read()?;
+            Ok(Box::new(batches.map(move |rows| own.rows(table, rows?))) as Batches)
+        };
+        Self { mark: Some(mark.clone()), read: Box::new(read), ..self }
+    }
+
     /// Where its rows are; nowhere if these are samples.
     pub fn places(&self) -> Places {
-        Places(self.place.iter().cloned().collect())
+        Places(self.place.iter().map(|place| (self.mark.clone(), place.clone())).collect())
     }
 
     /// A part that is read by a closure.
     pub fn new(range: TimeRange, rows: u64, read: impl FnOnce() -> Result<Batches> + Send + 'static) -> Self {
-        Self { range, rows, place: None, read: Box::new(read) }
+        Self { range, rows, place: None, mark: None, read: Box::new(read) }
     }
 
     /// Reads the part. Blocks on the disk: call it where blocking is allowed.
