@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use crate::alertmanager_file::AlertmanagerFile;
 use crate::builtin;
 use crate::dispatch::{Dispatcher, Plan, Target};
-use crate::evaluate::Evaluator;
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
 use crate::resume::{end_series, resume};
 use crate::rule_file::Group;
 use crate::ruler::Sources;
+use crate::running::Running;
 use crate::settings::Settings;
 use crate::severity::Ranks;
 use crate::silence::Silences;
@@ -33,7 +33,7 @@ pub use peers::Peer;
 use peers::Peers;
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
+pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// How often it is written up to when rules were evaluated.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
 /// How often the log is cleaned.
@@ -61,17 +61,17 @@ pub struct Alerting {
 }
 
 #[derive(Debug)]
-struct Shared {
-    world: World,
+pub(crate) struct Shared {
+    pub(crate) world: World,
     silences: Silences,
-    dispatcher: Mutex<Dispatcher>,
+    pub(crate) dispatcher: Mutex<Dispatcher>,
     /// Groups have news.
-    news: Notify,
+    pub(crate) news: Notify,
     /// Other Alertmanagers have news.
-    forwards: Notify,
-    evaluations: Semaphore,
+    pub(crate) forwards: Notify,
+    pub(crate) evaluations: Semaphore,
     /// Groups that make up for what they missed need one of these as well: those that are on time go before them.
-    late: Semaphore,
+    pub(crate) late: Semaphore,
 }
 
 /// The channels, and the tasks that empty the outbox into them.
@@ -102,13 +102,6 @@ impl Delivering {
     }
 }
 
-/// The tasks of the groups.
-#[derive(Debug)]
-struct Running {
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<Evaluator>>,
-}
-
 impl Alerting {
     /// Loads the rule files, resumes what the database knows of their alerts, and starts evaluating and delivering.
     ///
@@ -136,13 +129,15 @@ impl Alerting {
             evaluations: Semaphore::new(EVALUATIONS_MAX),
             late: Semaphore::new(LATE_EVALUATIONS_MAX),
         });
-        let (evaluators, notices) = resume(groups, &[], &shared.world).await?;
+        let (evaluators, notices) = resume(groups, &[], &[], &shared.world).await?;
         shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
         let (stop_dispatching, is_stopping) = watch::channel(false);
         peers.tell(BTreeMap::new(), &shared);
         let delivering = Arc::new(Mutex::new(delivering));
         let dispatching = Mutex::new(Some(tokio::spawn(dispatch(Arc::clone(&shared), Arc::clone(&delivering), is_stopping))));
-        let running = Mutex::new(Running::start(evaluators, &shared));
+        let mut running = Running::default();
+        running.start(evaluators, &shared);
+        let running = Mutex::new(running);
         let original = parking_lot::Mutex::new(original);
         Ok(Self {
             settings,
@@ -209,18 +204,19 @@ impl Alerting {
         self.apply(None).await
     }
 
-    /// Puts rules in force: of these files or of those in force, and those that were set. Alerts of rules that are still there go on.
+    /// Puts rules in force: of these files or of those in force, and those that were set. Groups that did not change go on undisturbed;
+    /// in others, alerts of rules that are still there go on.
     async fn apply(&self, sources: Option<Sources>) -> Result<()> {
         let mut running = self.running.lock().await;
         let sources = sources.map_or_else(|| self.sources(), Arc::new);
         let groups = all_groups(&sources, self.meta(), &self.settings).await?;
         let ranks = Ranks::of(&groups);
-        let before = running.stop().await;
+        let (changed, before) = running.stop_changed(groups).await;
         let world = &self.shared.world;
-        let (evaluators, notices) = match resume(groups, &before, world).await {
+        let (evaluators, notices) = match resume(changed, &before, &running.groups(), world).await {
             Ok(resumed) => resumed,
             Err(error) => {
-                *running = Running::start(before, &self.shared);
+                running.start(before, &self.shared);
                 return Err(error);
             }
         };
@@ -231,7 +227,7 @@ impl Alerting {
         dispatcher.muting.ranks = ranks;
         dispatcher.update(notices, world.parts.clock.now_ms());
         drop(dispatcher);
-        *running = Running::start(evaluators, &self.shared);
+        running.start(evaluators, &self.shared);
         *self.sources.lock() = sources;
         self.shared.news.notify_one();
         Ok(())
@@ -417,55 +413,6 @@ fn targets(channels: &[(String, Channel)], receivers: &[String]) -> Result<Vec<T
     Ok(channels.iter().map(target).filter(|target| receivers.is_empty() || receivers.contains(&target.receiver)).collect())
 }
 
-impl Running {
-    fn start(evaluators: Vec<Evaluator>, shared: &Arc<Shared>) -> Self {
-        let (stop, is_stopping) = watch::channel(false);
-        let tasks = evaluators.into_iter().map(|evaluator| tokio::spawn(evaluate(evaluator, Arc::clone(shared), is_stopping.clone()))).collect();
-        Self { stop, tasks }
-    }
-
-    /// The evaluators, after the evaluation that each may be in.
-    async fn stop(&mut self) -> Vec<Evaluator> {
-        self.stop.send_replace(true);
-        let mut evaluators = Vec::with_capacity(self.tasks.len());
-        for task in self.tasks.drain(..) {
-            match task.await {
-                Ok(evaluator) => evaluators.push(evaluator),
-                Err(error) => tracing::error!("the task of a rule group died: {error}"),
-            }
-        }
-        evaluators
-    }
-}
-
-/// The life of one group.
-async fn evaluate(mut evaluator: Evaluator, shared: Arc<Shared>, mut is_stopping: watch::Receiver<bool>) -> Evaluator {
-    while !*is_stopping.borrow() {
-        let _late = if evaluator.is_late(&shared.world) { shared.late.acquire().await.ok() } else { None };
-        if let Ok(_permit) = shared.evaluations.acquire().await {
-            let notices = evaluator.run_due(&shared.world).await;
-            if !notices.is_empty() {
-                shared.dispatcher.lock().await.update(notices, shared.world.parts.clock.now_ms());
-                shared.news.notify_one();
-                shared.forwards.notify_waiters();
-            }
-        }
-        // What was made up leaves the slot that is now.
-        if evaluator.is_due(&shared.world) {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        let wait_ms = evaluator.slots.wait_ms(shared.world.parts.clock.now_ms());
-        let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(LOOK_AGAIN_AFTER);
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            // An error means that nobody can stop the group any more but by ending the process.
-            _ = is_stopping.changed() => {}
-        }
-    }
-    evaluator
-}
-
 /// Tells about groups that are due, until the server stops.
 async fn dispatch(shared: Arc<Shared>, delivering: Arc<Mutex<Delivering>>, mut is_stopping: watch::Receiver<bool>) {
     let clock = &shared.world.parts.clock;
@@ -536,3 +483,6 @@ async fn clean(shared: &Shared, now_ns: i64) {
         tracing::warn!("cannot forget old alerts from outside, trying again in an hour: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,6 +193,8 @@ impl Dispatcher {
         if self.outside.len() + good.len() > OUTSIDE_ALERTS_MAX {
             return Err(Error::limit(format!("cannot take more alerts: found {}: want at most {OUTSIDE_ALERTS_MAX}", self.outside.len())));
         }
+        // What has ended by now is another episode than what is posted.
+        self.end_outside(now_ms);
         for alert in &mut good {
             merge(alert, self.outside.get(&Labels::from_pairs(&alert.labels)), now_ms);
         }
@@ -294,13 +296,14 @@ fn outside(alert: PostedAlert, now_ms: i64) -> Result<OutsideAlert> {
     Ok(OutsideAlert { labels, annotations: alert.annotations, generator_url: alert.generator_url, starts_at_ms, ends_at_ms, updated_at_ms: now_ms })
 }
 
-/// An alert that overlaps what is known of it is the same episode: it began when that began.
+/// An alert that overlaps what is known of it is the same episode: it began when that began. Also if another ruler says that it began
+/// before, as one of a pair does: receivers know it as it was told first, and another beginning would be another page.
 fn merge(alert: &mut OutsideAlert, known: Option<&OutsideAlert>, now_ms: i64) {
     if let Some(known) = known
         && known.ends_at_ms > now_ms
         && alert.starts_at_ms <= known.ends_at_ms
     {
-        alert.starts_at_ms = alert.starts_at_ms.min(known.starts_at_ms);
+        alert.starts_at_ms = known.starts_at_ms;
     }
 }
 
@@ -324,6 +327,12 @@ pub fn label_pairs(labels: &Labels) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::Plan;
+    use crate::mute::Muting;
+    use crate::routing::Route;
+
+    /// Beginnings and ends.
+    type Episodes = &'static [(i64, Option<i64>)];
 
     fn posted(starts_at_ms: Option<i64>, ends_at_ms: Option<i64>) -> PostedAlert {
         let labels = [("alertname".to_owned(), "Down".to_owned()), ("empty".to_owned(), String::new())].into();
@@ -355,8 +364,32 @@ mod tests {
             alert.starts_at_ms
         };
         assert_eq!(merged(1_000_000, 1_000_000), 900_000);
-        assert_eq!(merged(800_000, 1_000_000), 800_000);
+        assert_eq!(merged(800_000, 1_000_000), 900_000, "the other one of a pair saw it earlier");
         assert_eq!(merged(1_250_000, 1_250_000), 1_250_000, "it had ended");
+    }
+
+    #[tokio::test]
+    async fn an_alert_that_goes_on_as_another_episode_is_over_as_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let meta = Meta::open(dir.path().join("state.db")).await.unwrap();
+        let plan = Plan::flat(Route::root(String::new()), Vec::new());
+        let mut dispatcher = Dispatcher::new(plan, Muting::default(), String::new());
+        let steps: [(i64, i64, i64, Episodes); 4] = [
+            (1_000_000, 900_000, 1_200_000, &[(900_000, None)]),
+            // Past its end before that was noticed: another one.
+            (1_200_000, 903_000, 1_500_000, &[(900_000, Some(1_200_000)), (903_000, None)]),
+            // The other one of a pair: the same.
+            (1_300_000, 900_000, 1_500_000, &[(900_000, Some(1_200_000)), (903_000, None)]),
+            // It begins after it ends, says a clock that goes wrong.
+            (1_400_000, 1_600_000, 1_700_000, &[(900_000, Some(1_200_000)), (903_000, Some(1_400_000)), (1_600_000, None)]),
+        ];
+        for (now_ms, starts_at_ms, ends_at_ms, expected) in steps {
+            dispatcher.post(vec![posted(Some(starts_at_ms), Some(ends_at_ms))], &meta, now_ms).await.unwrap();
+            let members = dispatcher.groups.iter().flat_map(AlertGroup::members).map(|notice| (notice.starts_at_ms, notice.ends_at_ms));
+            let mut members: Vec<_> = members.collect();
+            members.sort_unstable();
+            assert_eq!(members, expected, "{now_ms}");
+        }
     }
 
     #[test]

@@ -166,6 +166,12 @@ impl Dispatcher {
     pub(crate) fn hear(&mut self, alerts: Vec<OutsideAlert>, now_ms: i64) {
         for alert in alerts {
             let notice = alertmanager::notice(&alert, now_ms);
+            // What goes on as another episode has ended as this one: nobody else would say so.
+            let replaced = self.outside.get(&notice.labels).filter(|known| known.starts_at_ms != notice.starts_at_ms);
+            if let Some(known) = replaced {
+                let ended = Notice { ends_at_ms: Some(known.ends_at_ms.min(now_ms)), ..alertmanager::notice(known, now_ms) };
+                self.update(vec![ended], now_ms);
+            }
             match notice.ends_at_ms {
                 None => self.outside.insert(notice.labels.clone(), alert),
                 Some(_) => self.outside.remove(&notice.labels),
@@ -177,7 +183,7 @@ impl Dispatcher {
     }
 
     /// Ends the alerts of other rulers of which nothing was heard until their end.
-    fn end_outside(&mut self, now_ms: i64) {
+    pub(crate) fn end_outside(&mut self, now_ms: i64) {
         let over: Vec<OutsideAlert> = self.outside.values().filter(|alert| alert.ends_at_ms <= now_ms).cloned().collect();
         self.hear(over, now_ms);
     }
@@ -326,8 +332,8 @@ impl Dispatcher {
             let known = late_and_known(&heard, meta, &target.channel, &key).await?;
             let is_news = |notice: &&Notice| match notice.ends_at_ms {
                 None => true,
-                Some(_) if is_told(told.as_ref(), notice) || !notice.is_late => target.sends_resolved,
-                Some(_) => !known.contains(&notice.episode()),
+                // Who does not want to hear what is over is not told of what came and went either: it would be a page about nothing.
+                Some(_) => target.sends_resolved && (is_told(told.as_ref(), notice) || !notice.is_late || !known.contains(&notice.episode())),
             };
             let members = heard.iter().copied().filter(is_news);
             if let Some(telling) = decide(members, told.as_ref(), now_ms, group.route.repeat_ms) {
@@ -414,14 +420,13 @@ fn about(message: &Message) -> MessageAbout {
     MessageAbout { reason: message.reason.as_str().to_owned(), group_labels: message.group_labels.clone(), alerts: message.alerts.iter().map(told).collect() }
 }
 
-/// Of alerts that were found late and are over: those that some message told of. Others must be told, whatever the channel wants
-/// to know of what is over, and the latest message alone does not say who was.
+/// Of alerts that were found late and are over: those that some message told of. Others must be told, and the latest message alone
+/// does not say who was.
 async fn late_and_known(heard: &[&Notice], meta: &Meta, channel: &str, key: &str) -> Result<BTreeSet<u64>> {
-    let began_ms = heard.iter().filter(|notice| notice.is_late && notice.ends_at_ms.is_some()).map(|notice| notice.starts_at_ms).min();
-    match began_ms {
-        None => Ok(BTreeSet::new()),
-        Some(began_ms) => Ok(meta.told_since(channel, key, began_ms.saturating_mul(1_000_000)).await?.into_iter().collect()),
+    if !heard.iter().any(|notice| notice.is_late && notice.ends_at_ms.is_some()) {
+        return Ok(BTreeSet::new());
     }
+    Ok(meta.told_lately(channel, key).await?.into_iter().collect())
 }
 
 fn is_told(told: Option<&Told>, notice: &Notice) -> bool {

@@ -3,6 +3,7 @@
 //! never twice.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_lang::duration::format_ms;
@@ -14,6 +15,7 @@ use crate::evaluation::{Evaluation, Occasion, evaluate};
 use crate::group::Notice;
 use crate::history;
 use crate::link::generator_url;
+use crate::pace::Names;
 use crate::record::{self, Sample};
 use crate::rule_file::{Group, Rule, RuleKind};
 use crate::schedule::Slots;
@@ -23,12 +25,16 @@ use crate::world::World;
 
 /// After an outage longer than this, pending alerts start over: what was before is no evidence any more.
 const OUTAGE_MAX_MS: i64 = 3_600_000;
+/// Senders that waited for the server have at most this long before it makes up for what it missed.
+const GRACE_MAX_MS: i64 = 60_000;
 
 /// A group with what its evaluations have found.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
-    pub(crate) group: Group,
+    pub(crate) group: Arc<Group>,
     pub(crate) slots: Slots,
+    /// What it reads and writes.
+    names: Arc<Names>,
     pub(crate) query_offset_ms: i64,
     pub(crate) rules: Vec<RuleState>,
     /// The slot that was evaluated last, or the one before the group came to be.
@@ -112,6 +118,7 @@ impl Evaluator {
         let last_ms = slots.at_or_before(now_ms);
         let mut evaluator = Self {
             slots,
+            names: Arc::new(Names::of(&group)),
             query_offset_ms,
             rules,
             last_ms,
@@ -121,7 +128,7 @@ impl Evaluator {
             evaluated: Evaluated::default(),
             untold: BTreeMap::new(),
             unsaved: Vec::new(),
-            group,
+            group: Arc::new(group),
         };
         evaluator.untold = by_episode(evaluator.notices(world, |_| true));
         evaluator
@@ -131,7 +138,18 @@ impl Evaluator {
     pub(crate) fn go_on_after(&mut self, evaluated_at_ms: i64, now_ms: i64) {
         self.last_ms = self.slots.at_or_before(evaluated_at_ms.min(now_ms));
         self.durable_ms = self.last_ms;
-        self.resumes_at_ms = self.slots.at_or_before(now_ms) + self.slots.interval_ms();
+        self.resumes_at_ms = (self.slots.at_or_before(now_ms) + self.slots.interval_ms()).min(now_ms + GRACE_MAX_MS);
+    }
+
+    /// Says to other groups which slot it evaluates next, if it makes up for what it missed.
+    pub(crate) fn announce(&self, world: &World) {
+        let next = self.after_last(world, world.parts.clock.now_ms()).filter(|next| next.behind > 0 || self.late.is_some());
+        world.pace.is_at(&self.names, next.map(|next| next.at_ms), world.parts.clock.monotonic());
+    }
+
+    /// Other groups do not wait for it any more.
+    pub(crate) fn leave(&self, world: &World) {
+        world.pace.is_at(&self.names, None, world.parts.clock.monotonic());
     }
 
     /// Takes over what an earlier evaluator of the group knows and the database does not.
@@ -160,6 +178,9 @@ impl Evaluator {
     /// that an alert is told as it is, and not as it was on the way.
     pub(crate) async fn run_due(&mut self, world: &World) -> Vec<Notice> {
         let now_ms = world.parts.clock.now_ms();
+        if self.waits(world) {
+            return Vec::new();
+        }
         if let Some(next) = self.next(world, now_ms) {
             if next.lost > 0 {
                 world.missed.add(next.lost);
@@ -170,6 +191,7 @@ impl Evaluator {
             self.late = is_late.then(|| Late { left: late.left.saturating_sub(1), ..late });
             self.last_ms = next.at_ms;
             self.evaluate(world, next.at_ms, is_late.then(|| now_ms.saturating_sub(next.at_ms))).await;
+            self.announce(world);
             if is_late {
                 world.late.add(1);
                 return Vec::new();
@@ -188,11 +210,27 @@ impl Evaluator {
         self.next(world, world.parts.clock.now_ms()).is_some_and(|next| next.behind > 0)
     }
 
+    /// Whether it would be ahead of a group that records what it reads, and makes up as well.
+    pub(crate) fn waits(&self, world: &World) -> bool {
+        let next = self.ripe(world, world.parts.clock.now_ms()).filter(|next| next.behind > 0 || self.late.is_some());
+        next.is_some_and(|next| world.pace.is_ahead(&self.names, next.at_ms, world.parts.clock.monotonic()))
+    }
+
     fn next(&self, world: &World, now_ms: i64) -> Option<Next> {
+        self.ripe(world, now_ms).filter(|_| !self.waits(world))
+    }
+
+    /// The slot whose time has come, whatever other groups do.
+    fn ripe(&self, world: &World, now_ms: i64) -> Option<Next> {
         // A clock that was set back must not make it wait for longer than it meant to.
         if (1..=self.slots.interval_ms()).contains(&(self.resumes_at_ms - now_ms)) {
             return None;
         }
+        self.after_last(world, now_ms)
+    }
+
+    /// The slot after the one that was evaluated last.
+    fn after_last(&self, world: &World, now_ms: i64) -> Option<Next> {
         let is_given_up = self.late.is_some_and(|late| !late.goes_on(world.parts.clock.monotonic()));
         next(&self.slots, self.last_ms, now_ms, if is_given_up { 0 } else { world.horizon_ms })
     }
@@ -310,7 +348,9 @@ impl Evaluator {
     #[cfg(test)]
     pub(crate) fn is_saved(&self) -> bool {
         let is_known = |rule: &RuleState, labels: &Labels, alert: &Alert| rule.saved.get(labels).is_some_and(|saved| is_equal_when_stored(saved, alert));
-        self.rules.iter().all(|rule| rule.saved.len() == rule.alerts.len() && rule.alerts.iter().all(|(labels, alert)| is_known(rule, labels, alert)))
+        let is_certain = self.rules.iter().all(|rule| rule.doubtful.is_empty());
+        is_certain
+            && self.rules.iter().all(|rule| rule.saved.len() == rule.alerts.len() && rule.alerts.iter().all(|(labels, alert)| is_known(rule, labels, alert)))
     }
 
     fn notices(&self, world: &World, is_wanted: impl Fn(&Alert) -> bool) -> Vec<Notice> {

@@ -45,7 +45,7 @@ struct Server {
 }
 
 /// The parts that a crash takes away, made anew over the same directory.
-async fn parts(dir: &Path, clock: &ManualClock) -> Parts {
+pub(crate) async fn parts(dir: &Path, clock: &ManualClock) -> Parts {
     let clock: Arc<ManualClock> = Arc::new(clock.clone());
     let mut settings = signalbox_store::Settings::default();
     // A start prepares files of the WAL; these tests start often.
@@ -86,7 +86,7 @@ impl Server {
     /// Reads the rule files and resumes, as start and reload do.
     async fn load(&mut self) {
         let groups = rule_file::load_all(&self.settings.rule_files).unwrap();
-        let (evaluators, notices) = resume(groups, &self.evaluators, &self.world).await.unwrap();
+        let (evaluators, notices) = resume(groups, &self.evaluators, &[], &self.world).await.unwrap();
         end_series(&self.evaluators, &evaluators, &self.world).await.unwrap();
         self.evaluators = evaluators;
         self.dispatcher.update(notices, self.now_ms());
@@ -108,18 +108,22 @@ impl Server {
         self.world.parts.clock.now_ms()
     }
 
-    /// What the running tasks do at an instant.
-    async fn turn(&mut self) {
-        for evaluator in &mut self.evaluators {
-            loop {
-                let is_late = evaluator.is_late(&self.world);
+    /// What the tasks of groups do at an instant.
+    async fn evaluate(&mut self) {
+        loop {
+            for evaluator in &mut self.evaluators {
                 let notices = evaluator.run_due(&self.world).await;
                 self.dispatcher.update(notices, self.world.parts.clock.now_ms());
-                if !is_late {
-                    break;
-                }
+            }
+            if !self.evaluators.iter().any(|evaluator| evaluator.is_due(&self.world)) {
+                break;
             }
         }
+    }
+
+    /// What the running tasks do at an instant.
+    async fn turn(&mut self) {
+        self.evaluate().await;
         if self.now_ms() / 1000 % 10 == 0 {
             self.world.progress.save(&self.world.parts.meta).await.unwrap();
         }

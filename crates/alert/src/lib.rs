@@ -44,10 +44,12 @@ mod link;
 mod mute_log;
 mod orphans;
 mod outbox;
+mod pace;
 mod progress;
 mod record;
 mod refusal;
 mod resume;
+mod running;
 mod status;
 mod world;
 

@@ -1,14 +1,16 @@
 //! Alerts in the database whose rule is gone: who was told that they fire must be told that they are over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use signalbox_meta::{AlertChanges, HistoryEvent, HistoryNote, Pairs, StoredGroup};
 use signalbox_model::{Labels, Result};
 use signalbox_notify::message::fingerprint;
 
-use crate::evaluate::{Evaluator, pairs, restore, store, with_external};
+use crate::evaluate::{pairs, restore, rule_keys, store, with_external};
 use crate::expand::ALERT_NAME;
 use crate::group::Notice;
+use crate::rule_file::Group;
 use crate::state::{State, resolve};
 use crate::world::World;
 
@@ -16,13 +18,13 @@ use crate::world::World;
 ///
 /// # Errors
 /// Of the database; then nothing may be told.
-pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], world: &World, now_ms: i64) -> Result<Vec<Notice>> {
-    let current: BTreeMap<(&str, &str), &Evaluator> =
-        evaluators.iter().map(|evaluator| ((evaluator.group.file.as_str(), evaluator.group.name.as_str()), evaluator)).collect();
+pub(crate) async fn settle(stored: &[StoredGroup], in_force: &[Arc<Group>], world: &World, now_ms: i64) -> Result<Vec<Notice>> {
+    let current: BTreeMap<(&str, &str), BTreeSet<String>> =
+        in_force.iter().map(|group| ((group.file.as_str(), group.name.as_str()), rule_keys(&group.rules).into_iter().collect())).collect();
     let mut notices = Vec::new();
     for group in stored {
-        let evaluator = current.get(&(group.file.as_str(), group.name.as_str()));
-        let has_rule = |key: &str| evaluator.is_some_and(|evaluator| evaluator.rules.iter().any(|rule| rule.key == key));
+        let rules = current.get(&(group.file.as_str(), group.name.as_str()));
+        let has_rule = |key: &str| rules.is_some_and(|rules| rules.contains(key));
         let mut changes =
             AlertChanges { file: group.file.clone(), name: group.name.clone(), evaluated_at_ms: group.evaluated_at_ms, ..AlertChanges::default() };
         let mut remaining = 0;
@@ -48,7 +50,7 @@ pub(crate) async fn settle(stored: &[StoredGroup], evaluators: &[Evaluator], wor
                 generator_url: format!("{}/ui/alerts", world.asker.external_url),
             }));
         }
-        if evaluator.is_none() && remaining == 0 {
+        if rules.is_none() && remaining == 0 {
             world.parts.meta.forget_alert_group(&group.file, &group.name).await?;
         } else if !changes.upserts.is_empty() || !changes.gone.is_empty() {
             world.parts.meta.save_alerts(&changes).await?;

@@ -1,17 +1,20 @@
 //! From rule files and what is known of their alerts to evaluators: at the start of the server and when files are read again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use signalbox_model::{Labels, Result};
 
 use crate::evaluate::Evaluator;
 use crate::group::Notice;
+use crate::rule_file::Group;
 use crate::world::World;
 use crate::{orphans, record, rule_file, status};
 
-/// Evaluators for groups, with what the database and earlier evaluators know, and what may be told at once.
-pub(crate) async fn resume(groups: Vec<rule_file::Group>, before: &[Evaluator], world: &World) -> Result<(Vec<Evaluator>, Vec<Notice>)> {
+/// Evaluators for groups, with what the database and earlier evaluators know, and what may be told at once. Groups that are kept
+/// have evaluators that go on.
+pub(crate) async fn resume(groups: Vec<rule_file::Group>, before: &[Evaluator], kept: &[Arc<Group>], world: &World) -> Result<(Vec<Evaluator>, Vec<Notice>)> {
     let now_ms = world.parts.clock.now_ms();
     let stored = world.parts.meta.load_alerts().await?;
     let is_start = !world.is_started.swap(true, Ordering::Relaxed);
@@ -26,9 +29,12 @@ pub(crate) async fn resume(groups: Vec<rule_file::Group>, before: &[Evaluator], 
         }
         evaluators.push(evaluator);
     }
-    let notices = orphans::settle(&stored, &evaluators, world, now_ms).await?;
-    world.parts.board.keep(|shown| evaluators.iter().any(|evaluator| evaluator.group.file == shown.file && evaluator.group.name == shown.name));
+    let in_force: Vec<Arc<Group>> = evaluators.iter().map(|evaluator| Arc::clone(&evaluator.group)).chain(kept.iter().cloned()).collect();
+    let notices = orphans::settle(&stored, &in_force, world, now_ms).await?;
+    world.parts.board.keep(|shown| in_force.iter().any(|group| group.file == shown.file && group.name == shown.name));
+    before.iter().for_each(|evaluator| evaluator.leave(world));
     for evaluator in &evaluators {
+        evaluator.announce(world);
         world.parts.board.show(status::of(evaluator));
     }
     Ok((evaluators, notices))

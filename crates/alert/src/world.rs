@@ -9,6 +9,7 @@ use signalbox_model::{Batch, Clock, Error, MetricBatch, Result, Tenant};
 use signalbox_telemetry::{Counter, names, registry};
 
 use crate::ask::{Answers, Asker};
+use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::settings::Settings;
 
@@ -43,6 +44,8 @@ pub(crate) struct World {
     /// How far back missed evaluations are made up.
     pub(crate) horizon_ms: i64,
     pub(crate) progress: Progress,
+    /// Groups that make up for what they missed.
+    pub(crate) pace: Pace,
     /// Whether the groups of the start are there: those that come later missed nothing.
     pub(crate) is_started: AtomicBool,
 }
@@ -70,6 +73,7 @@ impl World {
             late: registry().counter(names::ALERT_EVALUATIONS_LATE_TOTAL, &[]),
             horizon_ms: settings.catch_up_horizon_ms(),
             progress: Progress::default(),
+            pace: Pace::default(),
             is_started: AtomicBool::new(false),
         }
     }

@@ -3,10 +3,13 @@
 //! Files are looked at again and again instead of being watched: that works on every file system, network ones and mounted
 //! configuration maps among them. A change is read when two looks in a row find the same, so that nobody reads half a file.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use signalbox_alert::limits::FILE_BYTES_MAX;
 use signalbox_alert::{Alerting, rule_file};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +19,9 @@ use crate::reload::Reloader;
 /// How long after a failure what was set is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// What tells that files changed: path, length and time of the last change of each.
-type Sight = Vec<(PathBuf, Option<(u64, std::time::SystemTime)>)>;
+/// What tells that files changed: path, time of the last change and a hash of the content of each. Clocks of file systems are coarse:
+/// a second edit of the same length may come within one of their ticks.
+type Sight = Vec<(PathBuf, Option<(std::time::SystemTime, u64)>)>;
 
 /// Watches until it is stopped; `every` is how often files are looked at, never if it is zero.
 pub(crate) fn watch(reloader: Arc<Reloader>, every: Duration, stop: CancellationToken) -> JoinHandle<()> {
@@ -67,9 +71,15 @@ fn see(patterns: &[String]) -> Sight {
     paths.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
 }
 
-fn stamp(path: &Path) -> Option<(u64, std::time::SystemTime)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
+fn stamp(path: &Path) -> Option<(std::time::SystemTime, u64)> {
+    let changed = std::fs::metadata(path).ok()?.modified().ok()?;
+    let mut hash = DefaultHasher::new();
+    let mut file = std::fs::File::open(path).ok()?.take(FILE_BYTES_MAX + 1);
+    let mut bytes = Vec::new();
+    // A rule file that is larger is refused.
+    file.read_to_end(&mut bytes).ok()?;
+    bytes.hash(&mut hash);
+    Some((changed, hash.finish()))
 }
 
 #[cfg(test)]
@@ -92,6 +102,10 @@ mod tests {
         look("nothing", false);
         std::fs::write(&path, "groups: [ ]").unwrap();
         look("another length", true);
+        let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::fs::write(&path, "groups: [# ").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(changed).unwrap();
+        look("the same length at the same time", true);
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         look("another time", true);

@@ -10,6 +10,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use crate::migrate::Migration;
 use crate::{Meta, failed, outbox::NewMessage};
 
+/// Lines of a group and channel that tell what was told lately.
+const LATELY: i64 = 1_000;
+
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
@@ -148,15 +151,15 @@ impl Meta {
         query.fetch_all(held.connection()?).await.map_err(failed("read"))?.iter().map(notification).collect()
     }
 
-    /// Fingerprints of the alerts that a channel was told of since an instant, firing or resolved; messages that were given up told
-    /// nothing.
+    /// Episodes that the latest lines of a group and channel name, firing or over, without those that were given up. By the order of
+    /// the lines and not by their times: after a clock was set back, those of what was told last are in the past of what it tells.
     ///
     /// # Errors
     /// As [`Meta::latest_notification`].
-    pub async fn told_since(&self, channel: &str, group_key: &str, since_ns: i64) -> Result<Vec<u64>> {
+    pub async fn told_lately(&self, channel: &str, group_key: &str) -> Result<Vec<u64>> {
         let mut held = self.lock().await;
-        let query = sqlx::query("SELECT * FROM notifications WHERE channel = ? AND group_key = ? AND created_at_ns >= ? AND outcome <> 'dead'");
-        let rows = query.bind(channel).bind(group_key).bind(since_ns).fetch_all(held.connection()?).await.map_err(failed("read"))?;
+        let sql = "SELECT * FROM notifications WHERE channel = ? AND group_key = ? AND outcome <> 'dead' ORDER BY id DESC LIMIT ?";
+        let rows = sqlx::query(sql).bind(channel).bind(group_key).bind(LATELY).fetch_all(held.connection()?).await.map_err(failed("read"))?;
         let mut told = Vec::new();
         for line in rows.iter().map(notification) {
             let line = line?;

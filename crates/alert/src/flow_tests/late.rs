@@ -136,3 +136,61 @@ async fn a_group_that_is_new_missed_nothing() {
     server.pass(12, 0.0).await;
     assert!(server.now_ms() - server.active("Down")[0].active_at_ms <= 12_000);
 }
+
+/// The group that reads stands before the one that records.
+const IN_STEP: &str = "
+groups:
+- name: alerts
+  rules:
+  - {alert: Down, expr: 'shop:down:sum > 0', for: 20s}
+- name: sums
+  interval: 15s
+  rules:
+  - {record: 'shop:down:sum', expr: sum(1 - up)}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_reads_what_another_records_finds_it_when_both_make_up() {
+    let (mut server, from_ms) = Server::outage(IN_STEP).await;
+    server.backfill(from_ms, 0..100, 1.0).await;
+    server.backfill(from_ms, 100..200, 0.0).await;
+    server.backfill(from_ms, 200..600, 1.0).await;
+    server.pass(90, 1.0).await;
+    let messages = server.messages().await;
+    let [message] = &messages[..] else { panic!("{messages:?}") };
+    let alert = &message.alerts[0];
+    let seconds = |at_ns: i64| (at_ns / 1_000_000 - from_ms) / 1000;
+    let (starts_s, ends_s) = (seconds(alert.starts_at_ns), seconds(alert.ends_at_ns.unwrap()));
+    // As it would have been: each group may see what is new an interval later.
+    assert!((120..=145).contains(&starts_s) && (200..=225).contains(&ends_s), "{starts_s} {ends_s}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_and_went_is_told_once_also_if_the_clock_is_set_back() {
+    let (mut server, from_ms) = Server::outage(SHOP_DOWN).await;
+    server.backfill(from_ms, 0..500, 1.0).await;
+    server.backfill(from_ms, 500..560, 0.0).await;
+    server.backfill(from_ms, 560..600, 1.0).await;
+    server.clock.advance(Duration::from_secs(10));
+    server.evaluate().await;
+    server.clock.step_to_ns((from_ms - 600_000) * 1_000_000);
+    server.pass(40, 1.0).await;
+    assert_eq!(server.told().await, ["AllAlertsResolved a-"]);
+    server = server.restart().await;
+    server.pass(150, 1.0).await;
+    assert_eq!(server.told().await, [""; 0], "it was told before it began, says the clock");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_want_to_hear_what_is_over_is_not_told_of_what_came_and_went() {
+    let (mut server, from_ms) = Server::outage(SHOP_DOWN).await;
+    let deaf = Target { sends_resolved: false, ..target() };
+    server.dispatcher.plan = Plan::flat(server.settings.route(), vec![deaf]);
+    server.backfill(from_ms, 0..100, 1.0).await;
+    server.backfill(from_ms, 100..200, 0.0).await;
+    server.backfill(from_ms, 200..600, 1.0).await;
+    server.pass(90, 1.0).await;
+    assert_eq!(server.told().await, [""; 0], "it would be a page about nothing");
+    server.pass(120, 0.0).await;
+    assert_eq!(server.told().await, ["FirstNotification a+"]);
+}

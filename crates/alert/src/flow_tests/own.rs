@@ -54,7 +54,7 @@ impl Server {
 async fn the_rules_about_the_server_are_quiet_when_it_is_well_and_loud_when_it_is_not() {
     let mut server = Server::new("groups: []").await;
     let groups = builtin::groups(&server.settings).unwrap();
-    server.evaluators = resume(groups, &[], &server.world).await.unwrap().0;
+    server.evaluators = resume(groups, &[], &[], &server.world).await.unwrap().0;
     server.clock.advance(Duration::from_secs(300));
     server.turn().await;
     let unwell = |server: &Server| {
@@ -115,7 +115,7 @@ impl Carrier for Line {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alert_about_a_dead_channel_reaches_its_fallback() {
     let mut server = Server::new("groups: []").await;
-    server.evaluators = resume(builtin::groups(&server.settings).unwrap(), &[], &server.world).await.unwrap().0;
+    server.evaluators = resume(builtin::groups(&server.settings).unwrap(), &[], &[], &server.world).await.unwrap().0;
     let (told, mut heard) = mpsc::channel(100);
     let line = |channel: &str, name, is_dead| (channel.to_owned(), Channel::Carrier(Arc::new(Line { name, is_dead, told: told.clone() })));
     let channels = vec![line(CHANNEL, "dead", true), line("duty/fake", "duty", false)];

@@ -50,6 +50,14 @@ pub struct Group {
     pub rules: Vec<Rule>,
 }
 
+impl Group {
+    /// Whether a group evaluates and tells exactly what another does, as it is written; comments and the order of keys are nothing.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let head = |group: &Self| (group.file.clone(), group.name.clone(), group.interval_ms, group.query_offset_ms, group.limit, group.rules.len());
+        head(self) == head(other) && self.rules.iter().zip(&other.rules).all(|(left, right)| left.is_same_as(right))
+    }
+}
+
 /// One rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -67,6 +75,29 @@ pub struct Rule {
     pub kind: RuleKind,
     /// Its place among the severities of the rule in the file, if that has several.
     pub rank: Option<Rank>,
+}
+
+impl Rule {
+    /// Everything that its rule says is in these; trees and templates are made of them.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let is_kind = match (&self.kind, &other.kind) {
+            (RuleKind::Recording, RuleKind::Recording) => true,
+            (RuleKind::Alerting(left), RuleKind::Alerting(right)) => {
+                let policies =
+                    |rule: &AlertingRule| (rule.policies.no_data, rule.policies.on_error, rule.policies.recovery.as_ref().map(|way| way.text.clone()));
+                let times = |rule: &AlertingRule| (rule.hold_ms, rule.keep_firing_ms);
+                times(left) == times(right) && left.annotations == right.annotations && policies(left) == policies(right)
+            }
+            _ => false,
+        };
+        let expression = |rule: &Self| (rule.expr.language(), rule.expr.range_ms());
+        is_kind
+            && expression(self) == expression(other)
+            && self.text == other.text
+            && self.name == other.name
+            && self.labels == other.labels
+            && self.rank == other.rank
+    }
 }
 
 /// The place of a rule among the severities of one rule in a file.

@@ -411,3 +411,36 @@ fn no_mutant_of_a_rule_file_makes_it_panic() {
         problems(text);
     });
 }
+
+#[test]
+fn a_group_is_the_same_if_nothing_that_it_does_is_another() {
+    let first = "{name: g, interval: 10s, limit: 3, rules: [{record: a, expr: x}, {alert: A, expr: x > 0, for: 1m, labels: {a: b}, annotations: {c: d}}]}";
+    let group = |text: &str| parse("a.yaml", &format!("groups:\n- {text}")).unwrap().remove(0);
+    let same =
+        "{rules: [{expr: x, record: a}, {alert: A, labels: {a: b}, expr: x > 0, for: 60s, annotations: {c: d}}], name: g, limit: 3, interval: 10s} # same";
+    assert!(group(first).is_same_as(&group(same)));
+    let other_file = parse("b.yaml", &format!("groups:\n- {first}")).unwrap().remove(0);
+    assert!(!group(first).is_same_as(&other_file));
+    let changes = [
+        ("name: g", "name: h"),
+        ("interval: 10s", "interval: 11s"),
+        ("limit: 3", "limit: 4"),
+        ("limit: 3", "limit: 3, query_offset: 1s"),
+        ("limit: 3", "limit: 3, labels: {team: x}"),
+        ("record: a", "record: b"),
+        ("record: a, expr: x", "record: a, expr: y"),
+        ("{record: a, expr: x}, ", ""),
+        ("for: 1m", "for: 2m"),
+        ("for: 1m", "for: 1m, keep_firing_for: 1m"),
+        ("for: 1m", "for: 1m, no_data: alert"),
+        ("for: 1m", "for: 1m, on_error: alert"),
+        ("for: 1m", "for: 1m, recovery_expr: x < 0"),
+        ("labels: {a: b}", "labels: {a: '{{ $value }}'}"),
+        ("{c: d}", "{c: e}"),
+        ("expr: x > 0", "expr: x > 1"),
+        ("alert: A, expr: x > 0, for: 1m", "alert: A, lang: sql, expr: SELECT 1 AS value, for: 1m"),
+    ];
+    for (from, to) in changes {
+        assert!(first.contains(from) && !group(first).is_same_as(&group(&first.replacen(from, to, 1))), "{from} -> {to}");
+    }
+}

@@ -9,8 +9,8 @@ use signalbox_model::{Clock, Result};
 use signalbox_notify::{Channel, Deliverer};
 use signalbox_testkit::ManualClock;
 
-use super::RULE_FILE;
 use super::faults::Faults;
+use super::plans::RULE_FILE;
 use super::posts::{Post, PostOutbox, Way};
 use super::truth::Truth;
 use crate::alertmanager_file::AlertmanagerFile;
@@ -88,7 +88,7 @@ impl Outside {
             let now_ms = self.now_ms();
             let mut dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
             let deliverers = self.open_posts(&dispatcher.plan, &dispatcher.muting.silences, &world.parts.meta).await?;
-            let (evaluators, notices) = resume(rule_file::parse("rules.yaml", RULE_FILE)?, &[], &world).await?;
+            let (evaluators, notices) = resume(rule_file::parse("rules.yaml", RULE_FILE)?, &[], &[], &world).await?;
             dispatcher.update(notices, now_ms);
             Ok((evaluators, dispatcher, deliverers))
         };
@@ -133,7 +133,7 @@ impl House {
     /// Reads the files again, as `Alerting::reload` does.
     pub(super) async fn reload(&mut self, outside: &Outside, plan: &str) -> Result<()> {
         let groups = rule_file::parse("rules.yaml", RULE_FILE)?;
-        let (evaluators, notices) = resume(groups, &self.evaluators, &self.world).await?;
+        let (evaluators, notices) = resume(groups, &self.evaluators, &[], &self.world).await?;
         // A store that fails does not stop a reload.
         let _ended = end_series(&self.evaluators, &evaluators, &self.world).await;
         self.dispatcher.update(notices, outside.now_ms());

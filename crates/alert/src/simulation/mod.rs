@@ -24,13 +24,18 @@ use crate::silence::{Limits, Silence};
 use crate::state::State;
 use faults::Faults;
 use house::{House, Outside};
+use plans::{CHANNELS, INSTANCES, OUTSIDE, REPEAT_MIN_MS, RULES, is_quiet, plan};
 use posts::{Post, Weather};
-use truth::Truth;
-use witness::{Believed, Known, Witness};
+use rulers::Ruler;
+use truth::{Away, Truth};
+use witness::{Believed, Witness};
 
 mod faults;
 mod house;
+mod made_up;
+mod plans;
 mod posts;
+mod rulers;
 mod truth;
 mod witness;
 
@@ -39,65 +44,23 @@ const SEEDS: u64 = 1_000;
 const SEEDS_AT_HAND: u64 = 150;
 /// 2023-11-14T22:13:20Z
 const T0_MS: i64 = 1_700_000_000_000;
+/// Steps in which things go wrong.
+const MISHAPS: usize = 24;
 const STEP: Duration = Duration::from_secs(10);
 /// A step while nothing goes wrong.
 const CALM_STEP: Duration = Duration::from_secs(20);
-const INSTANCES: [&str; 3] = ["a", "b", "c"];
 /// How long all is well before every alert must be where it belongs: the longest delay of a retry, evaluations, and intervals of groups.
 const SETTLED_AFTER: Duration = Duration::from_secs(300 + 120 + 200);
 
-const RULES: [Known; 3] = [
-    Known { alert: "Errors", metric: "errors", hold_ms: 0, keep_ms: 0, interval_ms: 10_000 },
-    Known { alert: "Down", metric: "down", hold_ms: 40_000, keep_ms: 30_000, interval_ms: 10_000 },
-    Known { alert: "Full", metric: "full", hold_ms: 60_000, keep_ms: 0, interval_ms: 30_000 },
-];
-const RULE_FILE: &str = "
-groups:
-- name: fast
-  interval: 10s
-  rules:
-  - {alert: Errors, expr: errors, labels: {severity: warning, team: shop}}
-  - {alert: Down, expr: down, for: 40s, keep_firing_for: 30s, labels: {severity: critical, team: infra}, annotations: {summary: '{{ $labels.instance }} is down'}}
-- name: slow
-  interval: 30s
-  rules:
-  - {alert: Full, expr: full, for: 1m, labels: {severity: warning, team: infra}}
-";
-/// The shortest repeat interval of the plans.
-const REPEAT_MIN_MS: i64 = 300_000;
-const PLANS: [&str; 2] = [
-    "
-route:
-  receiver: all
-  group_by: [alertname]
-  group_wait: 10s
-  group_interval: 30s
-  repeat_interval: 10m
-  routes:
-  - {matchers: ['team=infra'], receiver: infra, group_by: [instance], continue: true}
-  - {matchers: ['severity=critical'], receiver: pager, group_by: ['...'], group_wait: 0s, repeat_interval: 5m}
-inhibit_rules:
-- {source_matchers: ['severity=critical'], target_matchers: ['severity=warning'], equal: [instance]}
-receivers: [{name: all}, {name: infra}, {name: pager}]
-",
-    "
-route:
-  receiver: all
-  group_wait: 20s
-  group_interval: 20s
-  repeat_interval: 1h
-  routes:
-  - {matchers: ['team=shop'], receiver: pager, group_by: [alertname, instance]}
-receivers: [{name: all}, {name: pager}]
-",
-];
-const CHANNELS: [(&str, bool); 4] = [("all/0", true), ("infra/0", true), ("infra/1", false), ("pager/0", true)];
+/// How long after a quiet time everybody knows what was kept from them.
+const LOUD_AGAIN_MS: i64 = 100_000;
 
 struct Life {
     random: Random,
     outside: Outside,
     house: Option<House>,
     witness: Witness,
+    ruler: Ruler,
     plan: usize,
     /// How often routes were read.
     plans_read: usize,
@@ -119,14 +82,16 @@ impl Life {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let clock = ManualClock::at_ms(T0_MS);
         let posts = CHANNELS.map(|(name, sends_resolved)| (name.to_owned(), Arc::new(Post::new(name, sends_resolved, &clock, random.next_u64()))));
-        // What was missed is made up elsewhere: here every answer is of the time at which it is asked.
-        let settings = Settings { catch_up_horizon_seconds: 0, ..Settings::default() };
+        let settings = Settings { catch_up_horizon_seconds: [0, 120, 3_600][random.below(3)], ..Settings::default() };
+        let truth = Truth::new(if random.below(3) == 0 { Away::Lost } else { Away::Sent });
         let faults = Arc::new(Faults::new(random.next_u64()));
-        let outside = Outside { dir, clock, truth: Arc::new(Truth::default()), faults, posts: posts.into(), settings };
+        let outside = Outside { dir, clock, truth: Arc::new(truth), faults, posts: posts.into(), settings };
+        let ruler = Ruler::new(random.below(2) == 0);
         Self {
             random,
             outside,
             house: None,
+            ruler,
             witness: Witness::default(),
             plan: 0,
             plans_read: 0,
@@ -154,12 +119,15 @@ impl Life {
     async fn live(&mut self) -> Result<(), String> {
         // Some live on after the first calm.
         for _ in 0..if self.happens(4) { 2 } else { 1 } {
-            for _ in 0..40 {
+            for _ in 0..MISHAPS {
                 self.mishap().await?;
                 self.step(STEP).await?;
             }
             self.heal().await?;
             for _ in 0..SETTLED_AFTER.as_secs() / CALM_STEP.as_secs() {
+                self.step(CALM_STEP).await?;
+            }
+            while is_quiet(self.outside.now_ms()) || is_quiet(self.outside.now_ms() - LOUD_AGAIN_MS) {
                 self.step(CALM_STEP).await?;
             }
             self.all_is_told()?;
@@ -175,8 +143,16 @@ impl Life {
                 if self.random.below(if instance == "a" { 4 } else { 15 }) == 0 {
                     self.outside.truth.flip(rule.metric, instance);
                     self.note(format!("{} of {instance} turns", rule.metric));
+                } else if self.happens(60) {
+                    self.outside.truth.vanish(rule.metric, instance);
+                    self.note(format!("{} of {instance} vanishes", rule.metric));
                 }
             }
+        }
+        if self.happens(10) {
+            let instance = self.random.below(INSTANCES.len());
+            self.ruler.turn(instance, self.outside.now_ms(), self.outside.clock.monotonic());
+            self.note(format!("the outside alert of {} turns", INSTANCES[instance]));
         }
         if self.happens(12) {
             let is_failing = self.random.below(2) == 0;
@@ -259,8 +235,9 @@ impl Life {
     }
 
     async fn reload(&mut self, plan: usize) -> Result<(), String> {
+        let plan_text = plans::plan(plan);
         let Some(house) = &mut self.house else { return Ok(()) };
-        match self.outside.faults.alive(house.reload(&self.outside, PLANS[plan])).await {
+        match self.outside.faults.alive(house.reload(&self.outside, &plan_text)).await {
             Some(Ok(())) => {
                 self.plans_read += usize::from(plan != self.plan);
                 self.plan = plan;
@@ -313,7 +290,7 @@ impl Life {
     /// Time passes, and the tasks of the server do what is due.
     async fn step(&mut self, time: Duration) -> Result<(), String> {
         self.outside.clock.advance(time);
-        self.outside.truth.observe(self.outside.now_ms());
+        self.outside.truth.observe(self.outside.now_ms(), self.house.is_none());
         if self.house.is_none() {
             if self.outside.faults.is_failing() || self.happens(3) {
                 return Ok(());
@@ -347,6 +324,17 @@ impl Life {
             house.dispatcher.update(news, now_ms);
         }
         let meta = Arc::clone(&house.world.parts.meta);
+        let now = self.outside.clock.monotonic();
+        let posted = self.ruler.due(now_ms, now);
+        if !posted.is_empty() {
+            match faults.alive(house.dispatcher.post(posted.clone(), &meta, now_ms)).await {
+                Some(Ok(())) => self.ruler.taken(&posted, now),
+                Some(Err(_)) => {}
+                None => return self.die().await,
+            }
+        }
+        self.ruler.look(now_ms);
+        self.witness.before_messages(now_ms, self.plan, &self.ruler);
         let Some(enqueued) = faults.alive(house.dispatcher.run_due(&meta, now_ms)).await else { return self.die().await };
         let is_alive = house.deliver(&faults, enqueued > 0 || now_ms % 60_000 == 0).await.is_some();
         self.hear()?;
@@ -384,7 +372,7 @@ impl Life {
                     })
                     .collect();
                 self.note(format!("{name} <- {} {:?} {} [{}]", got.id, got.message.reason, got.message.group_key, shown.join(", ")));
-                self.witness.hear(&post, &got, REPEAT_MIN_MS, self.plans_read)?;
+                self.witness.hear(&post, &got, REPEAT_MIN_MS, self.plans_read, &self.ruler)?;
             }
         }
         Ok(())
@@ -404,7 +392,7 @@ impl Life {
     }
 
     async fn start(&mut self) -> Result<(), String> {
-        let started = self.outside.faults.alive(self.outside.start(PLANS[self.plan])).await;
+        let started = self.outside.faults.alive(self.outside.start(&plan(self.plan))).await;
         match started {
             Some(Ok(house)) => {
                 self.note("starts");
@@ -437,13 +425,24 @@ impl Life {
                 firing.insert(labels.clone(), *fired_at_ms);
             }
         }
+        let outside: BTreeSet<Labels> = self.ruler.fires().map(|instance| Labels::from_pairs(rulers::labels(instance))).collect();
+        let fires_since = |labels: &Labels, starts_at_ms: i64| match labels.get("alertname") {
+            // An end that was posted and then lies ahead, because the clock was set back, is to be believed.
+            Some(OUTSIDE) => self.ruler.may_fire(labels.get("instance").unwrap_or_default(), starts_at_ms, now_ms),
+            _ => firing.get(labels) == Some(&starts_at_ms),
+        };
         let key_of = |route: &crate::routing::Route, labels: &Labels| group_key(&route.key, &pairs(&route.group_by.key(labels)));
-        for (labels, fired_at_ms) in firing.iter().filter(|(labels, _)| !house.dispatcher.muted(labels, now_ms).is_muted()) {
+        for labels in firing.keys().chain(&outside).filter(|labels| !house.dispatcher.muted(labels, now_ms).is_muted()) {
             for route in root.find(labels) {
                 for target in &house.dispatcher.plan.receivers[&route.receiver] {
                     let word = self.witness.word(&target.channel, &key_of(route, labels), labels);
-                    if !matches!(word, Some((known_ms, Status::Firing, ..)) if known_ms == *fired_at_ms) {
-                        return Err(format!("missed: {labels} fires since {fired_at_ms}, and {} knows {word:?} in {}", target.channel, key_of(route, labels)));
+                    if !matches!(word, Some((known_ms, Status::Firing, ..)) if fires_since(labels, known_ms)) {
+                        let fired_at_ms = firing.get(labels);
+                        return Err(format!(
+                            "missed: {labels} fires since {fired_at_ms:?}, and {} knows {word:?} in {}",
+                            target.channel,
+                            key_of(route, labels)
+                        ));
                     }
                 }
             }
@@ -455,7 +454,7 @@ impl Life {
             // The end was forgotten at once when the clock was set far ahead, and the process died before it was told.
             let is_of_plan = is_of_plan && !self.was_set_ahead && post.sends_resolved() && !post.is_unrecorded(id);
             let is_muted = house.dispatcher.muted(&labels, now_ms).is_muted();
-            if is_of_plan && !is_muted && firing.get(&labels) != Some(&starts_at_ms) {
+            if is_of_plan && !is_muted && !fires_since(&labels, starts_at_ms) {
                 return Err(format!("{channel} believes that {labels} fires since {starts_at_ms} in {group_key}; it does since {:?}", firing.get(&labels)));
             }
         }

@@ -17,7 +17,7 @@ use crate::ask::Answers;
 /// How far back of an instant the engine looks.
 const LOOKBACK_MS: i64 = 300_000;
 
-/// Instances of a metric for which its expression holds.
+/// Instances of a metric.
 pub(super) type Instances = BTreeSet<String>;
 
 /// An answer to a rule.
@@ -25,38 +25,75 @@ pub(super) type Instances = BTreeSet<String>;
 pub(super) struct Asked {
     pub(super) metric: String,
     pub(super) at_ms: i64,
-    /// `None` is an error.
+    /// When it was asked.
+    pub(super) now_ms: i64,
+    /// Instances for which the condition holds; `None` is an error.
     pub(super) found: Option<Instances>,
+    /// Instances of which there is data.
+    pub(super) known: Instances,
 }
 
-#[derive(Debug, Default)]
+/// What becomes of samples while the server is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Away {
+    /// Senders wait, and send them when it is back.
+    Sent,
+    /// Nobody takes them.
+    Lost,
+}
+
+/// Of each metric the instances that there is data of, and whether the condition holds.
+type Samples = BTreeMap<String, BTreeMap<String, bool>>;
+
+#[derive(Debug)]
 struct Inner {
-    /// What holds now.
-    now: BTreeMap<String, Instances>,
-    /// What held, by the clock of the wall.
-    past: BTreeMap<i64, BTreeMap<String, Instances>>,
+    away: Away,
+    now: Samples,
+    /// What the engine has, by the clock of the wall.
+    past: BTreeMap<i64, Samples>,
+    /// What senders keep until the server is back.
+    waiting: BTreeMap<i64, Samples>,
     asked: Vec<Asked>,
     is_failing: bool,
+    now_ms: i64,
 }
 
 /// The truth. It is the engine, and takes what rules write.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Truth(Mutex<Inner>);
 
 impl Truth {
+    pub(super) fn new(away: Away) -> Self {
+        let nothing =
+            Inner { away, now: Samples::new(), past: BTreeMap::new(), waiting: BTreeMap::new(), asked: Vec::new(), is_failing: false, now_ms: i64::MIN };
+        Self(Mutex::new(nothing))
+    }
+
     /// Turns a series over: what held does not, or the other way round.
     pub(super) fn flip(&self, metric: &str, instance: &str) {
         let mut inner = self.0.lock();
-        let instances = inner.now.entry(metric.to_owned()).or_default();
-        if !instances.remove(instance) {
-            instances.insert(instance.to_owned());
-        }
+        let holds = inner.now.entry(metric.to_owned()).or_default().entry(instance.to_owned()).or_default();
+        *holds = !*holds;
     }
 
-    /// Samples arrive.
-    pub(super) fn observe(&self, now_ms: i64) {
+    /// There is no data of a series any more, until it turns.
+    pub(super) fn vanish(&self, metric: &str, instance: &str) {
+        self.0.lock().now.entry(metric.to_owned()).or_default().remove(instance);
+    }
+
+    /// Samples arrive, or do not because the server is away.
+    pub(super) fn observe(&self, now_ms: i64, is_away: bool) {
         let mut inner = self.0.lock();
+        inner.now_ms = now_ms;
         let now = inner.now.clone();
+        if is_away {
+            inner.waiting.insert(now_ms, now);
+            return;
+        }
+        let waiting = std::mem::take(&mut inner.waiting);
+        if inner.away == Away::Sent {
+            inner.past.extend(waiting);
+        }
         inner.past.insert(now_ms, now);
     }
 
@@ -72,7 +109,7 @@ impl Truth {
 }
 
 impl Inner {
-    fn at(&self, metric: &str, at_ms: i64) -> Instances {
+    fn at(&self, metric: &str, at_ms: i64) -> BTreeMap<String, bool> {
         let latest = self.past.range(..=at_ms).next_back().filter(|(sampled_ms, _)| at_ms - **sampled_ms < LOOKBACK_MS);
         latest.and_then(|(_, metrics)| metrics.get(metric)).cloned().unwrap_or_default()
     }
@@ -82,15 +119,26 @@ impl Inner {
 impl Answers for Truth {
     async fn promql(&self, _tenant: &Tenant, request: PromqlRequest) -> Result<PromqlAnswer> {
         let Times::Instant(at_ms) = request.times else { return Err(Error::invalid("rules ask for instants")) };
-        let (mut inner, metric) = (self.0.lock(), request.text.trim().to_owned());
+        let mut inner = self.0.lock();
+        let (metric, condition) = request.text.split_once(' ').ok_or_else(|| Error::invalid("rules ask for conditions"))?;
+        let (metric, now_ms) = (metric.to_owned(), inner.now_ms);
+        // What a condition would answer if it were asked instead of applied.
+        let is_question = condition.contains("bool");
         if inner.is_failing {
-            inner.asked.push(Asked { metric, at_ms, found: None });
+            inner.asked.push(Asked { metric, at_ms, now_ms, found: None, known: Instances::new() });
             return Err(Error::unavailable("the engine fails"));
         }
-        let found = inner.at(&metric, at_ms);
-        let sample = |instance: &String| VectorSample { labels: Labels::from_pairs([("instance", instance)]), ts_ms: at_ms, point: Point::Float(1.0) };
-        let value = Value::Vector(found.iter().map(sample).collect());
-        inner.asked.push(Asked { metric, at_ms, found: Some(found) });
+        let series = inner.at(&metric, at_ms);
+        let answered = series.iter().filter(|(_, holds)| **holds || is_question);
+        let sample = |(instance, holds): (&String, &bool)| {
+            let labels = Labels::from_pairs([("instance", instance)]);
+            VectorSample { labels, ts_ms: at_ms, point: Point::Float(f64::from(u8::from(*holds))) }
+        };
+        let value = Value::Vector(answered.map(sample).collect());
+        if !is_question {
+            let found = series.iter().filter(|(_, holds)| **holds).map(|(instance, _)| instance.clone()).collect();
+            inner.asked.push(Asked { metric, at_ms, now_ms, found: Some(found), known: series.into_keys().collect() });
+        }
         Ok(PromqlAnswer { value, warnings: Vec::new(), infos: Vec::new(), samples_read: 0, counts: None })
     }
 

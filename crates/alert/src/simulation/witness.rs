@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use signalbox_model::Labels;
 use signalbox_notify::{Alert, Status};
 
-use super::RULES;
+use super::plans::{INHIBITING, OUTSIDE, QUIET_CHANNEL, RULES, is_quiet};
 use super::posts::{Got, Post};
+use super::rulers::Ruler;
 use super::truth::Asked;
 use crate::evaluate::Evaluator;
 use crate::state::State;
@@ -27,13 +28,22 @@ pub(super) struct Known {
 /// State of an alert with its times: pending or firing, since when active, since when firing.
 type Stand = BTreeMap<(String, String), (State, i64, Option<i64>)>;
 
+/// What may be said of alerts at an instant.
+#[derive(Debug, Default)]
+struct Speech {
+    /// Alerts that may be said to fire: name, instance, and since when.
+    firing: BTreeSet<(&'static str, String, i64)>,
+    /// Instances of which warnings are inhibited.
+    inhibited: BTreeSet<String>,
+}
+
 /// What a channel was told of a group.
 #[derive(Debug, Default)]
 struct Heard {
     last_id: i64,
     last_enqueued_at_ns: i64,
-    /// Firing alerts of the latest message, and whether it also said that some are over.
-    latest: (BTreeSet<(Labels, i64)>, bool),
+    /// Firing alerts of the latest message.
+    latest: BTreeSet<(Labels, i64)>,
     /// The latest word about each alert: its beginning, whether it is over, and in which plan that was.
     words: BTreeMap<Labels, (i64, Status, usize, i64)>,
     ids: BTreeSet<i64>,
@@ -60,6 +70,8 @@ pub(super) struct Witness {
     lost: BTreeMap<(String, String), i64>,
     /// Instants at which an alert was found for long enough, by metric and instance.
     may_fire: BTreeSet<(String, String, i64)>,
+    /// Those of them that were made up.
+    late: BTreeSet<(String, String, i64)>,
     /// Instants at which rules were answered, and what was found.
     answers: BTreeMap<(String, i64), Vec<BTreeSet<String>>>,
     /// What the database must know.
@@ -67,6 +79,8 @@ pub(super) struct Witness {
     /// What it may know as well.
     attempted: Vec<Stand>,
     heard: BTreeMap<(String, String), Heard>,
+    /// By the time at which messages are made.
+    speech: BTreeMap<i64, Speech>,
 }
 
 fn known(metric: &str) -> Option<&'static Known> {
@@ -77,13 +91,18 @@ fn instance(labels: &Labels) -> String {
     labels.get("instance").unwrap_or_default().to_owned()
 }
 
+fn starts(alert: &Alert) -> (Labels, i64) {
+    (Labels::from_pairs(&alert.labels), alert.starts_at_ns / 1_000_000)
+}
+
 /// The alerts of evaluators that are on, by metric and instance.
 fn stand(evaluators: &[Evaluator]) -> Stand {
     let mut stand = Stand::new();
     for evaluator in evaluators {
         for (rule, state) in evaluator.group.rules.iter().zip(&evaluator.rules) {
             for (labels, alert) in state.alerts.iter().filter(|(_, alert)| alert.state != State::Inactive) {
-                stand.insert((rule.text.clone(), instance(labels)), (alert.state, alert.active_at_ms, alert.fired_at_ms));
+                let metric = rule.text.split(' ').next().unwrap_or_default().to_owned();
+                stand.insert((metric, instance(labels)), (alert.state, alert.active_at_ms, alert.fired_at_ms));
             }
         }
     }
@@ -93,19 +112,25 @@ fn stand(evaluators: &[Evaluator]) -> Stand {
 impl Witness {
     /// What rules were answered, before the state of their alerts is looked at.
     pub(super) fn hear_answers(&mut self, asked: Vec<Asked>) {
-        for Asked { metric, at_ms, found } in asked {
+        for Asked { metric, at_ms, now_ms, found, known: data } in asked {
             let Some(found) = found else { continue };
             let Some(rule) = known(&metric) else { continue };
             let key = |instance: &String| (metric.clone(), instance.clone());
+            // What is made up believes what is there, and nothing that is not.
+            let is_late = at_ms + rule.interval_ms <= now_ms;
             for instance in &found {
                 let since = self.since.entry(key(instance)).or_insert(at_ms);
                 *since = (*since).min(at_ms);
                 if at_ms - *since >= rule.hold_ms {
                     self.may_fire.insert((metric.clone(), instance.clone(), at_ms));
+                    if is_late {
+                        self.late.insert((metric.clone(), instance.clone(), at_ms));
+                    }
                 }
                 self.lost.remove(&key(instance));
             }
-            let gone: Vec<_> = self.since.keys().filter(|(of, instance)| *of == metric && !found.contains(instance)).cloned().collect();
+            let is_gone = |instance: &String| !found.contains(instance) && (!is_late || data.contains(instance));
+            let gone: Vec<_> = self.since.keys().filter(|(of, instance)| *of == metric && is_gone(instance)).cloned().collect();
             for gone in gone {
                 self.since.remove(&gone);
                 self.lost.entry(gone).or_insert(at_ms);
@@ -184,9 +209,29 @@ impl Witness {
         Ok(())
     }
 
+    /// Messages are about to be made.
+    pub(super) fn before_messages(&mut self, now_ms: i64, plan: usize, ruler: &Ruler) {
+        let firing = |stand: &Stand| -> BTreeSet<(&'static str, String, i64)> {
+            let own = stand.iter().filter(|(_, (state, ..))| *state == State::Firing);
+            own.filter_map(|((metric, instance), (_, _, fired_at_ms))| Some((known(metric)?.alert, instance.clone(), (*fired_at_ms)?))).collect()
+        };
+        let (durable, is_certain) = (firing(&self.durable), self.attempted.is_empty());
+        let is_new = !self.speech.contains_key(&now_ms);
+        let speech = self.speech.entry(now_ms).or_default();
+        speech.firing.extend(durable.iter().cloned().chain(self.attempted.iter().flat_map(firing)));
+        speech.firing.extend(ruler.firing(now_ms).map(|(instance, starts_at_ms)| (OUTSIDE, instance.to_owned(), starts_at_ms)));
+        let mut inhibited: BTreeSet<String> = BTreeSet::new();
+        if plan == INHIBITING {
+            inhibited.extend(ruler.certain(now_ms).map(str::to_owned));
+            inhibited.extend(durable.into_iter().filter(|(alert, ..)| is_certain && *alert == "Down").map(|(_, instance, _)| instance));
+        }
+        // After the clock was set back messages may be made twice at an instant.
+        speech.inhibited = if is_new { inhibited } else { speech.inhibited.intersection(&inhibited).cloned().collect() };
+    }
+
     /// What a channel was told.
-    pub(super) fn hear(&mut self, post: &Post, got: &Got, repeat_min_ms: i64, plan: usize) -> Result<(), String> {
-        let (channel, sends_resolved) = (post.name.as_str(), post.sends_resolved());
+    pub(super) fn hear(&mut self, post: &Post, got: &Got, repeat_min_ms: i64, plan: usize, ruler: &Ruler) -> Result<(), String> {
+        let channel = post.name.as_str();
         let Got { id, message, .. } = got;
         let what = format!("message {id} to {channel} about {}", message.group_key);
         let heard = self.heard.entry((channel.to_owned(), message.group_key.clone())).or_default();
@@ -199,39 +244,67 @@ impl Witness {
         if let Some(silenced) = got.silenced.first() {
             return Err(format!("{what}: {silenced} is silenced"));
         }
-        let starts = |alert: &Alert| (Labels::from_pairs(&alert.labels), alert.starts_at_ns / 1_000_000);
+        let made_at_ms = got.enqueued_at_ns / 1_000_000;
+        if channel == QUIET_CHANNEL && is_quiet(made_at_ms) {
+            return Err(format!("{what}: made at {made_at_ms}, when {channel} is quiet"));
+        }
         let firing: BTreeSet<(Labels, i64)> = message.firing().map(starts).collect();
         let has_resolved = message.resolved().next().is_some();
         let since_ms = (got.enqueued_at_ns - heard.last_enqueued_at_ns) / 1_000_000;
-        if heard.last_id > 0 && !post.is_unrecorded(heard.last_id) && !has_resolved && !heard.latest.1 && heard.latest.0 == firing && since_ms < repeat_min_ms {
+        if heard.last_id > 0 && !post.is_unrecorded(heard.last_id) && !has_resolved && heard.latest == firing && since_ms < repeat_min_ms {
             return Err(format!("{what}: says what message {} said {since_ms} ms before", heard.last_id));
         }
-        (heard.last_id, heard.last_enqueued_at_ns, heard.latest) = (*id, got.enqueued_at_ns, (firing.clone(), has_resolved));
+        (heard.last_id, heard.last_enqueued_at_ns, heard.latest) = (*id, got.enqueued_at_ns, firing.clone());
+        let nothing = Speech::default();
+        let speech = self.speech.get(&made_at_ms).unwrap_or(&nothing);
         for (labels, starts_at_ms) in firing {
-            let metric = RULES.iter().find(|rule| Some(rule.alert) == labels.get("alertname")).map_or("", |rule| rule.metric);
-            if !self.may_fire.contains(&(metric.to_owned(), instance(&labels), starts_at_ms)) {
-                return Err(format!("{what}: {labels} fires since {starts_at_ms}, which was never true"));
+            let name = labels.get("alertname").unwrap_or_default();
+            let alert = RULES.iter().map(|rule| rule.alert).chain([OUTSIDE]).find(|alert| *alert == name).unwrap_or_default();
+            if !speech.firing.contains(&(alert, instance(&labels), starts_at_ms)) {
+                return Err(format!("{what}: {labels} fires since {starts_at_ms}, which was not true when it was made at {made_at_ms}"));
+            }
+            if labels.get("severity") == Some("warning") && speech.inhibited.contains(&instance(&labels)) {
+                return Err(format!("{what}: {labels} is inhibited at {made_at_ms}"));
             }
             heard.words.insert(labels, (starts_at_ms, Status::Firing, plan, *id));
         }
         for alert in message.resolved() {
-            let (labels, starts_at_ms) = starts(alert);
-            let was_told = heard.words.contains_key(&labels);
-            if was_told && !sends_resolved {
-                return Err(format!("{what}: {labels} is over, which the channel does not want to know"));
-            }
-            let metric = RULES.iter().find(|rule| Some(rule.alert) == labels.get("alertname")).map_or("", |rule| rule.metric);
-            // Of what came and went while nobody was there only the end is told.
-            if !was_told && !self.may_fire.contains(&(metric.to_owned(), instance(&labels), starts_at_ms)) {
-                return Err(format!("{what}: {labels} that began at {starts_at_ms} is over, and never was"));
-            }
-            let ends_at_ms = alert.ends_at_ns.unwrap_or_default() / 1_000_000;
-            let found = self.answers.get(&(metric.to_owned(), ends_at_ms)).cloned().unwrap_or_default();
-            // After the clock was set back an alert is said to end when it began.
-            if ends_at_ms != starts_at_ms && !found.iter().any(|found| !found.contains(&instance(&labels))) {
-                return Err(format!("{what}: {labels} is over since {ends_at_ms}, which was never true"));
-            }
-            heard.words.insert(labels, (starts_at_ms, Status::Resolved, plan, *id));
+            self.hear_end(post, got, alert, plan, ruler).map_err(|why| format!("{what}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// An alert is over: the channel was told that it fires, or it came and went while nobody was there, and that is told once.
+    fn hear_end(&mut self, post: &Post, got: &Got, alert: &Alert, plan: usize, ruler: &Ruler) -> Result<(), String> {
+        let Some(heard) = self.heard.get_mut(&(post.name.clone(), got.message.group_key.clone())) else { return Ok(()) };
+        let (labels, starts_at_ms) = starts(alert);
+        let word = heard.words.get(&labels).copied();
+        // Nobody knows that it heard what it heard when the answer got lost or the process died.
+        let is_doubtful = word.is_some_and(|(_, _, _, id)| post.is_unrecorded(id));
+        let is_believed = matches!(word, Some((_, Status::Firing, ..)));
+        if is_believed && !post.sends_resolved() && !is_doubtful {
+            return Err(format!("{labels} is over, which the channel does not want to know"));
+        }
+        if matches!(word, Some((known_ms, Status::Resolved, ..)) if known_ms == starts_at_ms) && !is_doubtful {
+            return Err(format!("{labels} that began at {starts_at_ms} is over, as message {:?} said", word.map(|word| word.3)));
+        }
+        let ends_at_ms = alert.ends_at_ns.unwrap_or_default() / 1_000_000;
+        heard.words.insert(labels.clone(), (starts_at_ms, Status::Resolved, plan, got.id));
+        let Some(rule) = RULES.iter().find(|rule| Some(rule.alert) == labels.get("alertname")) else {
+            return match ruler.has_said_end(&instance(&labels), starts_at_ms, ends_at_ms) {
+                true if is_believed || is_doubtful => Ok(()),
+                true => Err(format!("{labels} is over, and nobody was told that it fires")),
+                false => Err(format!("{labels} that began at {starts_at_ms} is over since {ends_at_ms}, which nobody said")),
+            };
+        };
+        let episode = (rule.metric.to_owned(), instance(&labels), starts_at_ms);
+        if !is_believed && !is_doubtful && !self.late.contains(&episode) {
+            return Err(format!("{labels} that began at {starts_at_ms} is over, was not told to fire, and nobody was late"));
+        }
+        let found = self.answers.get(&(rule.metric.to_owned(), ends_at_ms)).cloned().unwrap_or_default();
+        // After the clock was set back an alert is said to end when it began.
+        if ends_at_ms != starts_at_ms && !found.iter().any(|found| !found.contains(&instance(&labels))) {
+            return Err(format!("{labels} is over since {ends_at_ms}, which was never true"));
         }
         Ok(())
     }
