@@ -84,14 +84,9 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def cpu_fine(self):
-        """CPU seconds of the threads that live, to the nanosecond: for differences over a short time."""
-        total = 0
-        for thread in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            try:
-                total += int((thread / "schedstat").read_text().split()[0])
-            except OSError:
-                pass
-        return total / 1e9
+        """CPU seconds of the process, to the nanosecond: for differences over a short time. Threads that ended count, too."""
+        # The clock of another process, as clock_getcpuclockid(3) names it.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def rss_mib(self):
         """Memory now and at most, in MiB."""
