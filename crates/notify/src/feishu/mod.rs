@@ -2,7 +2,9 @@
 //! (<https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>, whose numbers these are: a request has at most 20 KB, a bot
 //! takes 100 messages a minute and 5 a second).
 //!
-//! A yes is `code` 0; whether a no passes is told by the code too, whatever the status.
+//! A yes is `code` 0; whether a no passes is told by the code too, whatever the status. Who is limited by the gateway before the bot
+//! (99991400, with status 429 or 400) is told by a header after how many seconds it takes more
+//! (<https://open.feishu.cn/document/server-docs/api-call-guide/frequency-control>).
 
 use std::path::PathBuf;
 
@@ -18,8 +20,8 @@ use crate::template::{Renderer, truncate_bytes};
 
 /// Bytes of a message: a request has 20 KB, and JSON escapes quotes and line ends.
 const MESSAGE_BYTES_MAX: usize = 15_000;
-/// The code of too many messages.
-const LIMITED: i64 = 11_232;
+/// Codes of too many messages: of the bot, and of the gateway.
+const LIMITED: [i64; 2] = [11_232, 99_991_400];
 /// The code of a bad request, and of too many ones as well: only the text tells them apart.
 const BAD_REQUEST: i64 = 9_499;
 
@@ -79,7 +81,7 @@ impl Service for Feishu {
     fn judge(&self, answer: &Answer) -> Result<(), Failure> {
         let json = answer.json();
         let why = json["msg"].as_str().or(json["StatusMessage"].as_str()).unwrap_or("no reason given");
-        let is_limited = |code| code == LIMITED || code == BAD_REQUEST && why.to_ascii_lowercase().contains("too many");
+        let is_limited = |code| LIMITED.contains(&code) || code == BAD_REQUEST && why.to_ascii_lowercase().contains("too many");
         match json["code"].as_i64().or(json["StatusCode"].as_i64()) {
             Some(0) => answer.check(),
             Some(code) if is_limited(code) => {

@@ -28,6 +28,8 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 const SHOWN_BYTES_MAX: usize = 1_024;
 /// Bytes of it that are kept of a yes.
 const RECEIPT_BYTES_MAX: usize = 200;
+/// What stands for `Retry-After` in answers of Feishu's gateway: seconds.
+const RATE_LIMIT_RESET: &str = "x-ogw-ratelimit-reset";
 /// Longest wait that a date in `Retry-After` is read as.
 const RETRY_AFTER_SECONDS_MAX: i64 = 86_400;
 
@@ -209,7 +211,8 @@ impl Client {
         {
             body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
         }
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now_ns));
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now_ns));
+        let retry_after = header(RETRY_AFTER.as_str()).or_else(|| header(RATE_LIMIT_RESET));
         Ok(Answer { status: response.status().as_u16(), body: String::from_utf8_lossy(&body).into_owned(), retry_after })
     }
 

@@ -20,10 +20,11 @@ use crate::template::{Renderer, truncate};
 
 /// Where messages are taken.
 const URL: &str = "https://api.pushover.net/1/messages.json";
-/// Characters of title, message and URL: Pushover refuses more.
+/// Characters of title, message, URL and its title: Pushover refuses more.
 const TITLE_CHARACTERS_MAX: usize = 250;
 const MESSAGE_CHARACTERS_MAX: usize = 1_024;
 const URL_CHARACTERS_MAX: usize = 512;
+const URL_TITLE_CHARACTERS_MAX: usize = 100;
 
 /// Shortest wait after a failure of the server.
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(5);
@@ -117,7 +118,7 @@ impl Service for Pushover {
             ("title", truncate(&renderer.text(&settings.title)?, TITLE_CHARACTERS_MAX)),
             ("message", message.to_owned()),
             ("url", truncate(&renderer.text(&settings.url)?, URL_CHARACTERS_MAX)),
-            ("url_title", renderer.text(&settings.url_title)?),
+            ("url_title", truncate(&renderer.text(&settings.url_title)?, URL_TITLE_CHARACTERS_MAX)),
             ("priority", renderer.text(&settings.priority)?),
             ("retry", self.retry_s.to_string()),
             ("expire", self.expire_s.to_string()),
@@ -153,7 +154,8 @@ mod tests {
     #[test]
     fn a_form_says_who_is_told_what() {
         let text = |text: &str| SecretSource::Text(Secret::new(text));
-        let settings = Settings { message: " {{ .Status }} & <b> ".to_owned(), html: true, ..Settings::default() };
+        let url_title = format!("{{{{ printf \"%0{}d\" 1 }}}}", URL_TITLE_CHARACTERS_MAX + 1);
+        let settings = Settings { message: " {{ .Status }} & <b> ".to_owned(), url_title, html: true, ..Settings::default() };
         let pushover = Pushover { settings, user_key: text("u"), token: text("t"), retry_s: 60, expire_s: 3_600, ttl_s: 5 };
         let message = Message {
             receiver: "ops".to_owned(),
@@ -168,8 +170,11 @@ mod tests {
         let templates = Templates::load(&[]).unwrap();
         let requests = pushover.requests(&message, &Renderer::new(&templates, &message, 0)).unwrap();
         assert_eq!((requests[0].method, requests[0].url.reveal(), requests[0].content_type.as_str()), ("POST", URL, "application/x-www-form-urlencoded"));
-        let expected = "token=t&user=u&title=%5BRESOLVED%5D++&message=resolved+%26+%3Cb%3E&url=http%3A%2F%2Fsb%2F%23%2Falerts%3Freceiver%3Dops&url_title=\
-            &priority=0&retry=60&expire=3600&device=&sound=&html=1&ttl=5";
+        let expected = format!(
+            "token=t&user=u&title=%5BRESOLVED%5D++&message=resolved+%26+%3Cb%3E&url=http%3A%2F%2Fsb%2F%23%2Falerts%3Freceiver%3Dops&url_title={}%E2%80%A6\
+             &priority=0&retry=60&expire=3600&device=&sound=&html=1&ttl=5",
+            "0".repeat(URL_TITLE_CHARACTERS_MAX - 1)
+        );
         assert_eq!(requests[0].body, expected);
         let answer = |status| Answer { status, body: String::new(), retry_after: None };
         assert_eq!([429, 500, 400].map(|status| pushover.judge(&answer(status)).unwrap_err().is_transient), [false, true, false]);

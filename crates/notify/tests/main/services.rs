@@ -296,6 +296,11 @@ async fn ntfy_and_gotify_get_a_message_with_a_priority() {
     let long =
         body(&told("ntfy_configs", "{url: URL, topic: a, message: '{{ range .Alerts }}{{ printf \"%03000d\" 1 }}ü{{ end }}'}", &message(), &[OK]).await[0]);
     assert!((4_090..=4_096).contains(&long["message"].as_str().unwrap().len()), "bytes are counted");
+    let tags: Vec<String> = (100..400).map(|tag| format!("tag{tag}")).collect();
+    let config = format!("{{url: URL, topic: a, message: m, title: '{{{{ printf \"%02000d\" 1 }}}}', tags: '{}'}}", tags.join(","));
+    let long = body(&told("ntfy_configs", &config, &message(), &[OK]).await[0]);
+    let kept: Vec<&str> = long["tags"].as_array().unwrap().iter().filter_map(serde_json::Value::as_str).collect();
+    assert_eq!((long["title"].as_str().unwrap().len(), kept.join(",").len(), kept[0]), (1_024, 510, "tag100"), "the next tag would be one too many");
     let peer = HttpPeer::start(&[OK]);
     let failure = deliver(&channel("ntfy_configs", "{url: URL, topic: a, priority: high}", &peer), &message()).await.unwrap_err();
     assert_eq!(failure, Failure::permanent("priority: found \"high\": want 1 to 5"));
@@ -396,6 +401,7 @@ async fn services_say_in_ways_of_their_own_what_passes_and_when() {
         ("discord_configs", hook, "429 Too Many\r\nRetry-After: 65", r#"{"retry_after": 64.57}"#.to_owned(), true, Some(65_000)),
         ("discord_configs", hook, "404 Not Found", r#"{"code": 10015}"#.to_owned(), false, None),
         ("feishu_configs", hook, "400 Bad Request", r#"{"code": 11232, "msg": "frequency limited"}"#.to_owned(), true, None),
+        ("feishu_configs", hook, "400 Bad Request\r\nx-ogw-ratelimit-reset: 52", r#"{"code": 99991400}"#.to_owned(), true, Some(52_000)),
         ("feishu_configs", hook, "400 Bad Request", r#"{"code": 19024, "msg": "Key Words Not Found"}"#.to_owned(), false, None),
         ("feishu_configs", hook, "502 Bad Gateway", "<html>".to_owned(), true, None),
         ("dingtalk_configs", hook, "200 OK", r#"{"errcode": 90030, "errmsg": "webhook over limit"}"#.to_owned(), true, Some(600_000)),
