@@ -93,6 +93,9 @@ fn read_global(value: &Value, folder: &Path) -> signalbox_model::Result<Global> 
     let Some(mapping) = value.as_mapping() else {
         return if value.is_null() { Ok(Global::default()) } else { Err(Error::invalid("global: want names and values")) };
     };
+    if let Some(path) = secret_ref(value, "") {
+        return Err(Error::invalid(format!("global: {path}: there is no secret manager")));
+    }
     for key in mapping.keys().filter_map(Value::as_str) {
         if !GlobalSmtp::KEYS.contains(&key) && !GLOBAL_OTHERS.contains(&key) {
             return Err(Error::invalid(format!("global: field {key} not found")));
@@ -119,7 +122,10 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> signalbox_model::Result<NamedR
         let Some(key) = key.as_str() else { return Err(wrong("key", "want a text")) };
         let configs = value.as_sequence().map(Vec::as_slice).unwrap_or_default();
         for (index, config) in configs.iter().enumerate() {
-            let channel = reader.channel(key, config);
+            let channel = match secret_ref(config, "") {
+                Some(path) => Err(format!("{path}: there is no secret manager")),
+                None => reader.channel(key, config),
+            };
             let channel = channel.map_err(|why| wrong(&format!("{key}[{index}]"), &why))?;
             channels.push((format!("{name}/{}[{index}]", channel.kind()), channel));
         }
@@ -128,6 +134,20 @@ fn read(receiver: &Value, reader: &Reader<'_>) -> signalbox_model::Result<NamedR
         }
     }
     Ok(NamedReceiver { name, channels })
+}
+
+/// Keys that name a secret of a manager of secrets, for programs that are built with one. Alertmanager, which has none, refuses them
+/// when it makes its clients ("cannot use secret ref without manager").
+const SECRET_REFS: [&str; 7] = ["username_ref", "password_ref", "credentials_ref", "client_secret_ref", "ca_ref", "cert_ref", "key_ref"];
+
+/// The path of the first such key that has a value.
+fn secret_ref(value: &Value, path: &str) -> Option<String> {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    value.as_mapping()?.iter().find_map(|(key, value)| {
+        let key = key.as_str()?;
+        let is_named = SECRET_REFS.contains(&key) && value.as_str().is_some_and(|text| !text.is_empty());
+        if is_named { Some(below(key)) } else { secret_ref(value, &below(key)) }
+    })
 }
 
 fn from<T: DeserializeOwned>(value: &Value) -> Result<T, String> {

@@ -46,7 +46,19 @@ fn what_is_not_supported_or_wrong_is_refused_by_name() {
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, threading: {enabled: true}").contains("threading.thread_by_date must be either"));
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, auth_secret: a, auth_secret_file: b").contains("at most one of auth_secret"));
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, headers: {X-a: a, x-A: b}").ends_with("duplicate header \"x-A\" in email config"));
-    assert!(webhook("url: 'http://x', http_config: {authorization: {credentials_ref: x}}").contains("credentials_ref"));
+    for (config, path) in [
+        ("authorization: {credentials_ref: x}", "authorization.credentials_ref"),
+        ("basic_auth: {username: u, password_ref: x}", "basic_auth.password_ref"),
+        ("basic_auth: {username_ref: u}", "basic_auth.username_ref"),
+        ("tls_config: {ca_ref: x}", "tls_config.ca_ref"),
+        ("tls_config: {cert_ref: x, key_ref: y}", "tls_config.cert_ref"),
+        ("oauth2: {client_id: c, token_url: 'http://x', client_secret_ref: x}", "oauth2.client_secret_ref"),
+    ] {
+        let refused = webhook(&format!("url: 'http://x', http_config: {{{config}}}"));
+        assert_eq!(refused, format!("receiver \"a\": webhook_configs[0]: http_config.{path}: there is no secret manager"));
+    }
+    let global = read("global: {http_config: {authorization: {credentials_ref: x}}}\nreceivers: []").unwrap_err();
+    assert_eq!(global, "global: http_config.authorization.credentials_ref: there is no secret manager");
     assert!(email("to: a@b.c, smarthost: 'x:25', from: a@b.c, html: '{{ nothing }}'").contains("not defined"));
     let both = "global: {smtp_auth_password: a, smtp_auth_password_file: b}\nreceivers: []";
     assert_eq!(read(both).unwrap_err(), "at most one of smtp_auth_password & smtp_auth_password_file must be configured");
