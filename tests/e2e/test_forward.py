@@ -13,7 +13,8 @@ import time
 import pytest
 import remote_write
 import requests
-from server import until
+from alert_world import Hook
+from server import BINARY, until
 from test_alertmanager import CACHE
 from test_prometheus import free_port
 
@@ -187,14 +188,70 @@ def test_prometheus_yml_names_the_alertmanagers(servers, alertmanager, recorder,
     assert alerts(alertmanager), "nobody said there that it is over"
 
 
-def test_rules_for_alerts_do_not_leave_others_out(servers, tmp_path):
-    file = tmp_path / "prometheus.yml"
-    file.write_text("alerting: {alert_relabel_configs: [{regex: replica, action: labeldrop}], alertmanagers: [{static_configs: [{targets: ['a:1']}]}]}\n")
-    for setting, config in [
-        ("notify.receivers", {"notify": {"receivers": [{"name": "people", "webhook": {"url": "http://127.0.0.1:9/"}}]}}),
-        ("alert.forward_to", {"alert": {"forward_to": [{"url": "http://127.0.0.1:9"}]}}),
-    ]:
-        server = servers(setting, config={"scrape": {"config_file": str(file)}, **config})
-        with pytest.raises(RuntimeError, match=f"cannot use alerting.alert_relabel_configs together with {setting}"):
-            server.start()
-        server.expected.append("alert_relabel_configs")
+RELABELLED_YML = """
+global: {{external_labels: {{cluster: c1, replica: r1}}}}
+rule_files: [rules.yaml]
+alerting:
+  alert_relabel_configs:
+    - {{regex: replica, action: labeldrop}}
+    - {{source_labels: [severity], regex: page, target_label: severity, replacement: {severity}}}
+    - {{source_labels: [room], regex: cellar, action: drop}}
+  alertmanagers:
+    - static_configs: [{{targets: ['{told}']}}]
+      alert_relabel_configs: [{{target_label: seen_by, replacement: section}}]
+"""
+ROUTES = """
+route:
+  receiver: nobody
+  routes: [{matchers: ['severity=~"P."'], receiver: people, group_by: [severity], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}]
+receivers: [{name: nobody}, {name: people, webhook_configs: [{url: URL}]}]
+"""
+
+
+def test_relabelled_alerts_are_told_here_and_elsewhere(servers, recorder, tmp_path):
+    """As with Prometheus beside Alertmanager: rules know labels before, whoever is told those after alert_relabel_configs."""
+    hook, other, file = Hook(), Recorder(), tmp_path / "prometheus.yml"
+    relabelled = lambda severity: RELABELLED_YML.format(told=recorder.address, severity=severity)  # noqa: E731
+    file.write_text(relabelled("P1"))
+    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "alertmanager.yml").write_text(ROUTES.replace("URL", hook.url))
+    alert = {"builtin": {"enabled": False}, "alertmanager_config_file": str(tmp_path / "alertmanager.yml"), "forward_to": [{"url": f"http://{other.address}"}]}
+    server = servers(config={"scrape": {"config_file": str(file)}, "alert": alert})
+    server.start()
+    heat(server, "a", "cellar")
+    until(lambda: hook.posts, "the message")
+    told = {"alertname": "Hot", "room": "a", "severity": "P1", "cluster": "c1"}
+    assert [alert["labels"] for alert in hook.posts[0]["alerts"]] == [told]
+    until(lambda: recorder.labels() and other.labels(), "what others are told")
+    assert recorder.labels()[0] == {**told, "seen_by": "section"} and other.labels()[0] == told
+    assert {alert["labels"]["room"] for alert in server.json("/api/v1/alerts")["data"]["alerts"]} == {"a", "cellar"}
+    assert {alert["labels"]["severity"] for alert in server.json("/api/v1/alerts")["data"]["alerts"]} == {"page"}
+    [shown] = server.json("/alertmanager/api/v2/alerts")
+    assert shown["labels"] == told
+
+    def explain(**parameters):
+        return server.json("/api/v1/alerting/explain", **parameters)["data"]
+
+    own = {"alertname": "Hot", "room": "a", "severity": "page", "cluster": "c1", "replica": "r1"}
+    until(lambda: explain(labels=json.dumps({"room": "a"}))["notifications"], "the log")
+    for found in [explain(labels=json.dumps({"room": "a"})), explain(labels=json.dumps(told)), explain(fingerprint=shown["fingerprint"])]:
+        assert (found["labels"], found["told_as"], found["state"]) == (own, told, "firing")
+        assert found["rule"]["name"] == "Hot" and found["evaluations"] and [event["change"] for event in found["events"]][-1] == "firing"
+        assert [route["receiver"] for route in found["routes"]] == ["people"] and len(found["notifications"]) == 1
+    dropped = explain(labels=json.dumps({"room": "cellar"}))
+    assert (dropped["told_as"], dropped["routes"], dropped["state"], dropped["notifications"]) == (None, [], "firing", [])
+    command = [BINARY, "alert", "explain", "--url", server.http, 'Hot{room="cellar"}']
+    assert "told to nobody: alert_relabel_configs drop it" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    # Nobody is paged twice after a crash. With other rules, what was told otherwise is over.
+    server.kill()
+    server.start()
+    heat(server, "a", "cellar")
+    until(lambda: explain(labels=json.dumps({"room": "a"}))["evaluations"][-1]["state"] == "firing", "evaluations after the crash")
+    file.write_text(relabelled("P2"))
+    assert requests.post(f"{server.http}/-/reload", timeout=60).status_code == 200
+    until(lambda: len(hook.posts) == 3, "the end of the one and the beginning of the other")
+    said = sorted((alert["status"], alert["labels"]["severity"]) for post in hook.posts for alert in post["alerts"])
+    assert said == [("firing", "P1"), ("firing", "P2"), ("resolved", "P1")]
+    hook.stop()
+    other.stop()

@@ -18,6 +18,7 @@ use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
+use crate::relabel::Relabelling;
 use crate::resume::{end_series, resume};
 use crate::rule_file::Group;
 use crate::ruler::Sources;
@@ -116,7 +117,8 @@ impl Alerting {
         let peers = Peers::new(&settings, notify)?;
         let world = World::new(parts, &settings);
         let now_ms = world.parts.clock.now_ms();
-        let dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
+        let mut dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
+        dispatcher.relabel(world.parts.relabelling.clone().sparing(builtin::spared(&settings)), now_ms);
         let silences = dispatcher.muting.silences.clone();
         let mut delivering = Delivering { channels, fallbacks: fallbacks(original.as_ref(), notify), deliverer: None };
         delivering.start(&world, &silences).await?;
@@ -313,6 +315,15 @@ impl Alerting {
     /// Tells these Alertmanagers of our own rules' alerts from now on, beside those of the settings; by what tells one from the others.
     pub fn forward_to(&self, found: BTreeMap<String, Arc<dyn Peer>>) {
         self.peers.tell(found, &self.shared);
+    }
+
+    /// Tells of the alerts of our own rules with other labels from now on, here and to other Alertmanagers. What was told otherwise is
+    /// told to be over.
+    pub async fn relabel(&self, relabelling: Relabelling) {
+        let now_ms = self.now_ms();
+        self.dispatcher().await.relabel(relabelling.sparing(builtin::spared(&self.settings)), now_ms);
+        self.shared.news.notify_one();
+        self.shared.forwards.notify_waiters();
     }
 
     /// Says that the dispatcher has something new.

@@ -34,6 +34,11 @@ pub(crate) fn is_watchdog(route: &Route) -> bool {
     route.id.ends_with(ROUTE)
 }
 
+/// The alert that is told as it is, whatever becomes of the labels of others: one that rules for labels drop would cry wolf.
+pub(crate) fn spared(settings: &Settings) -> Option<&'static str> {
+    (!settings.watchdog.receiver.is_empty()).then_some(WATCHDOG)
+}
+
 /// Whether the watchdog must not be told although it fires: its rule was not evaluated of late, or could not be. An alert that
 /// nobody asks about any more goes on firing.
 pub(crate) fn is_stalled(groups: &[Arc<GroupStatus>], now_ms: i64) -> bool {

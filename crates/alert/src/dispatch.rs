@@ -17,9 +17,10 @@ use crate::evaluate::pairs;
 use crate::forward::RESOLVED_KEPT_MS;
 use crate::group::{AlertGroup, Groups, News, Notice, Telling, Told, alert_of, decide};
 use crate::limits::ALERTS_PER_MESSAGE_MAX;
-use crate::mute::{Muted, Muting};
+use crate::mute::{Firing, Muted, Muting};
 use crate::mute_log::{self, MuteLog};
 use crate::refusal;
+use crate::relabel::{Aliases, Relabelling};
 use crate::routing::Route;
 use crate::silence::Silence;
 
@@ -71,6 +72,8 @@ pub(crate) struct Dispatcher {
     pub(crate) firing: BTreeMap<Labels, Notice>,
     /// Alerts of other rulers that fire, by their labels.
     pub(crate) outside: BTreeMap<Labels, OutsideAlert>,
+    /// What alerts of our own rules are told as.
+    aliases: Aliases,
     /// Alerts of our own rules that are over, for as long as other Alertmanagers are told.
     ended: BTreeMap<Labels, Notice>,
     pub(crate) groups: Groups,
@@ -117,6 +120,7 @@ impl Dispatcher {
         Self {
             firing: BTreeMap::new(),
             outside: BTreeMap::new(),
+            aliases: Aliases::default(),
             ended: BTreeMap::new(),
             groups,
             plan,
@@ -143,8 +147,26 @@ impl Dispatcher {
         Ok(dispatcher)
     }
 
-    /// Takes what is new about alerts.
+    /// Takes what is new about alerts of our own rules, which have their own labels.
     pub(crate) fn update(&mut self, notices: Vec<Notice>, now_ms: i64) {
+        let told = self.aliases.take(notices);
+        self.take(told, now_ms);
+    }
+
+    /// Tells of alerts of our own rules with other labels from now on. What was told otherwise is over.
+    pub(crate) fn relabel(&mut self, relabelling: Relabelling, now_ms: i64) {
+        let (firing, outside) = (&self.firing, &self.outside);
+        let untouched = || firing.values().filter(|notice| !outside.contains_key(&notice.labels)).cloned().collect();
+        let told = self.aliases.relabel(relabelling, untouched, now_ms);
+        self.take(told, now_ms);
+    }
+
+    /// What alerts of our own rules are told as.
+    pub(crate) fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    fn take(&mut self, notices: Vec<Notice>, now_ms: i64) {
         for notice in notices {
             self.groups.update(&notice, now_ms);
             match notice.ends_at_ms {
@@ -170,14 +192,14 @@ impl Dispatcher {
             let replaced = self.outside.get(&notice.labels).filter(|known| known.starts_at_ms != notice.starts_at_ms);
             if let Some(known) = replaced {
                 let ended = Notice { ends_at_ms: Some(known.ends_at_ms.min(now_ms)), ..alertmanager::notice(known, now_ms) };
-                self.update(vec![ended], now_ms);
+                self.take(vec![ended], now_ms);
             }
             match notice.ends_at_ms {
                 None => self.outside.insert(notice.labels.clone(), alert),
                 Some(_) => self.outside.remove(&notice.labels),
             };
             let labels = notice.labels.clone();
-            self.update(vec![notice], now_ms);
+            self.take(vec![notice], now_ms);
             self.ended.remove(&labels);
         }
     }
@@ -216,8 +238,11 @@ impl Dispatcher {
 
     /// What mutes an alert at an instant.
     pub(crate) fn muted(&self, labels: &Labels, now_ms: i64) -> Muted {
-        let firing: Vec<&Labels> = self.firing.keys().collect();
-        self.muting.of(labels, &firing, now_ms)
+        self.muting.of(labels, self.aliases.speaker(labels), &self.all_firing(), now_ms)
+    }
+
+    fn all_firing(&self) -> Firing<'_> {
+        Firing::new(self.firing.keys().map(|labels| (labels, self.aliases.speaker(labels))))
     }
 
     /// The labels of a route, rendered for a group of these alerts as no message in particular sees it.
@@ -271,7 +296,7 @@ impl Dispatcher {
             match self.tell(group, &watched, meta, now_ms).await {
                 Ok(settled) => {
                     enqueued += settled.enqueued;
-                    told.push((group.id(), notes(group, watched), settled.believed));
+                    told.push((group.id(), self.notes(group, watched), settled.believed));
                 }
                 Err(error) => {
                     tracing::error!(group = %group.labels, "cannot enqueue notifications, trying again: {error}");
@@ -297,9 +322,17 @@ impl Dispatcher {
     }
 
     fn watch<'a>(&self, group: &'a AlertGroup, now_ms: i64) -> Watched<'a> {
-        let firing: Vec<&Labels> = self.firing.keys().collect();
-        let members = group.members().map(|notice| (notice, self.muting.of(&notice.labels, &firing, now_ms))).collect();
+        let firing = self.all_firing();
+        let muted = |notice: &Notice| self.muting.of(&notice.labels, self.aliases.speaker(&notice.labels), &firing, now_ms);
+        let members = group.members().map(|notice| (notice, muted(notice))).collect();
         Watched { intervals: self.muting.of_route(&group.route, now_ms), members }
+    }
+
+    /// What mutes the alerts of a group that fire, for the log, which knows them by their own labels.
+    fn notes(&self, group: &AlertGroup, watched: Watched<'_>) -> Vec<(Labels, HistoryNote)> {
+        let firing = watched.members.into_iter().filter(|(notice, _)| notice.ends_at_ms.is_none());
+        let noted = firing.map(|(notice, muted)| (notice, mute_log::note(&group.route.receiver, &muted, &watched.intervals)));
+        noted.flat_map(|(notice, note)| self.aliases.own(&notice.labels).map(move |own| (own.clone(), note.clone()))).collect()
     }
 
     async fn tell(&self, group: &AlertGroup, watched: &Watched<'_>, meta: &Meta, now_ms: i64) -> Result<Settled> {
@@ -406,12 +439,6 @@ impl Dispatcher {
             about: about(&message),
         })
     }
-}
-
-/// What mutes the alerts of a group that fire, for the log.
-fn notes(group: &AlertGroup, watched: Watched<'_>) -> Vec<(Labels, HistoryNote)> {
-    let firing = watched.members.into_iter().filter(|(notice, _)| notice.ends_at_ms.is_none());
-    firing.map(|(notice, muted)| (notice.labels.clone(), mute_log::note(&group.route.receiver, &muted, &watched.intervals))).collect()
 }
 
 /// What a message says, for the log.

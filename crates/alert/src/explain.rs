@@ -45,6 +45,16 @@ impl Alerting {
     pub async fn ways(&self, labels: &Labels) -> Vec<Way> {
         ways(&self.dispatcher().await.plan.root, labels)
     }
+
+    /// The labels that an alert of our own rules is told with; nothing if nobody is told of it.
+    pub async fn told_as(&self, labels: &Labels) -> Option<Labels> {
+        self.dispatcher().await.aliases().relabelling().told(labels)
+    }
+
+    /// The alerts that fire and are told with these labels, by their own; the labels themselves if nothing else is known.
+    pub async fn own_labels(&self, told: &Labels) -> Vec<Labels> {
+        self.dispatcher().await.aliases().own(told).cloned().collect()
+    }
 }
 
 fn ways(root: &Arc<Route>, labels: &Labels) -> Vec<Way> {

@@ -20,6 +20,7 @@ use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
 use crate::mute::Muting;
 use crate::record::{self, Sample};
+use crate::relabel::Relabelling;
 use crate::resume::{end_series, resume};
 use crate::rule_file;
 use crate::settings::Settings;
@@ -56,6 +57,7 @@ pub(crate) async fn parts(dir: &Path, clock: &ManualClock) -> Parts {
         sink: Arc::new(Ingester::new(store, signalbox_ingest::Settings::default(), clock.clone())),
         meta: Arc::new(Meta::open(dir.join("state.db")).await.unwrap()),
         board: AlertBoard::default(),
+        relabelling: Relabelling::default(),
         clock,
     }
 }

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod mute;
 pub mod presence;
 pub mod preview;
+pub mod relabel;
 pub mod routing;
 pub mod rule_file;
 pub mod rule_text;

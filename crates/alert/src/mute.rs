@@ -26,6 +26,27 @@ pub struct Muting {
     pub is_stalled: bool,
 }
 
+/// Alerts that fire, by the labels that they are told with and by their own, in the same order.
+#[derive(Debug, Default)]
+pub struct Firing<'a> {
+    told: Vec<&'a Labels>,
+    own: Vec<&'a Labels>,
+}
+
+impl<'a> Firing<'a> {
+    /// Of alerts that are told with their own labels.
+    pub fn untouched(firing: impl Iterator<Item = &'a Labels>) -> Self {
+        let told: Vec<&Labels> = firing.collect();
+        Self { own: told.clone(), told }
+    }
+
+    /// Of alerts of which each has the labels that are told and its own.
+    pub fn new(firing: impl Iterator<Item = (&'a Labels, &'a Labels)>) -> Self {
+        let (told, own) = firing.unzip();
+        Self { told, own }
+    }
+}
+
 /// What mutes one alert.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Muted {
@@ -43,11 +64,11 @@ impl Muted {
 }
 
 impl Muting {
-    /// What mutes an alert among those that fire.
-    pub fn of(&self, labels: &Labels, firing: &[&Labels], now_ms: i64) -> Muted {
+    /// What mutes an alert among those that fire. Severities of a rule go by labels that are its `own`, all else by those that are told.
+    pub fn of(&self, labels: &Labels, own: &Labels, firing: &Firing<'_>, now_ms: i64) -> Muted {
         let silenced_by = self.silences.covering(labels, now_ms);
-        let inhibitor = inhibited_by(&self.inhibitions, labels, firing).or_else(|| self.ranks.outranked_by(labels, firing));
-        let inhibited_by = inhibitor.map(|index| firing[index].clone());
+        let inhibitor = inhibited_by(&self.inhibitions, labels, &firing.told).or_else(|| self.ranks.outranked_by(own, &firing.own));
+        let inhibited_by = inhibitor.map(|index| firing.told[index].clone());
         Muted { silenced_by, inhibited_by }
     }
 

@@ -11,6 +11,7 @@ use signalbox_telemetry::{Counter, names, registry};
 use crate::ask::{Answers, Asker};
 use crate::pace::Pace;
 use crate::progress::Progress;
+use crate::relabel::Relabelling;
 use crate::settings::Settings;
 
 /// The parts of the server that alerting works with.
@@ -24,6 +25,8 @@ pub struct Parts {
     pub meta: Arc<Meta>,
     /// Where the state of rules is shown.
     pub board: AlertBoard,
+    /// What our own alerts are told as when alerting starts.
+    pub relabelling: Relabelling,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -100,6 +100,15 @@ impl AlertDesk for OwnAlerts {
     }
 
     async fn silences(&self) -> Vec<DeskSilence> {
+        async fn told_as(&self, labels: &BTreeMap<String, String>) -> Option<(u64, BTreeMap<String, String>)> {
+            self.alerting.told_as(&Labels::from_pairs(labels)).await.as_ref().map(named)
+        }
+
+        async fn aliased(&self, told: &BTreeMap<String, String>) -> Vec<(u64, BTreeMap<String, String>)> {
+            let told = Labels::from_pairs(told);
+            self.alerting.own_labels(&told).await.iter().filter(|own| **own != told).map(named).collect()
+        }
+
         let now_ms = self.clock.now_ms();
         let show_silence = |silence: Silence| DeskSilence {
             state: silence.phase(now_ms).as_str(),
@@ -199,4 +208,8 @@ fn show(alert: AlertView, muted_by: &[String]) -> DeskAlert {
 
 fn fingerprint_of(labels: &Labels) -> String {
     format!("{:016x}", fingerprint(&alertmanager::label_pairs(labels)))
+}
+fn named(labels: &Labels) -> (u64, BTreeMap<String, String>) {
+    let labels = alertmanager::label_pairs(labels);
+    (fingerprint(&labels), labels)
 }

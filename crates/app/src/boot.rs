@@ -121,8 +121,7 @@ impl Bound {
         pull::share(&loaded, &mut config);
         // They ask about what nobody writes then.
         config.alert.builtin.enabled &= config.telemetry.self_watch;
-        let (prometheus, told_besides) = (loaded.config, peers::told_besides(&config));
-        peers::check(&prometheus, told_besides)?;
+        let prometheus = loaded.config;
 
         // Floor 1: what is kept.
         let disk = Arc::new(RealDisk::new(&config.data_dir));
@@ -149,9 +148,10 @@ impl Bound {
         let has_config = !config.scrape.config_file.as_os_str().is_empty();
         let targets = Targets { scraping: Arc::clone(&scraping), has_config, hostname: surroundings.hostname.clone() };
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
-        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, clock: Arc::clone(&clock) };
-        let rule_desk = OwnRules::new(Arc::clone(&api.engine), config.alert.clone(), config.notify.clone());
+        let relabelling = peers::relabelling(&prometheus);
+        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, relabelling, clock: Arc::clone(&clock) };
         let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
+        let rule_desk = OwnRules::new(Arc::clone(&api.engine), Arc::clone(&alerting));
         let desk = OwnAlerts { alerting: Arc::clone(&alerting), alertmanagers: Arc::clone(&alertmanagers), clock: Arc::clone(&clock) };
         let api = api
             .with_targets(Arc::new(targets))
@@ -181,7 +181,6 @@ impl Bound {
             alerting,
             scraping,
             alertmanagers,
-            told_besides,
             prometheus_file: config.scrape.config_file.clone(),
             rule_files: own_rule_files,
             at_start: prometheus,

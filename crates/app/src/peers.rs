@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signalbox_alert::relabel::Relabelling;
 use signalbox_alert::{Alerting, Peer};
-use signalbox_model::{Error, ErrorKind, Labels, Result};
+use signalbox_model::{ErrorKind, Labels};
 use signalbox_notify::forward::Posted;
 use signalbox_notify::retry::Failure;
 use signalbox_scrape::config::PrometheusConfig;
+use signalbox_scrape::relabel::{self, RelabelConfig};
 use signalbox_scrape::{Alertmanager, Alertmanagers};
 use tokio::task::JoinHandle;
-
-use crate::config::Config;
 
 /// One that was found.
 #[derive(Debug)]
@@ -53,26 +53,11 @@ pub(crate) fn follow(alerting: Arc<Alerting>, alertmanagers: Arc<Alertmanagers>)
     })
 }
 
-/// The setting by which alerts are told to somebody else than the Alertmanagers of `prometheus.yml`, if there is one.
-pub(crate) fn told_besides(config: &Config) -> Option<&'static str> {
-    let settings = [
-        ("alert.alertmanager_config_file", !config.alert.alertmanager_config_file.as_os_str().is_empty()),
-        ("notify.receivers", !config.notify.receivers.is_empty()),
-        ("alert.forward_to", !config.alert.forward_to.is_empty()),
-    ];
-    settings.into_iter().find(|(_, is_told)| *is_told).map(|(setting, _)| setting)
-}
-
-/// Refuses rules for alerts where somebody would be told without them.
-///
-/// # Errors
-/// `Invalid` if `prometheus.yml` relabels all alerts and others are told as well.
-pub(crate) fn check(prometheus: &PrometheusConfig, told_besides: Option<&str>) -> Result<()> {
-    match told_besides {
-        Some(setting) if !prometheus.alerting.alert_relabel_configs.is_empty() => Err(Error::invalid(format!(
-            "cannot use alerting.alert_relabel_configs together with {setting}: they change alerts for the Alertmanagers of the same file only; \
-             set alert_relabel_configs at each of alerting.alertmanagers instead"
-        ))),
-        _ => Ok(()),
+/// What alerts of our own rules are told as by a `prometheus.yml`: here and by the Alertmanagers of the same file.
+pub(crate) fn relabelling(prometheus: &PrometheusConfig) -> Relabelling {
+    let rules: Arc<[RelabelConfig]> = prometheus.alerting.alert_relabel_configs.as_slice().into();
+    match rules.is_empty() {
+        true => Relabelling::default(),
+        false => Relabelling::new(move |labels| relabel::apply(&rules, labels)),
     }
 }

@@ -19,8 +19,6 @@ pub(crate) struct Reloader {
     pub(crate) alerting: Arc<Alerting>,
     pub(crate) scraping: Arc<Scraping>,
     pub(crate) alertmanagers: Arc<Alertmanagers>,
-    /// The setting by which alerts are told to others as well.
-    pub(crate) told_besides: Option<&'static str>,
     pub(crate) prometheus_file: PathBuf,
     /// Those of the own configuration.
     pub(crate) rule_files: Vec<String>,
@@ -60,7 +58,6 @@ impl Reloader {
         let prometheus = loaded.config;
         // Rules that are wrong must not be found after the targets have changed.
         rule_file::load_all(&rule_files)?;
-        peers::check(&prometheus, self.told_besides)?;
         self.alerting.check()?;
         let (new, old) = (&prometheus.global, &self.at_start.global);
         let is_same =
@@ -70,6 +67,7 @@ impl Reloader {
         }
         self.alertmanagers.apply(&prometheus)?;
         peers::tell(&self.alerting, &self.alertmanagers);
+        self.alerting.relabel(peers::relabelling(&prometheus)).await;
         self.scraping.apply(prometheus)?;
         self.alerting.reload_files(&rule_files).await
     }

@@ -38,7 +38,7 @@ pub struct Alertmanagers {
 #[derive(Debug, Clone)]
 struct Set {
     config: Arc<AlertmanagerConfig>,
-    /// Rules for alerts: those of everybody, then its own.
+    /// Its own rules for alerts. Those for everybody are not its business: alerts come to it after them.
     rules: Arc<[RelabelConfig]>,
     client: HttpClient,
     finding: Arc<Finding>,
@@ -89,20 +89,16 @@ impl Alertmanagers {
     /// `Invalid` if a section cannot be used, for example for a certificate that cannot be read; then everything stays as it was.
     pub fn apply(&self, config: &PrometheusConfig) -> Result<()> {
         let mut sets = self.sets.lock();
-        let alerting = &config.alerting;
-        let prepared = alerting.alertmanagers.iter().enumerate().map(|(index, section)| {
-            let rules = [alerting.alert_relabel_configs.as_slice(), section.alert_relabel_configs.as_slice()].concat().into();
-            match sets.iter().find(|known| *known.config == *section) {
-                Some(known) => Ok(Set { rules, ..known.clone() }),
-                None => self.set(index, section, rules),
-            }
+        let prepared = config.alerting.alertmanagers.iter().enumerate().map(|(index, section)| {
+            let known = sets.iter().find(|known| *known.config == *section);
+            known.map_or_else(|| self.set(index, section), |known| Ok(known.clone()))
         });
         let prepared = prepared.collect::<Result<Vec<Set>>>()?;
         *sets = prepared;
         Ok(())
     }
 
-    fn set(&self, index: usize, section: &AlertmanagerConfig, rules: Arc<[RelabelConfig]>) -> Result<Set> {
+    fn set(&self, index: usize, section: &AlertmanagerConfig) -> Result<Set> {
         let name = format!("alerting.alertmanagers[{index}]");
         let about = |error: Error| Error::new(error.kind(), format!("{name}: {}", error.message())).with_source(error);
         let client = HttpClient::new(&section.http, Arc::clone(&self.around.clock)).map_err(about)?;
@@ -114,6 +110,7 @@ impl Alertmanagers {
             }
         });
         let finding = Finding { discovery, telling: telling.abort_handle() };
+        let rules = section.alert_relabel_configs.as_slice().into();
         Ok(Set { config: Arc::new(section.clone()), rules, client, finding: Arc::new(finding) })
     }
 
@@ -209,7 +206,7 @@ impl Alertmanager {
         &self.url
     }
 
-    /// The labels of an alert as this one is told of it; `None` if it is not.
+    /// The labels of an alert as this one is told of it, by the rules of its section; `None` if it is not.
     pub fn relabel<'a>(&self, labels: &'a Labels) -> Option<Cow<'a, Labels>> {
         if self.rules.is_empty() { Some(Cow::Borrowed(labels)) } else { relabel::apply(&self.rules, labels).map(Cow::Owned) }
     }

@@ -83,6 +83,8 @@ export interface Evaluation {
 /** Why one alert is as it is. */
 export interface Explanation {
   labels: Labels;
+  /** The labels that routes, silences and receivers see, after relabelling; null when nobody is told. */
+  toldAs: Labels | null;
   fingerprint: string;
   rule: { file: string; group: string; name: string; query: string; lang: string; hold: string; keepFiring: string };
   atMs: number;
@@ -157,6 +159,7 @@ export function toExplanation(answer: Record<string, unknown>): Explanation {
   const muted = isObject(answer["muted"]) ? answer["muted"] : {};
   return {
     labels: texts(answer["labels"]),
+    toldAs: answer["told_as"] === undefined ? texts(answer["labels"]) : isObject(answer["told_as"]) ? texts(answer["told_as"]) : null,
     fingerprint: text(answer["fingerprint"]),
     rule: {
       file: text(rule["file"]), group: text(rule["group"]), name: text(rule["name"]), query: text(rule["query"]), lang: text(rule["lang"]) || "promql",

@@ -13,12 +13,14 @@ use std::sync::Arc;
 
 use signalbox_model::{Error, ErrorKind, Labels, Result, Tenant};
 
+use crate::Alerting;
 use crate::alerting;
 use crate::ask::{Answers, Asker};
 use crate::dispatch::Plan;
 use crate::evaluation::{Occasion, evaluate};
 use crate::limits::{BACKTEST_ERRORS_MAX, BACKTEST_EVALUATIONS_MAX};
 use crate::mute::Muting;
+use crate::relabel::Relabelling;
 use crate::rule_file::{Group, Rule};
 use crate::settings::Settings;
 use crate::severity::Ranks;
@@ -37,6 +39,7 @@ pub struct Bench {
     settings: Settings,
     plan: Plan,
     muting: Muting,
+    relabelling: Relabelling,
 }
 
 impl Bench {
@@ -46,7 +49,20 @@ impl Bench {
     /// `Invalid` or `NotFound` with what is wrong with `alertmanager.yml` or a receiver.
     pub fn new(engine: Arc<dyn Answers>, tenant: Tenant, settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Self> {
         let (plan, muting) = alerting::plan(settings, notify)?;
-        Ok(Self { engine, tenant, settings: settings.clone(), plan, muting })
+        Ok(Self { engine, tenant, settings: settings.clone(), plan, muting, relabelling: Relabelling::default() })
+    }
+
+    /// With the routes, receivers and relabelling that are in force in a server.
+    pub async fn of(alerting: &Alerting, engine: Arc<dyn Answers>, tenant: Tenant) -> Self {
+        let dispatcher = alerting.dispatcher().await;
+        let (plan, muting) = (dispatcher.plan.clone(), dispatcher.muting.clone());
+        Self { engine, tenant, settings: alerting.settings().clone(), plan, muting, relabelling: dispatcher.aliases().relabelling().clone() }
+    }
+
+    /// The same, telling of alerts with other labels.
+    #[must_use]
+    pub fn relabelling(self, relabelling: Relabelling) -> Self {
+        Self { relabelling, ..self }
     }
 }
 
@@ -157,7 +173,7 @@ pub async fn run(bench: &Bench, request: &Request) -> Result<Vec<RuleReport>> {
         }
     }
     let muting = Muting { ranks: Ranks::of(&request.groups), ..bench.muting.clone() };
-    telling::tell(&bench.plan, &muting, news, request.end_ms, &mut reports);
+    telling::tell(bench, muting, news, request.end_ms, &mut reports);
     Ok(reports)
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use signalbox_model::Labels;
 
-use super::{Notification, RuleReport};
+use super::{Bench, Notification, RuleReport};
 use crate::dispatch::{Plan, reason};
 use crate::group::{AlertGroup, GroupId, Groups, Notice, Telling, Told, decide};
 use crate::limits::{BACKTEST_GROUPS_MAX, BACKTEST_NOTIFICATIONS_MAX};
-use crate::mute::Muting;
+use crate::mute::{Firing, Muting};
+use crate::relabel::Relabelling;
 use crate::silence::Silences;
 
 /// Something that is new about an alert.
@@ -25,7 +26,9 @@ struct Clockwork<'a> {
     plan: &'a Plan,
     muting: Muting,
     groups: Groups,
-    firing: BTreeSet<Labels>,
+    /// Alerts that fire, by the labels that are told, and their own.
+    firing: BTreeMap<Labels, Labels>,
+    relabelling: &'a Relabelling,
     /// What each receiver was told last about a group.
     told: BTreeMap<(GroupId, String), Told>,
     /// The rule of each episode.
@@ -33,12 +36,13 @@ struct Clockwork<'a> {
 }
 
 /// Adds the messages until an instant to the reports.
-pub(super) fn tell(plan: &Plan, muting: &Muting, mut news: Vec<News>, end_ms: i64, reports: &mut [RuleReport]) {
+pub(super) fn tell(bench: &Bench, muting: Muting, mut news: Vec<News>, end_ms: i64, reports: &mut [RuleReport]) {
     // What is over at an instant is over before something else begins.
     news.sort_by_key(|news| (news.at_ms, news.notice.ends_at_ms.is_none()));
-    let muting = Muting { silences: Silences::default(), ..muting.clone() };
+    let muting = Muting { silences: Silences::default(), ..muting };
+    let (plan, relabelling) = (&bench.plan, &bench.relabelling);
     let groups = Groups::new(Arc::clone(&plan.root));
-    let mut clockwork = Clockwork { plan, muting, groups, firing: BTreeSet::new(), told: BTreeMap::new(), rules: BTreeMap::new() };
+    let mut clockwork = Clockwork { plan, relabelling, muting, groups, firing: BTreeMap::new(), told: BTreeMap::new(), rules: BTreeMap::new() };
     let (mut news, mut looked_at) = (news.into_iter().peekable(), 0);
     loop {
         let next_news_ms = news.peek().map(|news| news.at_ms);
@@ -59,11 +63,13 @@ pub(super) fn tell(plan: &Plan, muting: &Muting, mut news: Vec<News>, end_ms: i6
 
 impl Clockwork<'_> {
     fn take(&mut self, news: News, now_ms: i64) {
-        let News { rule, notice, .. } = news;
+        let News { rule, notice: own, .. } = news;
+        let Some(labels) = self.relabelling.told(&own.labels) else { return };
+        let notice = Notice { labels, ..own.clone() };
         self.rules.insert(notice.episode(), rule);
         self.groups.update(&notice, now_ms);
         match notice.ends_at_ms {
-            None => self.firing.insert(notice.labels),
+            None => self.firing.insert(notice.labels, own.labels),
             Some(_) => self.firing.remove(&notice.labels),
         };
     }
@@ -106,10 +112,13 @@ impl Clockwork<'_> {
     }
 
     fn decide(&self, group: &AlertGroup, told: Option<&Told>, now_ms: i64) -> Option<Telling> {
-        let firing: Vec<&Labels> = self.firing.iter().collect();
+        let firing = Firing::new(self.firing.iter().map(|(told, own)| (told, own)));
         let targets = self.plan.receivers.get(&group.route.receiver).map(Vec::as_slice).unwrap_or_default();
         let sends_resolved = targets.is_empty() || targets.iter().any(|target| target.sends_resolved);
-        let is_heard = |notice: &&Notice| !self.muting.of(&notice.labels, &firing, now_ms).is_muted();
+        let is_heard = |notice: &&Notice| {
+            let own = self.firing.get(&notice.labels).unwrap_or(&notice.labels);
+            !self.muting.of(&notice.labels, own, &firing, now_ms).is_muted()
+        };
         let members = group.members().filter(|notice| sends_resolved || notice.ends_at_ms.is_none()).filter(is_heard);
         decide(members, told, now_ms, group.route.repeat_ms)
     }

@@ -17,7 +17,22 @@ groups:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_higher_severity_is_told_in_place_of_the_lower() {
+    is_told_in_place_of_the_lower("severity", Relabelling::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn severities_go_by_the_labels_that_alerts_have_of_their_own() {
+    let renamed = Relabelling::new(|labels| {
+        let mut renamed = labels.keep(|name| name != "severity").to_builder();
+        renamed.set("level", labels.get("severity").unwrap_or_default());
+        Some(renamed.build())
+    });
+    is_told_in_place_of_the_lower("level", renamed).await;
+}
+
+async fn is_told_in_place_of_the_lower(label: &str, relabelling: Relabelling) {
     let mut server = Server::new(QUEUE).await;
+    server.dispatcher.relabel(relabelling, T0_MS);
     server.dispatcher.muting.ranks = Ranks::of(&rule_file::load_all(&server.settings.rule_files).unwrap());
     let mut told = Vec::new();
     for (depth, seconds) in [(5.0, 60), (50.0, 120), (500.0, 120), (90.0, 120), (50.0, 120), (5.0, 120)] {
@@ -29,7 +44,7 @@ async fn the_higher_severity_is_told_in_place_of_the_lower() {
         }
         let show = |message: &Message| {
             let alerts: Vec<String> =
-                message.alerts.iter().map(|alert| format!("{}{}", alert.labels["severity"], if alert.status == Status::Firing { '+' } else { '-' })).collect();
+                message.alerts.iter().map(|alert| format!("{}{}", alert.labels[label], if alert.status == Status::Firing { '+' } else { '-' })).collect();
             alerts.join(" ")
         };
         told.push(server.messages().await.iter().map(show).collect::<Vec<_>>());

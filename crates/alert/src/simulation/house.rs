@@ -18,6 +18,7 @@ use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
+use crate::relabel::Relabelling;
 use crate::resume::{end_series, resume};
 use crate::rule_file;
 use crate::settings::Settings;
@@ -71,7 +72,8 @@ impl Outside {
         }
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let meta = Arc::new(Meta::open(self.dir.path().join("state.db")).await?.behind(self.faults.clone()));
-        let parts = Parts { engine: self.truth.clone(), sink: self.truth.clone(), meta, board: AlertBoard::default(), clock };
+        let parts =
+            Parts { engine: self.truth.clone(), sink: self.truth.clone(), meta, board: AlertBoard::default(), relabelling: Relabelling::default(), clock };
         let world = World::new(parts, &self.settings);
         match self.furnish(world, plan).await {
             Ok(house) => Ok(house),

@@ -18,6 +18,7 @@ use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
 use crate::group::GroupBy;
 use crate::mute::Muting;
+use crate::relabel::Relabelling;
 use crate::resume::resume;
 use crate::routing::Route;
 use crate::rule_file;
@@ -45,7 +46,14 @@ struct Server {
 impl Server {
     async fn start(dir: &Path, truth: &Arc<Truth>, clock: &ManualClock) -> Self {
         let meta = Arc::new(Meta::open(dir.join("state.db")).await.unwrap());
-        let parts = Parts { engine: truth.clone(), sink: truth.clone(), meta, board: AlertBoard::default(), clock: Arc::new(clock.clone()) };
+        let parts = Parts {
+            engine: truth.clone(),
+            sink: truth.clone(),
+            meta,
+            board: AlertBoard::default(),
+            relabelling: Relabelling::default(),
+            clock: Arc::new(clock.clone()),
+        };
         let world = World::new(parts, &Settings::default());
         let target = Target { receiver: "all".to_owned(), channel: "all/0".to_owned(), sends_resolved: true };
         let route = Route { group_by: GroupBy::Everything, wait_ms: 0, interval_ms: 10_000, repeat_ms: 86_400_000, ..Route::root("all".to_owned()) };

@@ -8,9 +8,13 @@
 //! | `start` | since when | when the alert was found last before `at`, and some evaluations more |
 //! | `limit` | evaluations, events and notifications, each, 1 to 10 000 | 500 |
 //!
+//! Alerts of our own rules are told as `alert_relabel_configs` say: `told_as` has the labels that routes, silences and receivers see, null
+//! if nobody is told, as rules in force say now. An alert may be asked for by either labels.
+//!
 //! Routes and the query of the rule are those in force now. `evaluations` are those at which the alert was pending or firing, and those
 //! that failed; `value` is null if the expression did not find it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -31,6 +35,8 @@ use crate::http::{Asker, Params};
 
 /// Alerts that the labels of a question are compared with.
 const CANDIDATES_MAX: u32 = 1_000;
+/// Latest events of an alert among which one of its rule is looked for.
+const EVENTS_MAX: u32 = 100;
 /// Fingerprints that a refusal names.
 const NAMED_MAX: usize = 5;
 /// Evaluations before the alert was found that are shown as well.
@@ -42,8 +48,11 @@ const MUTES: [&str; 4] = ["silenced", "inhibited", "muted", "unmuted"];
 
 /// The alert that is asked about.
 struct Subject {
+    /// Of its own labels.
     fingerprint: u64,
     labels: Pairs,
+    /// The labels that it is told with, if anybody is told.
+    told_as: Option<(u64, Pairs)>,
     /// As it is now, if it fires.
     live: Option<DeskAlert>,
 }
@@ -89,14 +98,18 @@ pub(super) async fn explain(State(state): State<ApiState>, Asker(tenant): Asker,
     let told = NotificationFilter {
         start_ns: Some(start_ms.saturating_mul(1_000_000)),
         end_ns: Some(at_ms.saturating_mul(1_000_000)),
-        fingerprint: Some(subject.fingerprint),
+        fingerprint: Some(subject.told_as.as_ref().map_or(subject.fingerprint, |(fingerprint, _)| *fingerprint)),
         limit,
         ..NotificationFilter::default()
     };
     let told = meta.notification_records(&told).await?;
-    let routes = state.alert_desk.ways(&subject.labels).await;
+    let routes = match &subject.told_as {
+        Some((_, labels)) => state.alert_desk.ways(labels).await,
+        None => Vec::new(),
+    };
     Ok(success(&json!({
         "labels": subject.labels,
+        "told_as": subject.told_as.as_ref().map(|(_, labels)| labels),
         "fingerprint": written(subject.fingerprint),
         "rule": show_rule(&file, &group_name, &rule_name, rule),
         "at": time(at_ms),
@@ -111,21 +124,20 @@ pub(super) async fn explain(State(state): State<ApiState>, Asker(tenant): Asker,
 
 async fn subject(state: &ApiState, meta: &Meta, params: &Params) -> Result<Subject, Refusal> {
     let live = state.alert_desk.alerts().await;
-    let number = |alert: &DeskAlert| u64::from_str_radix(&alert.fingerprint, 16).unwrap_or(0);
     if let Some(fingerprint) = params::fingerprint(params)? {
-        let live = live.into_iter().find(|alert| number(alert) == fingerprint);
-        let labels = match &live {
+        let labels = match live.iter().find(|alert| number_of(alert) == fingerprint) {
             Some(alert) => Some(alert.labels.clone()),
             None => meta.labels_of(fingerprint).await?,
         };
         let labels = labels.ok_or_else(|| Refusal::not_found(format!("no alert {} is known", written(fingerprint))))?;
-        return Ok(Subject { fingerprint, labels, live });
+        return of_alert(state, meta, (fingerprint, labels), live).await;
     }
     let text = params.get("labels").ok_or_else(|| Refusal::bad("want fingerprint or labels, to know which alert is meant"))?;
     let wanted: Pairs = serde_json::from_str(text).map_err(|error| Refusal::bad(format!("invalid parameter \"labels\": {error}: want a JSON object")))?;
     let mut known = meta.alerts_with(&wanted, CANDIDATES_MAX).await?;
     let has_all = |alert: &&DeskAlert| wanted.iter().all(|(name, value)| alert.labels.get(name) == Some(value));
-    known.extend(live.iter().filter(has_all).map(|alert| (number(alert), alert.labels.clone())));
+    known.extend(live.iter().filter(has_all).map(|alert| (number_of(alert), alert.labels.clone())));
+    let mut known = without_aliases(state, meta, known).await?;
     known.sort_by(|left, right| (left.1.len(), &left.1).cmp(&(right.1.len(), &right.1)));
     known.dedup();
     // Labels of the server are seldom known to who asks: the alert with the fewest labels more is meant.
@@ -133,16 +145,65 @@ async fn subject(state: &ApiState, meta: &Meta, params: &Params) -> Result<Subje
     let mut nearest: Vec<(u64, Pairs)> = known.into_iter().take_while(|(_, labels)| labels.len() == fewest).collect();
     match (nearest.pop(), nearest.is_empty()) {
         (None, _) => Err(Refusal::not_found(format!("no alert with labels {text} is known"))),
-        (Some((fingerprint, labels)), true) => {
-            let live = live.into_iter().find(|alert| number(alert) == fingerprint);
-            Ok(Subject { fingerprint, labels, live })
-        }
+        (Some(found), true) => of_alert(state, meta, found, live).await,
         (Some(last), false) => {
             let names: Vec<String> = nearest.iter().chain([&last]).take(NAMED_MAX).map(|(fingerprint, _)| written(*fingerprint)).collect();
             let message = format!("{} alerts have labels {text}: want more labels, or a fingerprint, such as {}", nearest.len() + 1, names.join(", "));
             Err(Refusal::bad(message))
         }
     }
+}
+
+/// An alert by labels, be they its own or those that it is told with.
+async fn of_alert(state: &ApiState, meta: &Meta, found: (u64, Pairs), live: Vec<DeskAlert>) -> Result<Subject, Refusal> {
+    let own = if is_of_rule(meta, found.0).await? { Some(found.clone()) } else { own(state, meta, &found).await? };
+    let told_as = match &own {
+        Some((_, labels)) => state.alert_desk.told_as(labels).await,
+        // Alerts of other rulers are told as they came.
+        None => Some(found.clone()),
+    };
+    let (fingerprint, labels) = own.unwrap_or(found);
+    let seen = told_as.as_ref().map_or(fingerprint, |(told, _)| *told);
+    let live = live.into_iter().find(|alert| number_of(alert) == seen);
+    Ok(Subject { fingerprint, labels, told_as, live })
+}
+
+/// Whether a rule of ours found this alert.
+async fn is_of_rule(meta: &Meta, fingerprint: u64) -> Result<bool, Refusal> {
+    let latest = HistoryFilter { fingerprint: Some(fingerprint), limit: EVENTS_MAX, ..HistoryFilter::default() };
+    Ok(meta.alert_history(&latest).await?.iter().any(|event| !event.rule.is_empty()))
+}
+
+/// An alert of a rule of ours that is told with these labels, if one is known: among those that fire, then among those that did.
+async fn own(state: &ApiState, meta: &Meta, told: &(u64, Pairs)) -> Result<Option<(u64, Pairs)>, Refusal> {
+    if let Some(own) = state.alert_desk.aliased(&told.1).await.into_iter().next() {
+        return Ok(Some(own));
+    }
+    for own in meta.alerts_with(&Pairs::new(), CANDIDATES_MAX).await? {
+        let is_told_so = own.0 != told.0 && state.alert_desk.told_as(&own.1).await.is_some_and(|(fingerprint, _)| fingerprint == told.0);
+        if is_told_so && is_of_rule(meta, own.0).await? {
+            return Ok(Some(own));
+        }
+    }
+    Ok(None)
+}
+
+/// Alerts without those that are others among them as these are told.
+async fn without_aliases(state: &ApiState, meta: &Meta, known: Vec<(u64, Pairs)>) -> Result<Vec<(u64, Pairs)>, Refusal> {
+    let mut aliases = BTreeSet::new();
+    for (own, labels) in &known {
+        let alias = state.alert_desk.told_as(labels).await.map(|(told, _)| told).filter(|told| told != own);
+        if let Some(alias) = alias
+            && is_of_rule(meta, *own).await?
+        {
+            aliases.insert(alias);
+        }
+    }
+    Ok(known.into_iter().filter(|(fingerprint, _)| !aliases.contains(fingerprint)).collect())
+}
+
+fn number_of(alert: &DeskAlert) -> u64 {
+    u64::from_str_radix(&alert.fingerprint, 16).unwrap_or(0)
 }
 
 fn of_rule(event: &HistoryEvent) -> (String, String, String) {
@@ -250,7 +311,12 @@ fn muted(events: &[HistoryEvent], live: Option<&DeskAlert>) -> Value {
 /// The latest event about muting for each receiver, if the alert was not over since.
 fn latest_notes(events: &[HistoryEvent]) -> Vec<&HistoryEvent> {
     let mut latest: Vec<&HistoryEvent> = Vec::new();
-    for event in events.iter().take_while(|event| event.state != "inactive").filter(|event| MUTES.contains(&event.change.as_str())) {
+    for event in events
+        .iter()
+        .filter(|event| event.change != UNTOLD)
+        .take_while(|event| event.state != "inactive")
+        .filter(|event| MUTES.contains(&event.change.as_str()))
+    {
         if !latest.iter().any(|known| known.note.receiver == event.note.receiver) {
             latest.push(event);
         }

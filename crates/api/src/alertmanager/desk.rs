@@ -183,6 +183,16 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
     }
 
     /// All silences that are known.
+    /// The fingerprint and the labels that an alert of our own rules is told with; nothing if nobody is told of it.
+    async fn told_as(&self, _labels: &Pairs) -> Option<(u64, Pairs)> {
+        None
+    }
+
+    /// The alerts of our own rules that fire and are told with these labels though their own differ, by fingerprint and own labels.
+    async fn aliased(&self, _told: &Pairs) -> Vec<(u64, Pairs)> {
+        Vec::new()
+    }
+
     async fn silences(&self) -> Vec<DeskSilence>;
 
     /// Sets or changes a silence; durable on return. Answers its id.

@@ -67,6 +67,11 @@ fn lines(answer: &Value) -> Vec<String> {
     let (rule, mut lines) = (&answer["rule"], Vec::new());
     lines.push(format!("{} at {}: {}", pairs(&answer["labels"]), text(&answer["at"]), text(&answer["state"])));
     lines.push(format!("fingerprint {}", text(&answer["fingerprint"])));
+    match &answer["told_as"] {
+        told_as if *told_as == answer["labels"] => {}
+        Value::Object(_) => lines.push(format!("told as {} (alert_relabel_configs)", pairs(&answer["told_as"]))),
+        _ => lines.push("told to nobody: alert_relabel_configs drop it".to_owned()),
+    }
     if !text(&rule["name"]).is_empty() {
         lines.push(format!("rule {} of group {} in {}", text(&rule["name"]), text(&rule["group"]), text(&rule["file"])));
     }
@@ -182,7 +187,7 @@ mod tests {
     #[test]
     fn people_read_what_happened_from_top_to_bottom() {
         let answer = json!({
-            "labels": { "alertname": "Down" }, "fingerprint": "f", "at": "T9", "state": "firing",
+            "labels": { "alertname": "Down" }, "told_as": { "alertname": "Down", "page": "yes" }, "fingerprint": "f", "at": "T9", "state": "firing",
             "rule": { "file": "a.yaml", "group": "g", "name": "Down", "query": "up == 0", "lang": "promql", "for": "1m", "keep_firing_for": "0s" },
             "evaluations": [{ "at": "T1", "value": 0.5, "state": "pending" }, { "at": "T2", "value": null, "state": "firing", "error": "no" }],
             "events": [{ "at": "T2", "change": "silenced", "silenced_by": ["id"], "receiver": "ops", "value": null }, { "at": "T1", "change": "pending", "value": 0.5, "late": true }],
@@ -193,6 +198,7 @@ mod tests {
         });
         let want = r#"{alertname="Down"} at T9: firing
 fingerprint f
+told as {alertname="Down", page="yes"} (alert_relabel_configs)
 rule Down of group g in a.yaml
   promql: up == 0, for 1m, keep firing for 0s
 evaluations:
@@ -209,5 +215,12 @@ notifications:
     T4 failed: 503
     T5 taken: 250 OK"#;
         assert_eq!(lines(&answer).join("\n"), want);
+        let third = |told_as| {
+            let mut answer = answer.clone();
+            answer["told_as"] = told_as;
+            lines(&answer)[2].clone()
+        };
+        assert_eq!(third(json!({ "alertname": "Down" })), "rule Down of group g in a.yaml");
+        assert_eq!(third(Value::Null), "told to nobody: alert_relabel_configs drop it");
     }
 }

@@ -21,6 +21,7 @@ use signalbox_telemetry::SystemClock;
 use super::desk;
 use crate::cli::say;
 use crate::config::{self, Config};
+use crate::{peers, pull};
 
 /// How far back it goes if nothing is said.
 const BACK_MS: i64 = 24 * 3_600_000;
@@ -117,9 +118,11 @@ impl Arguments {
         config.store.retention =
             RetentionSettings { metrics: for_ever(), logs: for_ever(), traces: for_ever(), selectors: Vec::new(), kept_traces: Vec::new() };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let prometheus = pull::load(&config.scrape.config_file, &clock)?;
+        pull::share(&prometheus, &mut config);
         let store = Store::open(config.store.clone(), &config.data_dir, Arc::new(RealDisk::new(&config.data_dir)), Arc::clone(&clock)).await?;
         let engine = Arc::new(Engine::new(store.clone(), clock, config.query.clone()));
-        let bench = Bench::new(engine, Tenant::default(), &config.alert, &config.notify)?;
+        let bench = Bench::new(engine, Tenant::default(), &config.alert, &config.notify)?.relabelling(peers::relabelling(&prometheus.config));
         let found = desk::try_rules(&bench, request).await;
         store.close().await?;
         serde_json::to_value(found?).map_err(|error| Error::internal("cannot write JSON").with_source(error))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use signalbox_alert::Alerting;
 use signalbox_alert::backtest::{self, Bench, Firing, Notification, Request, RuleReport};
 use signalbox_alert::rule_file::{self, Group, Problem, Rule, RuleKind, UnknownFields};
 use signalbox_api::alerting::{
@@ -19,15 +20,14 @@ const BACKTESTS_MAX: usize = 2;
 #[derive(Debug)]
 pub(crate) struct OwnRules {
     engine: Arc<Engine>,
-    alert: signalbox_alert::Settings,
-    notify: signalbox_notify::Settings,
+    alerting: Arc<Alerting>,
     backtests: Semaphore,
 }
 
 impl OwnRules {
-    /// With what answers, and what is configured.
-    pub(crate) fn new(engine: Arc<Engine>, alert: signalbox_alert::Settings, notify: signalbox_notify::Settings) -> Self {
-        Self { engine, alert, notify, backtests: Semaphore::new(BACKTESTS_MAX) }
+    /// With what answers, and with who is told.
+    pub(crate) fn new(engine: Arc<Engine>, alerting: Arc<Alerting>) -> Self {
+        Self { engine, alerting, backtests: Semaphore::new(BACKTESTS_MAX) }
     }
 }
 
@@ -48,7 +48,7 @@ impl RuleDesk for OwnRules {
 
     async fn backtest(&self, tenant: &Tenant, request: BacktestRequest) -> Result<Backtest> {
         let _permit = self.backtests.try_acquire().map_err(|_| Error::limit(format!("{BACKTESTS_MAX} backtests run already: try again when one has ended")))?;
-        let bench = Bench::new(Arc::clone(&self.engine) as _, tenant.clone(), &self.alert, &self.notify)?;
+        let bench = Bench::of(&self.alerting, Arc::clone(&self.engine) as _, tenant.clone()).await;
         try_rules(&bench, request).await
     }
 }

@@ -69,7 +69,7 @@ fn what_is_not_supported_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn sections_that_stay_are_found_once_and_rules_add_up() {
+async fn sections_that_stay_are_found_once_and_have_rules_of_their_own() {
     let around = discovery::Surroundings::new(Arc::new(signalbox_testkit::ManualClock::at_ms(0)), |_| None);
     let alertmanagers = Alertmanagers::new(around);
     let apply = |text: &str| alertmanagers.apply(&PrometheusConfig::parse(text, |_| None).unwrap());
@@ -87,8 +87,8 @@ async fn sections_that_stay_are_found_once_and_rules_add_up() {
     assert_eq!(keys, ["0 http://a:1/api/v2/alerts", "1 http://a:1/api/v2/alerts"], "once for each section");
     let (info, page) = (Labels::from_pairs([("severity", "info"), ("replica", "1")]), Labels::from_pairs([("severity", "page"), ("replica", "1")]));
     assert_eq!(found.active[0].relabel(&info), None);
-    assert_eq!(found.active[0].relabel(&page).unwrap().into_owned(), Labels::from_pairs([("severity", "page")]));
-    assert_eq!(found.active[1].relabel(&info).unwrap().into_owned(), Labels::from_pairs([("severity", "info")]));
+    assert_eq!(found.active[0].relabel(&page).unwrap().into_owned(), page, "rules for everybody have been obeyed before");
+    assert_eq!(found.active[1].relabel(&info).unwrap().into_owned(), info);
     let broken = apply("alerting: {alertmanagers: [{static_configs: [{targets: ['b:1']}], tls_config: {ca_file: /nowhere}}]}");
     assert!(broken.unwrap_err().message().starts_with("alerting.alertmanagers[0]: "));
     assert_eq!(alertmanagers.found().active.len(), 2, "what is wrong changes nothing");

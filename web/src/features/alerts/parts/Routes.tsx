@@ -6,16 +6,21 @@ import type { Explanation, Routed } from "../../../api/alerting.ts";
 import { useTime } from "../../../location.tsx";
 import { paths } from "../../../paths.ts";
 import { Icon } from "../../../ui/Icon.tsx";
-import { ChipList } from "../../../ui/LabelList.tsx";
+import { ChipList, LabelList } from "../../../ui/LabelList.tsx";
 import { Badge, Panel } from "../../../ui/layout.tsx";
 import { Empty } from "../../../ui/states.tsx";
+import { holdsAll } from "../model.ts";
 import styles from "../alert.module.css";
 
 export function Routes({ data }: { data: Explanation }): ReactNode {
   const { range } = useTime();
   const quiet = data.silencedBy.length + data.inhibitedBy.length + data.mutedBy.length > 0;
   return (
-    <Panel title="Which way it goes" actions={<Link href={paths.routing(data.labels, range)}>In the tree</Link>}>
+    <Panel title="Which way it goes" actions={<Link href={paths.routing(data.toldAs ?? data.labels, range)}>In the tree</Link>}>
+      {data.toldAs === null && <p className={styles.timings}>Nobody is told: alert_relabel_configs drop it.</p>}
+      {data.toldAs !== null && !(holdsAll(data.toldAs, data.labels) && holdsAll(data.labels, data.toldAs)) && (
+        <div className={styles.steps} aria-label="Told as"><span>Told as</span><LabelList labels={data.toldAs} /></div>
+      )}
       {quiet && (
         <ul className={styles.muted} aria-label="What keeps it quiet">
           {data.silencedBy.map((id) => <li key={id}><Badge tone="warn">silenced</Badge> by <Link href={paths.silence(id, range)}>silence {id}</Link></li>)}
