@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use signalbox_meta::{HistoryNote, MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
+use signalbox_meta::{HistoryEvent, HistoryNote, MessageAbout, Meta, NewMessage, Notification, Outcome, OutsideAlert, ToldAlert};
 use signalbox_model::{Error, ErrorKind, Labels, Result};
 use signalbox_notify::message::{group_key, sort_alerts};
 use signalbox_notify::template::{Renderer, Templates};
@@ -112,6 +112,8 @@ struct Settled {
     enqueued: usize,
     /// Episodes that are over, of which a receiver may still believe that they fire.
     believed: BTreeSet<u64>,
+    /// Episodes that are over, of which some receiver was told, or is told now.
+    known: BTreeSet<u64>,
 }
 
 impl Dispatcher {
@@ -290,12 +292,13 @@ impl Dispatcher {
             return hurried;
         }
         self.retry_at_ms = None;
-        let (mut enqueued, mut told) = (hurried, Vec::new());
+        let (mut enqueued, mut told, mut events) = (hurried, Vec::new(), Vec::new());
         for group in self.groups.due(now_ms) {
             let watched = self.watch(group, now_ms);
             match self.tell(group, &watched, meta, now_ms).await {
                 Ok(settled) => {
                     enqueued += settled.enqueued;
+                    events.extend(self.untold(group, &watched, &settled, now_ms));
                     told.push((group.id(), self.notes(group, watched), settled.believed));
                 }
                 Err(error) => {
@@ -305,7 +308,6 @@ impl Dispatcher {
                 }
             }
         }
-        let mut events = Vec::new();
         for (id, notes, believed) in told {
             events.extend(self.mute_log.observe(&id, notes, now_ms));
             self.groups.told_but(&id, now_ms, &believed);
@@ -316,7 +318,7 @@ impl Dispatcher {
             && let Err(error) = meta.save_alert_events(&events).await
         {
             // Who is told does not depend on it.
-            tracing::warn!("cannot remember what muted {} alerts: {error}", events.len());
+            tracing::warn!("cannot remember of {} alerts what muted them, or that nobody was told: {error}", events.len());
         }
         enqueued
     }
@@ -333,6 +335,22 @@ impl Dispatcher {
         let firing = watched.members.into_iter().filter(|(notice, _)| notice.ends_at_ms.is_none());
         let noted = firing.map(|(notice, muted)| (notice, mute_log::note(&group.route.receiver, &muted, &watched.intervals)));
         noted.flat_map(|(notice, note)| self.aliases.own(&notice.labels).map(move |own| (own.clone(), note.clone()))).collect()
+    }
+
+    /// Firings that leave their group and that nobody was told of: they were over before the group was told.
+    fn untold(&self, group: &AlertGroup, watched: &Watched<'_>, settled: &Settled, now_ms: i64) -> Vec<HistoryEvent> {
+        if self.plan.targets(&group.route.receiver).is_empty() || !watched.intervals.is_empty() {
+            return Vec::new();
+        }
+        let heard = watched.members.iter().filter(|(notice, muted)| notice.ends_at_ms.is_some() && !muted.is_muted()).map(|(notice, _)| *notice);
+        // What was over before this plan was in force has passed its groups before.
+        let untold = heard.filter(|notice| notice.ends_at_ms.is_some_and(|ends_at_ms| ends_at_ms >= self.planned_at_ms));
+        let untold = untold.filter(|notice| !settled.believed.contains(&notice.episode()) && !settled.known.contains(&notice.episode()));
+        let event = |notice: &Notice, own: &Labels| {
+            let is_firing = self.firing.contains_key(&notice.labels);
+            mute_log::untold(own, &group.route.receiver, notice, is_firing, now_ms)
+        };
+        untold.flat_map(|notice| self.aliases.own(&notice.labels).map(move |own| event(notice, own))).collect()
     }
 
     async fn tell(&self, group: &AlertGroup, watched: &Watched<'_>, meta: &Meta, now_ms: i64) -> Result<Settled> {
@@ -352,6 +370,7 @@ impl Dispatcher {
             if latest.as_ref().is_some_and(|latest| latest.outcome == Outcome::Pending) {
                 // What is new is told when the receiver has taken what it was to be told, or never will: it shall not find a pile.
                 settled.believed.extend(&over);
+                settled.known.extend(&over);
                 continue;
             }
             let standing = match &latest {
@@ -359,6 +378,7 @@ impl Dispatcher {
                 standing => standing.clone(),
             };
             let told = standing.as_ref().and_then(told);
+            settled.known.extend(standing.iter().flat_map(|standing| standing.firing.iter().chain(&standing.resolved)));
             if let Some(told) = told.as_ref().filter(|_| target.sends_resolved) {
                 settled.believed.extend(over.iter().filter(|episode| told.believes(**episode)));
             }
@@ -376,6 +396,7 @@ impl Dispatcher {
                 let believed = told.iter().flat_map(|told| &told.firing).filter(|episode| muted.contains(&alert_of(**episode))).copied().collect();
                 // What is over must not be forgotten before it could be told.
                 let over: Vec<u64> = telling.notices.iter().filter(|notice| notice.ends_at_ms.is_some()).map(Notice::episode).collect();
+                settled.known.extend(&over);
                 let message = self.message(group, target, &key, latest.as_ref(), Saying { telling, believed }, now_ms)?;
                 if self.rests(&message, latest.as_ref(), group.route.interval_ms, meta, now_ms).await? {
                     settled.believed.extend(over);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use signalbox_ingest::Ingester;
 use signalbox_lang::promql;
-use signalbox_meta::{AlertBoard, Meta, Next, RuleKind};
+use signalbox_meta::{AlertBoard, HistoryFilter, Meta, Next, RuleKind};
 use signalbox_model::{Batch, Labels, Tenant};
 use signalbox_notify::{Message, Reason, Status};
 use signalbox_query::Engine;
@@ -100,7 +100,9 @@ impl Server {
         let Self { dir, clock, settings, world, .. } = self;
         drop(world);
         let world = World::new(parts(dir.path(), &clock).await, &settings);
-        let dispatcher = Dispatcher::new(Plan::flat(settings.route(), vec![target()]), Muting::default(), world.asker.external_url.clone());
+        let plan = Plan::flat(settings.route(), vec![target()]);
+        let (meta, now_ms) = (&world.parts.meta, world.parts.clock.now_ms());
+        let dispatcher = Dispatcher::resume(plan, Muting::default(), world.asker.external_url.clone(), meta, now_ms).await.unwrap();
         let mut server = Self { dir, clock, settings, world, evaluators: Vec::new(), dispatcher };
         server.load().await;
         server
@@ -315,6 +317,38 @@ async fn after_a_long_outage_a_pending_alert_starts_over() {
     server.pass(15, 0.0).await;
     let pending = server.active("Down");
     assert!(!pending[0].is_firing && pending[0].active_at_ms > active_at_ms + 7_200_000, "{pending:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firings_between_two_messages_are_no_news_and_remembered() {
+    // As in Alertmanager: what came and went while its group waited is not told; of an alert that was told the end is, once.
+    let mut server = Server::new("groups: [{name: g, interval: 5s, rules: [{alert: Down, expr: up == 0}]}]").await;
+    for up in [1.0, 0.0, 1.0, 0.0, 1.0] {
+        server.pass(5, up).await;
+    }
+    server.pass(30, 1.0).await;
+    assert_eq!(server.told().await, [""; 0]);
+    let words = async |server: &Server| {
+        let events = server.world.parts.meta.alert_history(&HistoryFilter { limit: 100, ..HistoryFilter::default() }).await.unwrap();
+        events.iter().rev().map(|event| event.change.clone()).collect::<Vec<_>>()
+    };
+    let [fired, over, untold] = ["firing", "resolved", "untold"];
+    assert_eq!(words(&server).await, [fired, over, fired, over, untold, untold]);
+    server.pass(60, 0.0).await;
+    assert_eq!(server.told().await, ["FirstNotification a+"]);
+    for up in [1.0, 0.0, 1.0] {
+        server.pass(5, up).await;
+    }
+    server.pass(60, 1.0).await;
+    assert_eq!(server.told().await, ["AllAlertsResolved a-"]);
+    server.pass(120, 1.0).await;
+    assert_eq!(server.told().await, [""; 0]);
+    let all = words(&server).await;
+    assert_eq!(all[6..], [fired, over, fired, over, untold], "the second firing after the message");
+    // A restart remembers nothing twice.
+    let mut server = server.restart().await;
+    server.pass(120, 1.0).await;
+    assert_eq!(words(&server).await, all);
 }
 
 #[tokio::test(flavor = "multi_thread")]

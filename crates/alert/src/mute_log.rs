@@ -1,5 +1,6 @@
 //! What kept people from being told, as far as it is remembered: one event when an alert of a group begins to be muted, when what
-//! mutes it changes, and when nothing does any more. Pure; decided when a group is due, because only then is anybody told or not.
+//! mutes it changes, and when nothing does any more. And firings that came and went before their group was told, which nobody heard of:
+//! as in Alertmanager that is no news. Decided when a group is due, because only then is anybody told or not.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,9 @@ use signalbox_model::Labels;
 use signalbox_notify::message::fingerprint;
 
 use crate::evaluate::pairs;
-use crate::group::GroupId;
+use crate::group::{GroupId, Notice};
 use crate::mute::Muted;
+use crate::state::State;
 
 /// What muted the alerts of each group when it was due last. After a restart everything that is muted is told once more.
 #[derive(Debug, Default)]
@@ -55,6 +57,13 @@ impl MuteLog {
     pub(crate) fn keep(&mut self, is_there: impl Fn(&GroupId) -> bool) {
         self.known.retain(|id, _| is_there(id));
     }
+}
+
+/// That a firing of an alert was over before the group it was in was told: a receiver does not hear of it. It may fire again by now.
+pub(crate) fn untold(own: &Labels, receiver: &str, over: &Notice, is_firing: bool, at_ms: i64) -> HistoryEvent {
+    let state = if is_firing { State::Firing } else { State::Inactive };
+    let note = HistoryNote { receiver: Some(receiver.to_owned()), began_at_ms: Some(over.starts_at_ms), ..HistoryNote::default() };
+    HistoryEvent { change: "untold".to_owned(), state: state.as_str().to_owned(), ..event(own, note, at_ms) }
 }
 
 fn event(labels: &Labels, note: HistoryNote, at_ms: i64) -> HistoryEvent {

@@ -92,6 +92,9 @@ pub struct HistoryNote {
     /// Time intervals that muted its route.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub muted_by: Vec<String>,
+    /// When the firing began that nobody was told of, milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_at_ms: Option<i64>,
 }
 
 /// Which events are wanted; what is `None` is any.

@@ -16,7 +16,7 @@ export interface AlertEvent {
   labels: Labels;
   /**
    * `pending`, `firing`, `kept` (its expression finds nothing, and it goes on), `found` (again), `resolved`, `cleared`; `silenced`,
-   * `inhibited`, `muted`, `unmuted`; of the rule, without a fingerprint, `error` and `recovered`.
+   * `inhibited`, `muted`, `unmuted`, `untold` (a firing that was over before its group was told); of the rule, without a fingerprint, `error` and `recovered`.
    */
   change: string;
   /** The state after it. */

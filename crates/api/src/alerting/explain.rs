@@ -43,8 +43,15 @@ const NAMED_MAX: usize = 5;
 const EVALUATIONS_BEFORE: u32 = 5;
 /// How far back of an instant an alert is looked for of which no history is known.
 const LOOK_BACK_MS: i64 = 3_600_000;
-/// Words of changes that say what mutes an alert; the others say how it moved.
+/// Words of changes that say what mutes an alert.
 const MUTES: [&str; 4] = ["silenced", "inhibited", "muted", "unmuted"];
+/// The word for a firing that was over before anybody was told.
+const UNTOLD: &str = "untold";
+
+/// Whether an event says how an alert moved.
+fn moves(event: &HistoryEvent) -> bool {
+    !MUTES.contains(&event.change.as_str()) && event.change != UNTOLD
+}
 
 /// The alert that is asked about.
 struct Subject {
@@ -221,7 +228,10 @@ fn rule_of<'a>(group: &'a GroupStatus, name: &str, labels: &Pairs) -> Option<&'a
 /// what mutes them: they began when they say so.
 fn start(events: &[HistoryEvent], group: Option<&GroupStatus>, live_since_ms: Option<i64>, at_ms: i64) -> i64 {
     let mut began_ms = None;
-    for event in events.iter().filter(|event| !MUTES.contains(&event.change.as_str())) {
+    // Firings that nobody was told of belong to it: somebody may ask why.
+    let untold_ms = events.iter().filter(|event| event.change == UNTOLD).filter_map(|event| event.note.began_at_ms);
+    let untold_ms = untold_ms.filter(|began_at_ms| at_ms.saturating_sub(*began_at_ms) <= LOOK_BACK_MS).min();
+    for event in events.iter().filter(|event| moves(event)) {
         let is_end = event.state == "inactive";
         if is_end && began_ms.is_some() {
             break;
@@ -230,6 +240,7 @@ fn start(events: &[HistoryEvent], group: Option<&GroupStatus>, live_since_ms: Op
             began_ms = Some(event.at_ms);
         }
     }
+    let began_ms = began_ms.map(|began_ms| untold_ms.map_or(began_ms, |untold_ms| untold_ms.min(began_ms)));
     let before_ms = group.map_or(0, |group| milliseconds(group.interval.saturating_mul(EVALUATIONS_BEFORE)));
     let long_ago_ms = at_ms.saturating_sub(LOOK_BACK_MS);
     began_ms.map_or(live_since_ms.map_or(long_ago_ms, |since_ms| since_ms.min(long_ago_ms)), |began_ms| began_ms.saturating_sub(before_ms))
@@ -251,7 +262,7 @@ async fn values(state: &ApiState, tenant: &Tenant, labels: &Pairs, window: &Wind
 
 /// Each evaluation with what the alert was after it, ascending in time. Samples lie before their evaluation by the offset of queries.
 fn evaluations(values: &[(i64, f64)], events: &[HistoryEvent], failures: &[HistoryEvent], offset_ms: i64) -> Vec<Value> {
-    let moved: Vec<&HistoryEvent> = events.iter().filter(|event| !MUTES.contains(&event.change.as_str())).collect();
+    let moved: Vec<&HistoryEvent> = events.iter().filter(|event| moves(event)).collect();
     // Newest first.
     let before = |at_ms: i64| moved.iter().find(|event| event.at_ms <= at_ms);
     let mut shown: Vec<(i64, Value)> = Vec::new();
@@ -278,7 +289,7 @@ fn evaluations(values: &[(i64, f64)], events: &[HistoryEvent], failures: &[Histo
 
 /// What the alert is, by the latest event, newest first.
 fn state_at<'a>(events: &'a [HistoryEvent], live: Option<&DeskAlert>) -> &'a str {
-    match (live, events.iter().find(|event| !MUTES.contains(&event.change.as_str()))) {
+    match (live, events.iter().find(|event| moves(event))) {
         (Some(_), _) => "firing",
         (None, Some(event)) => &event.state,
         (None, None) => "inactive",

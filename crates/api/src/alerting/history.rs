@@ -1,4 +1,6 @@
-//! `GET /api/v1/alerting/history`: what became of alerts and of the evaluation of their rules; newest first.
+//! `GET /api/v1/alerting/history`: what became of alerts and of the evaluation of their rules; newest first. A `change` is `pending`,
+//! `firing`, `kept`, `found`, `resolved`, `cleared`; `silenced`, `inhibited`, `muted`, `unmuted`; `untold` of a firing (`began_at`) that was over
+//! before its group was told, so that its receiver heard nothing; of a rule `error`, `recovered`.
 //!
 //! | parameter | meaning | default |
 //! |---|---|---|
@@ -51,6 +53,9 @@ pub(super) fn show(event: &HistoryEvent) -> Value {
     // The note has the names of the answer.
     if let (Value::Object(shown), Ok(Value::Object(note))) = (&mut shown, serde_json::to_value(&event.note)) {
         shown.extend(note);
+        if shown.remove("began_at_ms").is_some() {
+            shown.insert("began_at".to_owned(), json!(event.note.began_at_ms.map(time)));
+        }
     }
     shown
 }

@@ -19,7 +19,7 @@ const CALM = new Set(["", "inactive", "resolved", "cleared", "normal", "ok"]);
 /** What an alert was before a change, where nothing older is known. */
 const BEFORE: Record<string, string> = { resolved: "firing", cleared: "pending", kept: "firing", found: "firing" };
 /** Changes of who is told, and of the rule: the alert stays what it was. */
-const ASIDE = new Set(["silenced", "inhibited", "muted", "unmuted", "error", "recovered"]);
+const ASIDE = new Set(["silenced", "inhibited", "muted", "unmuted", "untold", "error", "recovered"]);
 
 export function toneOf(state: string): StretchTone {
   if (state === "firing") return "bad";

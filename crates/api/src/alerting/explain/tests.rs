@@ -37,6 +37,23 @@ fn the_window_begins_with_the_latest_episode() {
 }
 
 #[test]
+fn firings_that_nobody_was_told_of_are_in_the_window_and_move_nothing() {
+    let untold = |at_ms, began_at_ms, state: &str| {
+        let note = HistoryNote { receiver: Some("ops".to_owned()), began_at_ms: Some(began_at_ms), ..HistoryNote::default() };
+        HistoryEvent { value: None, note, ..event(at_ms, "untold", state, 0.0) }
+    };
+    let mut events = episodes();
+    events.insert(0, untold(9_500, 7_000, "inactive"));
+    assert_eq!(start(&events, None, None, 20_000), 6_000);
+    events.insert(0, untold(9_500, 2_000, "firing"));
+    assert_eq!(start(&events, None, None, 20_000), 2_000, "both of them");
+    assert_eq!(state_at(&events, None), "inactive");
+    assert_eq!(evaluations(&[], &events, &[], 0).len(), 2, "the ends");
+    assert_eq!(muted(&events, None), json!({ "silenced_by": [], "inhibited_by": [], "muted_by": [] }));
+    assert_eq!(history::show(&events[0])["began_at"], "1970-01-01T00:00:02.000Z");
+}
+
+#[test]
 fn evaluations_have_values_states_and_errors() {
     let events = &episodes()[..5];
     let failure = HistoryEvent { note: HistoryNote { error: Some("no".to_owned()), ..HistoryNote::default() }, ..event(7_700, "error", "error", 0.0) };

@@ -12,7 +12,7 @@ import { formatExact } from "../../../ui/number.ts";
 import { Empty } from "../../../ui/states.tsx";
 import styles from "../alert.module.css";
 
-const TONES: Record<string, Tone> = { firing: "bad", pending: "warn", resolved: "good", cleared: "good", error: "bad", recovered: "good", kept: "warn", silenced: "accent", inhibited: "accent", muted: "accent" };
+const TONES: Record<string, Tone> = { firing: "bad", pending: "warn", resolved: "good", cleared: "good", error: "bad", recovered: "good", kept: "warn", silenced: "accent", inhibited: "accent", muted: "accent", untold: "accent" };
 
 export function Events({ events, labels }: { events: readonly AlertEvent[]; labels: Labels }): ReactNode {
   const { range } = useTime();
