@@ -14,11 +14,13 @@ class Hook:
     def __init__(self, refusals=0):
         self.posts = []
         self.refusals = refusals
+        self.heard_at = time.monotonic()
         hook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
+                hook.heard_at = time.monotonic()
                 if hook.refusals:
                     hook.refusals -= 1
                     status, answer = 503, b"come back later"
@@ -36,6 +38,10 @@ class Hook:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d/hook" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def quiet_seconds(self):
+        """Since when nobody said anything."""
+        return time.monotonic() - self.heard_at
 
     def stop(self):
         self.server.shutdown()

@@ -1,5 +1,10 @@
 """What alerting is asked and told over HTTP beside Alertmanager's API: the watchdog, receivers, routes, tests of both, limits of silences."""
 
+import http.client
+import json
+import time
+import urllib.parse
+
 import pytest
 import requests
 from alert_world import Hook
@@ -47,6 +52,21 @@ def hooks():
         hook.stop()
 
 
+class Asking:
+    """A question that is asked for as long as nobody leaves."""
+
+    def __init__(self, server, query):
+        self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(server.http).netloc)
+        self.body = json.dumps({"query": query})
+
+    def __enter__(self):
+        self.connection.request("POST", "/api/v1/sql", self.body, {"content-type": "application/json"})
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+
 def names(hook):
     return [alert["labels"]["alertname"] for message in hook.posts for alert in message["alerts"]]
 
@@ -57,7 +77,6 @@ def test_the_watchdog_barks_to_its_receiver_alone(servers, hooks):
     alert = {"watchdog": {"receiver": "dog", "interval_seconds": 1}, "builtin": {"enabled": False}, "group_wait_seconds": 0}
     server = servers(config={"alert": alert, "notify": {"receivers": receivers}})
     server.start()
-    # Its rule is evaluated once a minute; what was told once is told again every second.
     until(lambda: len(dog.posts) >= 3, "the third bark", patience=180)
     assert set(names(dog)) == {"Watchdog"} and {message["receiver"] for message in dog.posts} == {"dog"}
     post(f"{server.http}/alertmanager", {"labels": {"alertname": "Other"}})
@@ -71,6 +90,67 @@ def test_the_watchdog_barks_to_its_receiver_alone(servers, hooks):
     server.start()
     until(lambda: len(dog.posts) >= before + 2, "the bark after the start", patience=180)
     server.stop()
+
+
+# Ten thousand million rows: it takes minutes to add them up.
+DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
+NUMBERS = "(SELECT " + " + ".join(f"{name}.v * {10**place}" for place, name in enumerate("abcde")) + " AS v FROM "
+NUMBERS += ", ".join(f"{DIGITS} AS {name}(v)" for name in "abcde") + ")"
+ENDLESS = f"SELECT sum(x.v * y.v % 7) AS value FROM {NUMBERS} x, {NUMBERS} y"
+
+
+def test_the_watchdog_is_silent_while_rules_are_not_evaluated(servers, hooks):
+    """Who calls when it hears nothing has a reason to: another question holds the only place, and no rule gets an answer."""
+    dog, _ = hooks
+    receivers = [{"name": "dog", "webhook": {"url": dog.url}}]
+    alert = {"watchdog": {"receiver": "dog", "interval_seconds": 1}, "builtin": {"enabled": False}}
+    server = servers(config={"alert": alert, "notify": {"receivers": receivers}, "query": {"concurrent_max": 1}})
+    server.expected.append("cannot evaluate a rule|evaluations of rules came too late")
+    server.start()
+    until(lambda: len(dog.posts) >= 3, "the third bark", patience=180)
+
+    def silence():
+        groups = server.json("/alertmanager/api/v2/alerts/groups")
+        return [by for group in groups for alert in group["alerts"] for by in alert["status"]["mutedBy"]]
+
+    with Asking(server, ENDLESS):
+        until(lambda: silence() == ["rules are not evaluated"], "the watchdog to fall silent", patience=180)
+        heard = len(dog.posts)
+        # Whoever waits for the next bark waits for three times the interval, and has heard nothing.
+        until(lambda: dog.quiet_seconds() > 3, "the silence")
+        assert len(dog.posts) <= heard + 1, "one may have been on its way"
+        assert {alert["status"] for message in dog.posts for alert in message["alerts"]} == {"firing"}, "nobody said that it is over"
+        server.kill()
+    server.start()
+    until(lambda: len(dog.posts) > heard + 1, "the watchdog again when rules are evaluated", patience=180)
+
+
+NO_DATA = """
+groups:
+- name: shop
+  interval: 1s
+  rules:
+  - {alert: Errors, lang: logql, expr: 'sum(rate({service_name="shop"}[5s])) > 1000', no_data: no_data, labels: {team: shop}}
+"""
+
+
+def test_no_data_since_is_told_and_is_over_when_there_is_data(servers, hooks, tmp_path):
+    people, _ = hooks
+    (tmp_path / "rules.yaml").write_text(NO_DATA)
+    alert = {"rule_files": [str(tmp_path / "rules.yaml")], "builtin": {"enabled": False}, "group_wait_seconds": 0, "group_interval_seconds": 1}
+    server = servers(config={"alert": alert, "notify": {"receivers": [{"name": "people", "webhook": {"url": people.url}}]}})
+    server.start()
+    told = lambda: [(alert["labels"], alert["status"]) for message in people.posts for alert in message["alerts"]]  # noqa: E731
+    nothing = {"alertname": "NoData", "rulename": "Errors", "team": "shop"}
+    until(lambda: told() == [(nothing, "firing")], "that there is no data")
+    assert people.posts[0]["alerts"][0]["annotations"]["reason"] == "no data"
+
+    def speak():
+        line = {"streams": [{"stream": {"service_name": "shop"}, "values": [[str(time.time_ns()), "hello"]]}]}
+        assert requests.post(f"{server.http}/loki/api/v1/push", json=line, timeout=60).status_code == 204
+        return told() == [(nothing, "firing"), (nothing, "resolved")]
+
+    until(speak, "that there is data again")
 
 
 def test_a_watchdog_needs_its_receiver(servers):

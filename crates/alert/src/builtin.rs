@@ -1,6 +1,6 @@
 //! Rules that nobody has to write: about the server itself, and the watchdog that always barks.
 //!
-//! They are a group like any other, in the file `builtin`, asked of the server's own metrics (`telemetry.self_watch`).
+//! They are groups like any other, in the file `builtin`, asked of the server's own metrics (`telemetry.self_watch`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,6 +62,9 @@ pub(crate) fn groups(settings: &Settings) -> Result<Vec<Group>> {
         return Err(Error::invalid(format!("cannot use setting alert.builtin.rules_off: found {unknown:?}: want names among {known:?}")));
     }
     for group in &mut groups {
+        if group.rules.iter().any(|rule| rule.name == WATCHDOG) {
+            group.interval_ms = group.interval_ms.map(|interval_ms| interval_ms.min(settings.watchdog_interval_ms()));
+        }
         group.rules.retain(|rule| {
             let is_on = if rule.name == WATCHDOG { !settings.watchdog.receiver.is_empty() } else { settings.builtin.enabled };
             is_on && !settings.builtin.rules_off.contains(&rule.name)
@@ -129,6 +132,11 @@ mod tests {
         assert_eq!((names(&settings), groups(&settings).unwrap().len()), (vec![], 0));
         settings.watchdog = Watchdog { receiver: "dog".to_owned(), ..Watchdog::default() };
         assert_eq!(names(&settings), [WATCHDOG]);
+        let interval_ms = |interval_seconds| {
+            let watchdog = Watchdog { receiver: "dog".to_owned(), interval_seconds };
+            groups(&Settings { watchdog, ..Settings::default() }).unwrap().iter().map(|group| group.interval_ms.unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!((interval_ms(5), interval_ms(3_600)), (vec![60_000, 5_000], vec![60_000, 60_000]), "as often as it is told, at least once a minute");
         settings.builtin.rules_off = vec!["Nothing".to_owned()];
         assert!(groups(&settings).unwrap_err().message().starts_with("cannot use setting alert.builtin.rules_off: found \"Nothing\": want names among"));
     }
