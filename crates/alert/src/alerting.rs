@@ -1,20 +1,18 @@
 //! Alerting as the server runs it: a task for each group, one that tells, and the deliverer behind the outbox.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signalbox_meta::Meta;
-use signalbox_model::{Error, Result};
-use signalbox_notify::template::Templates;
+use signalbox_meta::{Meta, StoredAlertmanagerConfig};
+use signalbox_model::Result;
 use signalbox_notify::{Channel, Deliverer};
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::alertmanager_file::AlertmanagerFile;
+use crate::alertmanager_config;
 use crate::builtin;
-use crate::dispatch::{Dispatcher, Plan, Target};
+use crate::dispatch::Dispatcher;
 use crate::limits::{EVALUATIONS_MAX, LATE_EVALUATIONS_MAX};
 use crate::mute::Muting;
 use crate::outbox::MetaOutbox;
@@ -29,9 +27,12 @@ use crate::silence::Silences;
 use crate::world::{Parts, World};
 
 mod peers;
+mod told;
 
 pub use peers::Peer;
 use peers::Peers;
+pub(crate) use told::{Original, check, plan};
+use told::{Told, fallbacks, told};
 
 /// How long a task sleeps at most, so that a clock that is set does not delay it for longer.
 pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
@@ -52,6 +53,7 @@ pub struct Alerting {
     /// Rules were set or deleted by API.
     rules_changed: Notify,
     setting_rules: Mutex<()>,
+    setting_config: Mutex<()>,
     /// The `alertmanager.yml` in force.
     original: parking_lot::Mutex<Option<Original>>,
     running: Mutex<Running>,
@@ -110,7 +112,8 @@ impl Alerting {
     /// `Invalid` or `NotFound` if a rule file or a setting is wrong, `Unavailable` or `Corrupt` of the database.
     pub async fn start(settings: Settings, notify: &signalbox_notify::Settings, parts: Parts) -> Result<Self> {
         settings.check()?;
-        let Told { plan, muting, channels, original } = told(&settings, notify)?;
+        let set = alertmanager_config::stored(&settings, notify, &parts.meta).await?;
+        let Told { plan, muting, channels, original } = told(&settings, notify, set.as_ref())?;
         let sources = Sources::load(&settings.rule_files)?;
         let groups = all_groups(&sources, &parts.meta, &settings).await?;
         let muting = Muting { ranks: Ranks::of(&groups), ..muting };
@@ -153,6 +156,7 @@ impl Alerting {
             sources: parking_lot::Mutex::new(Arc::new(sources)),
             rules_changed: Notify::new(),
             setting_rules: Mutex::new(()),
+            setting_config: Mutex::new(()),
             original,
         })
     }
@@ -170,7 +174,7 @@ impl Alerting {
     /// # Errors
     /// `Invalid` or `NotFound` with what is wrong with it.
     pub fn check(&self) -> Result<()> {
-        told(&self.settings, &self.notify).map(|_| ())
+        if self.settings.has_alertmanager_file() { told(&self.settings, &self.notify, None).map(|_| ()) } else { Ok(()) }
     }
 
     /// The same with other rule files than those of the settings.
@@ -179,8 +183,7 @@ impl Alerting {
     /// As [`Alerting::reload`].
     pub async fn reload_files(&self, rule_files: &[String]) -> Result<()> {
         let sources = Sources::load(rule_files)?;
-        let has_file = !self.settings.alertmanager_config_file.as_os_str().is_empty();
-        let told = has_file.then(|| told(&self.settings, &self.notify)).transpose()?;
+        let told = self.settings.has_alertmanager_file().then(|| told(&self.settings, &self.notify, None)).transpose()?;
         self.apply(Some(sources)).await?;
         if let Some(told) = told {
             self.replan(told).await?;
@@ -233,6 +236,32 @@ impl Alerting {
         *self.sources.lock() = sources;
         self.shared.news.notify_one();
         Ok(())
+    }
+
+    /// Puts an Alertmanager configuration in force, or the settings without one.
+    ///
+    /// # Errors
+    /// `Invalid` with what is wrong with it; then nothing changes.
+    pub(crate) async fn put_config(&self, set: Option<&StoredAlertmanagerConfig>) -> Result<()> {
+        let told = told(&self.settings, &self.notify, set)?;
+        if let Err(error) = self.replan(told).await {
+            tracing::error!("cannot deliver notifications, trying again: {error}");
+        }
+        self.shared.news.notify_one();
+        Ok(())
+    }
+
+    /// Refuses an Alertmanager configuration that could not be put in force.
+    ///
+    /// # Errors
+    /// `Invalid` with what is wrong with it.
+    pub(crate) fn check_config(&self, set: &StoredAlertmanagerConfig) -> Result<()> {
+        told(&self.settings, &self.notify, Some(set)).map(|_| ())
+    }
+
+    /// Nobody else sets the Alertmanager configuration for as long as the guard lives.
+    pub(crate) async fn setting_config(&self) -> MutexGuard<'_, ()> {
+        self.setting_config.lock().await
     }
 
     /// Puts another plan in force: other channels deliver, groups are made anew.
@@ -350,78 +379,6 @@ async fn all_groups(sources: &Sources, meta: &Meta, settings: &Settings) -> Resu
     let mut groups = sources.all_groups(meta).await?;
     groups.extend(builtin::groups(settings)?);
     Ok(groups)
-}
-
-/// What is known of an `alertmanager.yml` beside who is told.
-#[derive(Debug, Clone)]
-pub(crate) struct Original {
-    pub(crate) text: String,
-    /// How long an alert of another ruler goes on that has no end of its own.
-    pub(crate) resolve_timeout_ms: i64,
-}
-
-/// Who is told, how, and when not.
-#[derive(Debug)]
-struct Told {
-    plan: Plan,
-    muting: Muting,
-    channels: Vec<(String, Channel)>,
-    original: Option<Original>,
-}
-
-/// Who is told, and when not, as `alertmanager.yml` says, or the settings if there is none.
-///
-/// # Errors
-/// `Invalid` or `NotFound` with what is wrong with it.
-pub(crate) fn plan(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<(Plan, Muting)> {
-    told(settings, notify).map(|told| (told.plan, told.muting))
-}
-
-/// What is told instead of channels that fail; `alertmanager.yml` has no word for it.
-fn fallbacks(original: Option<&Original>, notify: &signalbox_notify::Settings) -> BTreeMap<String, signalbox_notify::Fallback> {
-    if original.is_some() { BTreeMap::new() } else { notify.fallbacks() }
-}
-
-/// As `alertmanager.yml` says, or the settings if there is none.
-fn told(settings: &Settings, notify: &signalbox_notify::Settings) -> Result<Told> {
-    if settings.alertmanager_config_file.as_os_str().is_empty() {
-        let channels = notify.channels()?;
-        let mut told = targets(&channels, &settings.receivers)?;
-        // Who is told of everything because nobody is named does not mean the one that waits for the watchdog.
-        told.retain(|target| !settings.receivers.is_empty() || target.receiver != settings.watchdog.receiver);
-        let plan = Plan::flat(settings.route(), told);
-        let plan = builtin::route_watchdog(plan, settings, &targets(&channels, &[])?)?;
-        return Ok(Told { plan, muting: Muting::default(), channels, original: None });
-    }
-    let path = &settings.alertmanager_config_file;
-    let file = AlertmanagerFile::load(path)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let named = signalbox_notify::alertmanager::receivers(&file.global, &file.receivers, folder, &file.templates, &notify.policy());
-    let named = named.map_err(|error| Error::invalid(format!("{}: {}", path.display(), error.message())))?;
-    let (mut receivers, mut channels) = (BTreeMap::new(), Vec::new());
-    for receiver in named {
-        let target =
-            |(name, channel): &(String, Channel)| Target { receiver: receiver.name.clone(), channel: name.clone(), sends_resolved: channel.sends_resolved() };
-        receivers.insert(receiver.name.clone(), receiver.channels.iter().map(target).collect());
-        channels.extend(receiver.channels);
-    }
-    let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
-    let templates = Templates::load(&file.templates).map_err(|why| Error::invalid(format!("{}: {why}", path.display())))?;
-    let all: Vec<Target> = receivers.values().flatten().cloned().collect();
-    let plan = Plan { root: file.route, receivers, receiver_labels: file.receiver_labels, templates: Some(templates) };
-    let plan = builtin::route_watchdog(plan, settings, &all)?;
-    Ok(Told { plan, muting, channels, original: Some(Original { text: file.original, resolve_timeout_ms: file.resolve_timeout_ms }) })
-}
-
-/// All channels of the receivers with these names; no name means all receivers.
-fn targets(channels: &[(String, Channel)], receivers: &[String]) -> Result<Vec<Target>> {
-    let receiver_of = |channel: &str| channel.rsplit_once('/').map_or(channel, |(receiver, _)| receiver).to_owned();
-    let known: BTreeSet<String> = channels.iter().map(|(name, _)| receiver_of(name)).collect();
-    if let Some(unknown) = receivers.iter().find(|name| !known.contains(*name)) {
-        return Err(Error::invalid(format!("cannot use setting alert.receivers: found {unknown:?}: want names of notify.receivers, {known:?}")));
-    }
-    let target = |(name, channel): &(String, Channel)| Target { receiver: receiver_of(name), channel: name.clone(), sends_resolved: channel.sends_resolved() };
-    Ok(channels.iter().map(target).filter(|target| receivers.is_empty() || receivers.contains(&target.receiver)).collect())
 }
 
 /// Tells about groups that are due, until the server stops.

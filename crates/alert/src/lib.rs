@@ -7,6 +7,7 @@
 //! Alertmanager.
 
 pub mod alertmanager;
+pub mod alertmanager_config;
 pub mod alertmanager_file;
 pub mod backtest;
 pub mod catch_up;

@@ -4,6 +4,10 @@
 pub const FILES_MAX: usize = 10_000;
 /// Bytes of one rule file.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
+/// Templates of an Alertmanager configuration that is set over HTTP.
+pub const CONFIG_TEMPLATES_MAX: usize = 100;
+/// Bytes of one of them.
+pub const CONFIG_TEMPLATE_BYTES_MAX: usize = 1 << 20;
 /// Problems of one rule file whose places are looked for.
 pub const PLACES_MAX: usize = 100;
 /// Alerts that one rule may have at a time, where its group sets no limit.

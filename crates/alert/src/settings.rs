@@ -34,7 +34,7 @@ pub struct Settings {
     /// Where people reach this server; links in notifications start with it.
     pub external_url: String,
     /// An `alertmanager.yml`, unmodified: its routes, receivers, inhibition and time intervals are in force instead of the
-    /// keys below and of `notify`. Read again on reload.
+    /// keys below and of `notify`, and instead of a configuration that was set over HTTP. Read again on reload.
     pub alertmanager_config_file: PathBuf,
     /// Other Alertmanagers that are told of the alerts of our own rules as well, as Prometheus tells them: again every minute,
     /// with their end in four.
@@ -142,6 +142,11 @@ impl Settings {
             return Err(Error::invalid(format!("cannot use setting alert.external_url: found {:?}: want http://… or https://…", self.external_url)));
         }
         Ok(())
+    }
+
+    /// Whether an `alertmanager.yml` is named.
+    pub(crate) fn has_alertmanager_file(&self) -> bool {
+        !self.alertmanager_config_file.as_os_str().is_empty()
     }
 
     /// The one route of a server without `alertmanager.yml`: everything goes to all receivers of the settings.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use signalbox_alert::Alerting;
 use signalbox_alert::alertmanager::{self, AlertView, GroupView};
+use signalbox_alert::alertmanager_config::AlertmanagerConfig;
 use signalbox_alert::explain::{Way, WayStep};
 use signalbox_alert::preview::{self, ReceiverView, RouteMatch};
 use signalbox_alert::routing::Route;
 use signalbox_alert::silence::Silence;
 use signalbox_api::alertmanager::{
-    AlertDesk, DeskAlert, DeskChannel, DeskGroup, DeskMatch, DeskPeers, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay, DeskWayStep,
-    PostedAlert, ReceiverTest, TestAnswer,
+    AlertDesk, DeskAlert, DeskChannel, DeskConfig, DeskGroup, DeskMatch, DeskPeers, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay,
+    DeskWayStep, PostedAlert, ReceiverTest, TestAnswer,
 };
 use signalbox_lang::duration;
 use signalbox_model::{Clock, Labels, Result};
@@ -99,16 +100,16 @@ impl AlertDesk for OwnAlerts {
         self.alerting.ways(&Labels::from_pairs(labels)).await.into_iter().map(show_way).collect()
     }
 
+    async fn told_as(&self, labels: &BTreeMap<String, String>) -> Option<(u64, BTreeMap<String, String>)> {
+        self.alerting.told_as(&Labels::from_pairs(labels)).await.as_ref().map(named)
+    }
+
+    async fn aliased(&self, told: &BTreeMap<String, String>) -> Vec<(u64, BTreeMap<String, String>)> {
+        let told = Labels::from_pairs(told);
+        self.alerting.own_labels(&told).await.iter().filter(|own| **own != told).map(named).collect()
+    }
+
     async fn silences(&self) -> Vec<DeskSilence> {
-        async fn told_as(&self, labels: &BTreeMap<String, String>) -> Option<(u64, BTreeMap<String, String>)> {
-            self.alerting.told_as(&Labels::from_pairs(labels)).await.as_ref().map(named)
-        }
-
-        async fn aliased(&self, told: &BTreeMap<String, String>) -> Vec<(u64, BTreeMap<String, String>)> {
-            let told = Labels::from_pairs(told);
-            self.alerting.own_labels(&told).await.iter().filter(|own| **own != told).map(named).collect()
-        }
-
         let now_ms = self.clock.now_ms();
         let show_silence = |silence: Silence| DeskSilence {
             state: silence.phase(now_ms).as_str(),
@@ -140,6 +141,20 @@ impl AlertDesk for OwnAlerts {
 
     async fn expire_silence(&self, id: &str) -> Result<()> {
         self.alerting.expire_silence(id).await
+    }
+
+    async fn set_config(&self) -> Result<DeskConfig> {
+        let config = self.alerting.alertmanager_config().await?;
+        Ok(DeskConfig { template_files: config.templates, alertmanager_config: config.text })
+    }
+
+    async fn put_config(&self, config: DeskConfig) -> Result<()> {
+        let config = AlertmanagerConfig { text: config.alertmanager_config, templates: config.template_files };
+        self.alerting.set_alertmanager_config(config).await
+    }
+
+    async fn delete_config(&self) -> Result<()> {
+        self.alerting.delete_alertmanager_config().await
     }
 
     fn alertmanagers(&self) -> DeskPeers {
@@ -206,10 +221,11 @@ fn show(alert: AlertView, muted_by: &[String]) -> DeskAlert {
     }
 }
 
-fn fingerprint_of(labels: &Labels) -> String {
-    format!("{:016x}", fingerprint(&alertmanager::label_pairs(labels)))
-}
 fn named(labels: &Labels) -> (u64, BTreeMap<String, String>) {
     let labels = alertmanager::label_pairs(labels);
     (fingerprint(&labels), labels)
+}
+
+fn fingerprint_of(labels: &Labels) -> String {
+    format!("{:016x}", fingerprint(&alertmanager::label_pairs(labels)))
 }

@@ -5,6 +5,7 @@
 //! transaction: a message in the outbox and its line in the notification log above all.
 
 mod alert_history;
+mod alertmanager_config;
 mod alerts;
 mod board;
 mod gate;
@@ -28,6 +29,7 @@ use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use alert_history::{ALERT_VALUE_SERIES, HISTORY_EVENTS_MAX, HistoryEvent, HistoryFilter, HistoryNote};
+pub use alertmanager_config::StoredAlertmanagerConfig;
 pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use gate::{Fate, Gate};

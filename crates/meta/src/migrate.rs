@@ -7,7 +7,9 @@ use signalbox_model::{Error, Result};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use crate::{BEGIN, alert_history, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, rule_groups, silences};
+use crate::{
+    BEGIN, alert_history, alertmanager_config, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, rule_groups, silences,
+};
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,7 @@ pub(crate) const ALL: &[&[Migration]] = &[
     notification_detail::MIGRATIONS,
     alert_history::MIGRATIONS,
     rule_groups::MIGRATIONS,
+    alertmanager_config::MIGRATIONS,
 ];
 
 /// Brings the schema to the version of this program, one transaction a step.

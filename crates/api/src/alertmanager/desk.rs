@@ -6,6 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use signalbox_model::{Error, ErrorKind, Matcher, Result};
 
+use super::configuration::DeskConfig;
 use super::route_desk::{DeskMatch, DeskReceiver, DeskRoute, ReceiverTest, TestAnswer};
 
 /// Names and values.
@@ -182,7 +183,6 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
-    /// All silences that are known.
     /// The fingerprint and the labels that an alert of our own rules is told with; nothing if nobody is told of it.
     async fn told_as(&self, _labels: &Pairs) -> Option<(u64, Pairs)> {
         None
@@ -193,6 +193,7 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// All silences that are known.
     async fn silences(&self) -> Vec<DeskSilence>;
 
     /// Sets or changes a silence; durable on return. Answers its id.
@@ -209,6 +210,30 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
 
     /// The `alertmanager.yml` in force, without secrets.
     fn config(&self) -> String;
+
+    /// The configuration that was set over HTTP and is in force.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    async fn set_config(&self) -> Result<DeskConfig> {
+        Err(none())
+    }
+
+    /// Sets the configuration; durable and in force on return.
+    ///
+    /// # Errors
+    /// `Invalid` with what is wrong with it, `Denied` where a file is in force.
+    async fn put_config(&self, _config: DeskConfig) -> Result<()> {
+        Err(none())
+    }
+
+    /// Deletes the configuration, if there is one; durable on return.
+    ///
+    /// # Errors
+    /// `Unavailable` if that cannot be.
+    async fn delete_config(&self) -> Result<()> {
+        Err(none())
+    }
 
     /// The other Alertmanagers that are told.
     fn alertmanagers(&self) -> DeskPeers {

@@ -1,4 +1,5 @@
-//! Alertmanager's HTTP API, version 2: <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>.
+//! Alertmanager's HTTP API, version 2: <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>. Beside it Mimir's for
+//! the configuration (`configuration.rs`).
 //!
 //! What Prometheus and other rulers send alerts to, what `amtool`, Grafana and karma ask. Who keeps alerts is not known here:
 //! `app` gives an [`AlertDesk`]. An answer of 200 to a silence or to alerts means that they are on stable storage. What is refused
@@ -15,6 +16,7 @@ use crate::ApiState;
 use crate::http::Params;
 
 mod alerts;
+mod configuration;
 mod desk;
 mod refusal;
 mod route_desk;
@@ -25,6 +27,7 @@ mod status;
 pub(crate) use refusal::Refusal;
 pub use settings::Settings;
 
+pub use configuration::DeskConfig;
 pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskPeers, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
 pub use route_desk::{DeskChannel, DeskMatch, DeskReceiver, DeskRoute, DeskStep, DeskTimings, ReceiverTest, TestAnswer};
 
@@ -39,6 +42,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v2/silence/{id}", get(silences::one).delete(silences::expire))
         .route("/-/healthy", get(status::healthy))
         .route("/-/ready", get(status::healthy))
+        .route("/api/v1/alerts", get(configuration::get).post(configuration::set).delete(configuration::delete))
         .route("/api/v1/{*rest}", get(status::gone).merge(post(status::gone)))
         .fallback(refusal::nothing_there)
         .method_not_allowed_fallback(refusal::wrong_method)

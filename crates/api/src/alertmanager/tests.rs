@@ -25,6 +25,7 @@ const OTHER_ID: &str = "00000000-0000-4000-8000-000000000008";
 struct Desk {
     posted: Mutex<Vec<PostedAlert>>,
     silences: Mutex<Vec<DeskSilence>>,
+    config: Mutex<Option<DeskConfig>>,
 }
 
 fn alert(name: &str, silenced_by: &[&str], inhibited_by: &[&str]) -> DeskAlert {
@@ -64,6 +65,23 @@ impl AlertDesk for Desk {
         let receiver =
             |name: &str, owner: &str| DeskReceiver { name: name.to_owned(), labels: [("owner".to_owned(), owner.to_owned())].into(), channels: Vec::new() };
         vec![receiver("ops", "web"), DeskReceiver { name: "night".to_owned(), labels: [].into(), channels: Vec::new() }]
+    }
+
+    async fn set_config(&self) -> Result<DeskConfig> {
+        self.config.lock().clone().ok_or_else(|| Error::new(ErrorKind::NotFound, "no configuration"))
+    }
+
+    async fn put_config(&self, config: DeskConfig) -> Result<()> {
+        if config.alertmanager_config.is_empty() {
+            return Err(Error::invalid("nothing"));
+        }
+        *self.config.lock() = Some(config);
+        Ok(())
+    }
+
+    async fn delete_config(&self) -> Result<()> {
+        *self.config.lock() = None;
+        Ok(())
     }
 
     async fn silences(&self) -> Vec<DeskSilence> {
@@ -177,6 +195,29 @@ async fn alerts_are_taken_or_refused() {
     }
     assert_eq!(server.desk.posted.lock().last().unwrap().starts_at_ms, Some(T0_MS));
     assert_eq!(server.ask("POST", "/api/v1/alerts", "[]").await.0, 410);
+}
+
+#[tokio::test]
+async fn the_configuration_is_set_and_read_as_mimir_does() {
+    let server = Server::new().await;
+    assert_eq!(server.ask("GET", "/api/v1/alerts", "").await.0, 404);
+    let document = "template_files:\n  a.tmpl: |\n    {{ define \"a\" }}b{{ end }}\nalertmanager_config: |\n  route: {receiver: a}\n";
+    assert_eq!(server.ask("POST", "/api/v1/alerts", document).await.0, 201);
+    let config = DeskConfig {
+        template_files: [("a.tmpl".to_owned(), "{{ define \"a\" }}b{{ end }}\n".to_owned())].into(),
+        alertmanager_config: "route: {receiver: a}\n".to_owned(),
+    };
+    assert_eq!(*server.desk.config.lock(), Some(config));
+    for (document, status) in
+        [("alertmanager_config: x\ntemplate_files: null", 201), ("template_files: {}", 400), ("colour: red", 400), ("{", 400), ("[]", 410)]
+    {
+        assert_eq!(server.ask("POST", "/api/v1/alerts", document).await.0, status, "{document}");
+    }
+    assert_eq!(server.ask("GET", "/api/v1/alerts", "").await.0, 200);
+    for _ in 0..2 {
+        assert_eq!(server.ask("DELETE", "/api/v1/alerts", "").await.0, 200);
+    }
+    assert_eq!(server.ask("GET", "/api/v1/alerts", "").await.0, 404);
 }
 
 #[tokio::test]

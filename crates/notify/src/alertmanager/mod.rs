@@ -83,9 +83,23 @@ const GLOBAL_OTHERS: [&str; 30] = [
 /// # Errors
 /// `Invalid` with the receiver, the key, and what is wrong with it or not supported.
 pub fn receivers(global: &Value, receivers: &[Value], folder: &Path, templates: &[PathBuf], policy: &Policy) -> signalbox_model::Result<Vec<NamedReceiver>> {
-    let global = read_global(global, folder)?;
     let templates = Templates::load(templates).map_err(Error::invalid)?;
-    let reader = Reader { global: &global, folder, templates: &templates, policy };
+    receivers_with(global, receivers, folder, &templates, policy)
+}
+
+/// The same with templates that were read.
+///
+/// # Errors
+/// As [`receivers`].
+pub fn receivers_with(
+    global: &Value,
+    receivers: &[Value],
+    folder: &Path,
+    templates: &Templates,
+    policy: &Policy,
+) -> signalbox_model::Result<Vec<NamedReceiver>> {
+    let global = read_global(global, folder)?;
+    let reader = Reader { global: &global, folder, templates, policy };
     receivers.iter().map(|receiver| read(receiver, &reader)).collect()
 }
 

@@ -60,8 +60,9 @@ const INNER_SUFFIXES: [&str; 13] =
     ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "svc", "cluster", "test", "alt", "home.arpa"];
 
 impl Policy {
-    /// The same for hosts that the configuration does not name itself.
-    pub(crate) fn strict(&self) -> Self {
+    /// The same for hosts that the configuration of the server does not name itself: that a name is an internal one allows nothing.
+    #[must_use]
+    pub fn strict(&self) -> Self {
         let internal = if self.internal == Internal::Named { Internal::Refused } else { self.internal };
         Self { internal, ..self.clone() }
     }

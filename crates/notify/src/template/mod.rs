@@ -12,7 +12,7 @@ mod markup;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use signalbox_lang::template::{Interruption, Template, Value};
@@ -42,24 +42,32 @@ impl Templates {
     /// # Errors
     /// Which pattern or file is wrong, and why.
     pub fn load(patterns: &[PathBuf]) -> Result<Self, String> {
-        let mut library: Vec<Template> = Vec::new();
-        let world = World::nowhere();
-        let mut add = |name: &str, text: &str| Template::parse(name, text, &world).map(|template| library.push(template));
-        add("default.tmpl", default::TEXT)?;
-        let mut files = 0;
+        let mut texts = Vec::new();
         for pattern in patterns {
             let shown = pattern.display();
             let paths = glob::glob(&pattern.to_string_lossy()).map_err(|error| format!("templates: {shown}: {error}"))?;
             for path in paths {
                 let path = path.map_err(|error| format!("templates: {shown}: {error}"))?;
-                files += 1;
-                if files > FILES_MAX {
+                if texts.len() >= FILES_MAX {
                     return Err(format!("templates: found more than {FILES_MAX} files"));
                 }
                 let text = std::fs::read_to_string(&path).map_err(|error| format!("templates: cannot read {}: {error}", path.display()))?;
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                add(&name, &text).map_err(|error| format!("templates: {}: {error}", path.display()))?;
+                texts.push((path.display().to_string(), text));
             }
+        }
+        Self::of_texts(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+    }
+
+    /// The default ones, and those of texts with the paths or names of their files, which may replace them.
+    ///
+    /// # Errors
+    /// Which text is wrong, and why.
+    pub fn of_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        let world = World::nowhere();
+        let mut library = vec![Template::parse("default.tmpl", default::TEXT, &world)?];
+        for (path, text) in texts {
+            let name = Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            library.push(Template::parse(&name, text, &world).map_err(|error| format!("templates: {path}: {error}"))?);
         }
         Ok(Self { library: Arc::new(library) })
     }
