@@ -142,7 +142,9 @@ async fn refuses_with_the_reason() {
         ("query=SELECT%20a.body,b.body%20FROM%20logs%20a%20CROSS%20JOIN%20logs%20b&language=sql", "two columns"),
         ("query=SELECT%201/(count(*)-4)%20FROM%20logs&language=sql", "zero"),
         ("language=sql", "empty query"),
-        ("query=rate(%7Ba%3D%22b%22%7D[5m])&language=logql", "metric query"),
+        ("query=rate(%7Ba%3D%22b%22%7D[5m])&language=logql&fields=a", "fields"),
+        ("query=rate(%7Ba%3D%22b%22%7D[5m])&language=logql&step=-1s", "step"),
+        ("query=tea&step=5s", "step"),
         ("query=%7Ba%3D", "line 1"),
         ("query=a%20AND", "line 1"),
         ("query=/(/", "regular expression"),
@@ -161,5 +163,24 @@ async fn refuses_with_the_reason() {
         }
         assert!((400..500).contains(&answer.status), "{query}: {} {}", answer.status, answer.text());
         assert!(answer.json()["error"]["message"].as_str().unwrap().to_lowercase().contains(want), "{query}: {}", answer.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_and_spans_are_exported_too() {
+    for world in [World::head().await, World::segments().await] {
+        let query = "sum%20by%20(service_name)%20(count_over_time(%7Bservice_name%3D%22cart%22%7D%5B10s%5D))";
+        let answer = world.get(&format!("/api/v1/export?language=logql&query={query}&start=1700000005&end=1700000010&step=5s&format=csv")).await;
+        assert_eq!(answer.text(), "timestamp,labels,value\n2023-11-14T22:13:25Z,\"{\"\"service_name\"\":\"\"cart\"\"}\",2.0\n");
+        let answer = world.get("/api/v1/export?language=traceql&query=%7B%7D&start=1699990000&end=1700010000").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let rows: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!rows.is_empty() && rows.iter().all(|row| row["trace_id"].is_string() && row["duration_ns"].is_number()), "{rows:?}");
+        let answer = world.get("/api/v1/export?language=traceql&query=%7B%7D%20%7C%20rate()&start=1699999980&end=1700000040&step=30s").await;
+        assert!(answer.text().lines().count() >= 1, "{}", answer.text());
+        for wrong in ["query=%7B%7D&fields=a", "query=%7B%7D&step=1s", "query=%7B%20%7D%20%7C%20rate()&step=0", "query=%7B"] {
+            let answer = world.get(&format!("/api/v1/export?language=traceql&{wrong}")).await;
+            assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
+        }
     }
 }

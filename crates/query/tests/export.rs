@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::TimestampNanosecondType;
+use arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use signalbox_lang::logql::{self, Expr};
 use signalbox_lang::search;
-use signalbox_model::builder::{LogBuilder, LogRow};
-use signalbox_model::{Batch, ErrorKind, Result, Tenant, TimeRange};
+use signalbox_lang::traceql::parse_query;
+use signalbox_model::builder::{LogBuilder, LogRow, SpanBuilder, SpanRow};
+use signalbox_model::{Batch, ErrorKind, Result, SpanId, Tenant, TimeRange, TraceId};
 use signalbox_query::export::{Export, ExportRequest, ParquetRows};
-use signalbox_query::logql::{Direction, LogRequest};
+use signalbox_query::logql::{Direction, LogRequest, MetricRequest, MetricValue};
 use signalbox_query::search::{Meaning, SearchRequest, translate};
 use signalbox_query::sql::SqlLimits;
+use signalbox_query::traceql::MetricsRequest;
 use signalbox_query::{Engine, Settings};
 use signalbox_store::Store;
 use signalbox_testkit::ManualClock;
@@ -203,5 +205,121 @@ async fn parquet_is_read_back_as_it_was() {
             let (want, read) = (concat_batches(&export.schema, &batches).unwrap(), concat_batches(&schema, &read).unwrap());
             assert_eq!(read.columns(), want.columns(), "{place}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_are_those_that_a_search_tells() {
+    for (place, world) in worlds().await {
+        for query in ["{}", "{ status = error } | select(.http.status_code)", "{ name = \"GET /cart\" } | by(resource.service.name) | count() > 0"] {
+            let query = parse_query(query).unwrap();
+            let request = signalbox_query::traceql::SearchRequest {
+                query: query.clone(),
+                range: RANGE,
+                trace_duration_min_ns: None,
+                trace_duration_max_ns: None,
+                limit: 1_000,
+                spans_per_set: 0,
+            };
+            let mut want = Vec::new();
+            for trace in world.engine.traceql_search(&world.tenant, request).await.unwrap().traces {
+                for span in trace.sets.into_iter().flat_map(|set| set.spans) {
+                    want.push((
+                        trace.trace_id.to_string(),
+                        span.span_id.map(|id| id.to_string()),
+                        span.start_ns,
+                        span.duration_ns,
+                        Some(span.name.to_string()),
+                    ));
+                }
+            }
+            let rows = export(&world, ExportRequest::Spans(Box::new(query.clone()), RANGE)).await;
+            let (starts, durations) = (times(&rows), rows.column_by_name("duration_ns").unwrap().as_primitive::<Int64Type>().values().to_vec());
+            let row = |row: usize| (text(&rows, "trace_id", row).unwrap(), text(&rows, "span_id", row), starts[row], durations[row], text(&rows, "name", row));
+            let mut found: Vec<_> = (0..rows.num_rows()).map(row).collect();
+            found.sort();
+            want.sort();
+            assert_eq!(found, want, "{place}: {query}");
+            assert!(!found.is_empty());
+        }
+        let rows = export(&world, ExportRequest::Spans(Box::new(parse_query("{ .http.status_code = 500 } | by(resource.service.name)").unwrap()), RANGE)).await;
+        assert_eq!(map(&rows, "attributes", 0)[0], (".http.status_code".to_owned(), "500".to_owned()), "{place}");
+        assert_eq!(map(&rows, "set", 0).len(), 1);
+        let series = ExportRequest::Spans(Box::new(parse_query("{} | rate()").unwrap()), RANGE);
+        assert_eq!(world.engine.export(&world.tenant, series, "").await.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_very_many_traces_is_told_once() {
+    // More than are looked at in one window; every fiftieth begins long before it ends, in the window of another.
+    const TRACES: u64 = 45_000;
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at_ns(T0 + 3_600 * SECOND));
+    let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
+    let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
+    for first in (0..TRACES).step_by(5_000) {
+        let mut builder = SpanBuilder::default();
+        builder.set_resource("{\"service.name\":\"bulk\"}", "bulk");
+        builder.set_scope("{}");
+        for number in first..first + 5_000 {
+            let id = TraceId::from_slice(&u128::from(number + 1).to_be_bytes()).unwrap();
+            for span in 0..1 + u64::from(number % 50 == 0) {
+                // Many begin at one instant.
+                let start_ns = T0 + (number / 7) as i64 * 1_000 - span as i64 * 3_000_000;
+                builder.close_row(&SpanRow {
+                    trace_id: id,
+                    span_id: SpanId::from_slice(&(number * 2 + span + 1).to_be_bytes()).unwrap(),
+                    parent_span_id: None,
+                    start_ns,
+                    end_ns: start_ns + 5,
+                    name: "step",
+                    kind: 1,
+                    status_code: 0,
+                    status_message: "",
+                    trace_state: "",
+                    flags: 0,
+                    dropped_attributes_count: 0,
+                    dropped_events_count: 0,
+                    dropped_links_count: 0,
+                });
+            }
+        }
+        store.append(&Tenant::default(), vec![Batch::Traces(builder.finish())]).await.unwrap();
+    }
+    store.flush().await.unwrap();
+    let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
+    let request = ExportRequest::Spans(Box::new(parse_query("{ name = \"step\" }").unwrap()), TimeRange::ALL);
+    let rows = all(engine.export(&Tenant::default(), request, "").await.unwrap()).await.unwrap();
+    let mut found: Vec<String> = (0..rows.num_rows()).map(|row| text(&rows, "span_id", row).unwrap()).collect();
+    found.sort();
+    found.dedup();
+    assert_eq!((rows.num_rows(), found.len() as u64), (found.len(), TRACES + TRACES / 50));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn series_have_as_many_steps_as_there_are() {
+    const STEP_NS: i64 = SECOND / 20;
+    for (place, world) in worlds().await {
+        let Expr::Metric(expr) = logql::parse("sum by (service_name) (count_over_time({service_name=~\".+\"}[10s]))").unwrap() else { panic!() };
+        let request = MetricRequest { expr, start_ns: T0, end_ns: T0 + 200 * SECOND, step_ns: STEP_NS };
+        let MetricValue::Matrix(series) = world.engine.logql(&world.tenant, request.clone()).await.unwrap().value else { panic!() };
+        let mut want: Vec<_> = series.iter().flat_map(|series| series.points.iter().map(|(at, value)| (*at, series.labels.clone(), value.to_bits()))).collect();
+        let rows = export(&world, ExportRequest::Metric(request.clone())).await;
+        let (at, values) = (times(&rows), rows.column_by_name("value").unwrap().as_primitive::<Float64Type>().values().to_vec());
+        let mut found: Vec<_> = (0..rows.num_rows()).map(|row| (at[row], map(&rows, "labels", row), values[row].to_bits())).collect();
+        want.sort();
+        found.sort();
+        assert!(found.len() > 4_001, "{place}: {}", found.len());
+        assert_eq!(found, want, "{place}");
+        let wrong = ExportRequest::Metric(MetricRequest { step_ns: 0, ..request });
+        assert_eq!(world.engine.export(&world.tenant, wrong, "").await.unwrap_err().kind(), ErrorKind::Invalid);
+
+        let query = parse_query("{} | count_over_time() by (resource.service.name)").unwrap();
+        let request = MetricsRequest { query, start_ns: T0, end_ns: T0 + 1_000 * SECOND, step_ns: 100 * SECOND, exemplars_max: 0 };
+        let answer = world.engine.traceql_metrics(&world.tenant, request.clone()).await.unwrap();
+        let rows = export(&world, ExportRequest::SpanSeries(Box::new(request))).await;
+        assert_eq!(rows.num_rows(), answer.series.iter().map(|series| series.points.len()).sum::<usize>(), "{place}");
+        assert_eq!(map(&rows, "labels", 0)[0].0, "resource.service.name");
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Column {
     Labels,
     /// One label after a pipeline; not in storage.
     Label(String),
+    /// What is computed; not in storage.
+    Told,
 }
 
 impl Column {
@@ -62,7 +64,7 @@ impl Column {
             Self::Resource => &[schema::RESOURCE],
             Self::Attributes => &[schema::ATTRIBUTES, schema::ATTRIBUTE_TYPES],
             Self::Field(probe) => probe.field().columns(),
-            Self::Labels | Self::Label(_) => &[],
+            Self::Labels | Self::Label(_) | Self::Told => &[],
         }
     }
 
@@ -110,7 +112,7 @@ impl Column {
                     cells.text(joined(&values).as_deref());
                 }
             }
-            Self::Labels | Self::Label(_) => {}
+            Self::Labels | Self::Label(_) | Self::Told => {}
         }
         Ok(())
     }

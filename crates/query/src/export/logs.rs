@@ -109,6 +109,6 @@ fn stored(sheet: &Sheet) -> impl Iterator<Item = &'static str> {
     sheet.columns.iter().flat_map(|(column, _)| column.stored()).copied()
 }
 
-fn hand_over(sheet: &mut Sheet, take: Take<'_>) -> Result<()> {
+pub(super) fn hand_over(sheet: &mut Sheet, take: Take<'_>) -> Result<()> {
     if sheet.is_full() { take(sheet.finish()?) } else { Ok(()) }
 }

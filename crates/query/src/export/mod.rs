@@ -8,9 +8,14 @@
 //! |---|---|---|
 //! | LogQL log query | `timestamp`, `service`, `level`, `line`, `trace_id`, `span_id`, `labels` | of storage: old segments first, in them by source, then by time |
 //! | search | `timestamp`, `service`, `level`, `body`, `trace_id`, `span_id`, `resource`, `attributes` | the same |
+//! | LogQL metric query, TraceQL metrics query | `timestamp`, `labels`, `value` | by time in stretches of so many steps, in them by series |
+//! | TraceQL search | `timestamp`, `duration_ns`, `service`, `name`, `trace_id`, `span_id`, `parent_span_id`, `attributes`, `set` | newest traces first, about; spans of a trace together |
 //! | SQL | those of the statement | that of the statement |
 //!
-//! Instants are UTC timestamps of nanoseconds, `labels`, `resource` and `attributes` maps of text to text, all else is text.
+//! Instants are UTC timestamps of nanoseconds, `labels`, `resource`, `attributes` and `set` maps of text to text, `duration_ns`
+//! a whole number, `value` a number, all else is text. `attributes` of a span are those that the query names in conditions or
+//! selects, `set` what it calls the set that the span is in: `by(…)` and aggregates. A span in two sets comes twice.
+//!
 //! With fields named, these are the columns: of LogQL the columns above and labels by name, as the pipeline leaves them
 //! (`labels.level` for one that is named like a column); of a search the columns above and all that
 //! [`crate::search::Field::named`] knows. What a record lacks is null; of several values the JSON array is the text.
@@ -26,19 +31,25 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use signalbox_lang::logql::LogExpr;
+use signalbox_lang::traceql::tree::Query;
 use signalbox_model::{Error, ErrorKind, Result, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::SendTimeoutError};
 
 use crate::Engine;
+use crate::budget::Share;
 use crate::leash::Leash;
+use crate::logql::{self, MetricRequest};
 use crate::search::Filter;
 use crate::sql::to_error;
+use crate::traceql::MetricsRequest;
 
 mod columns;
 mod logs;
 mod parquet;
+mod series;
 mod sheet;
+mod spans;
 
 pub use parquet::ParquetRows;
 
@@ -51,6 +62,12 @@ pub enum ExportRequest {
     Lines(LogExpr, TimeRange, Vec<String>),
     /// Records that a filter selects; these fields of them, all if none is named.
     Records(Filter, TimeRange, Vec<String>),
+    /// Series of a LogQL metric query, of as many steps as there are.
+    Metric(MetricRequest),
+    /// Spans of the traces that a TraceQL search selects.
+    Spans(Box<Query>, TimeRange),
+    /// Series of a TraceQL metrics query.
+    SpanSeries(Box<MetricsRequest>),
     /// The answer to a `SELECT`.
     Sql(String),
 }
@@ -109,6 +126,23 @@ impl Engine {
             ExportRequest::Records(filter, range, fields) => {
                 let read = move |sheet: &mut Sheet, leash: &Leash, send: Take<'_>| logs::read_records(&snapshot, &filter, range, sheet, leash, send);
                 self.read_export(Sheet::of_records(&fields)?, read).await
+            }
+            ExportRequest::Metric(request) => {
+                let asker = logql::Asker::of(self);
+                series::check(&request)?;
+                let read = move |sheet: &mut Sheet, leash: &Leash, send: Take<'_>| series::read_logs(&snapshot, &asker, &request, sheet, leash, send);
+                self.read_export(Sheet::of_series(), read).await
+            }
+            ExportRequest::Spans(query, range) => {
+                let share = Share::of(&self.budget);
+                spans::check(&query)?;
+                let read = move |sheet: &mut Sheet, leash: &Leash, send: Take<'_>| spans::read(&snapshot, &query, range, &share, sheet, leash, send);
+                self.read_export(Sheet::of_spans(), read).await
+            }
+            ExportRequest::SpanSeries(request) => {
+                let answer = self.traceql_metrics(tenant, *request).await?;
+                let read = move |sheet: &mut Sheet, _: &Leash, send: Take<'_>| series::write_spans(&answer.series, sheet, send);
+                self.read_export(Sheet::of_series(), read).await
             }
             ExportRequest::Sql(text) => {
                 let (rows, pass) = self.stream_sql(tenant, &text).await?;

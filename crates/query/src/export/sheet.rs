@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayBuilder, ArrayRef, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampNanosecondBuilder};
+use arrow::array::{ArrayBuilder, ArrayRef, Float64Builder, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampNanosecondBuilder};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
 use signalbox_model::schema::{self, logs};
 use signalbox_model::{Error, Result};
@@ -28,6 +28,8 @@ pub(super) struct Sheet {
 pub(super) enum Cells {
     Time(TimestampNanosecondBuilder),
     Text(StringBuilder),
+    Count(Int64Builder),
+    Number(Float64Builder),
     Map(Box<MapBuilder<StringBuilder, StringBuilder>>),
 }
 
@@ -68,6 +70,35 @@ impl Sheet {
                 field => Column::field(field),
             },
         })
+    }
+
+    /// Of spans that TraceQL selects.
+    pub(super) fn of_spans() -> Self {
+        let told = |name: &str, cells: Cells| (Column::Told, cells, name.to_owned());
+        Self::filled(vec![
+            told("timestamp", Cells::times()),
+            told("duration_ns", Cells::Count(Int64Builder::new())),
+            told("service", Cells::texts()),
+            told("name", Cells::texts()),
+            told("trace_id", Cells::texts()),
+            told("span_id", Cells::texts()),
+            told("parent_span_id", Cells::texts()),
+            told("attributes", Cells::maps()),
+            told("set", Cells::maps()),
+        ])
+    }
+
+    /// Of series.
+    pub(super) fn of_series() -> Self {
+        let told = |name: &str, cells: Cells| (Column::Told, cells, name.to_owned());
+        Self::filled(vec![told("timestamp", Cells::times()), told("labels", Cells::maps()), told("value", Cells::Number(Float64Builder::new()))])
+    }
+
+    /// Of columns that nobody reads from storage; all but identifiers have a value in each row.
+    fn filled(columns: Vec<(Column, Cells, String)>) -> Self {
+        let fields = columns.iter().map(|(_, cells, name)| ArrowField::new(name, cells.data_type(), name.ends_with("_id")));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Self { columns: columns.into_iter().map(|(column, cells, _)| (column, cells)).collect(), schema }
     }
 
     fn new(fields: &[String], all: &[&str], column: impl Fn(&str) -> Column) -> Result<Self> {
@@ -135,6 +166,20 @@ impl Cells {
         }
     }
 
+    /// Appends a whole number.
+    pub(super) fn count(&mut self, count: i64) {
+        if let Self::Count(counts) = self {
+            counts.append_value(count);
+        }
+    }
+
+    /// Appends a number.
+    pub(super) fn number(&mut self, number: f64) {
+        if let Self::Number(numbers) = self {
+            numbers.append_value(number);
+        }
+    }
+
     /// Appends a map.
     ///
     /// # Errors
@@ -154,6 +199,8 @@ impl Cells {
         match self {
             Self::Time(times) => times.len(),
             Self::Text(texts) => texts.len(),
+            Self::Count(counts) => counts.len(),
+            Self::Number(numbers) => numbers.len(),
             Self::Map(maps) => maps.len(),
         }
     }
@@ -162,6 +209,8 @@ impl Cells {
         match self {
             Self::Time(times) => 8 * times.len(),
             Self::Text(texts) => texts.values_slice().len(),
+            Self::Count(counts) => 8 * counts.len(),
+            Self::Number(numbers) => 8 * numbers.len(),
             Self::Map(maps) => {
                 let (keys, values) = maps.entries();
                 keys.values_slice().len() + values.values_slice().len()
@@ -173,6 +222,8 @@ impl Cells {
         match self {
             Self::Time(_) => schema::nanoseconds(),
             Self::Text(_) => DataType::Utf8,
+            Self::Count(_) => DataType::Int64,
+            Self::Number(_) => DataType::Float64,
             Self::Map(_) => schema::attribute_map(),
         }
     }
@@ -181,6 +232,8 @@ impl Cells {
         match self {
             Self::Time(times) => Arc::new(times.finish()),
             Self::Text(texts) => Arc::new(texts.finish()),
+            Self::Count(counts) => Arc::new(counts.finish()),
+            Self::Number(numbers) => Arc::new(numbers.finish()),
             Self::Map(maps) => Arc::new(maps.finish()),
         }
     }

@@ -22,6 +22,7 @@ pub use detect::{DetectedField, FieldKind, FieldsRequest};
 pub use labels::LabelSet;
 pub(crate) use log::{Context, Query, columns_to_run};
 pub use log::{LogAnswer, LogEntry, LogRequest};
+pub(crate) use metric::Asker;
 pub use metric::{MetricAnswer, MetricRequest, MetricSeries, MetricValue};
 pub use patterns::{PatternSeries, PatternsRequest};
 pub use streams::StreamLabels;

@@ -30,6 +30,7 @@ mod answer;
 mod bounds;
 mod columns;
 mod dependencies;
+mod every;
 mod expr;
 mod fields;
 mod gather;
@@ -51,6 +52,7 @@ pub use answer::{
     FoundSpan, MetricsAnswer, MetricsRequest, MetricsSeries, SearchAnswer, SearchCost, SearchRequest, ServiceSpans, SpanExemplar, SpanSet, TraceSummary,
 };
 pub use dependencies::Dependency;
+pub(crate) use every::{ToldSpan, every_span, text};
 pub use listing::Operation;
 pub use moment::Moment;
 pub use tags::{TagNamesRequest, TagValues, TagValuesRequest};

@@ -56,18 +56,18 @@ impl SearchRequest {
 }
 
 /// A search, ready to run.
-struct Plan {
-    fields: Fields,
-    steps: Stages,
+pub(super) struct Plan {
+    pub(super) fields: Fields,
+    pub(super) steps: Stages,
     /// What a span that is answered passes.
-    sieve: Sieve,
+    pub(super) sieve: Sieve,
     /// Whether every trace with a span that passes is answered.
     is_exact: bool,
-    needs_tree: bool,
+    pub(super) needs_tree: bool,
 }
 
 impl Plan {
-    fn new(request: &SearchRequest) -> Result<Self> {
+    pub(super) fn new(request: &SearchRequest) -> Result<Self> {
         let Root::Spansets(pipeline) = &request.query.root else {
             return Err(Error::invalid("cannot search by a metrics query: want one without a metrics function"));
         };
@@ -163,7 +163,7 @@ fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], ga
     Ok(())
 }
 
-fn around(oldest_ns: i64, newest_ns: i64) -> TimeRange {
+pub(super) fn around(oldest_ns: i64, newest_ns: i64) -> TimeRange {
     TimeRange::from_ns(oldest_ns.saturating_sub(SLACK_NS), newest_ns.saturating_add(SLACK_NS))
 }
 
@@ -217,16 +217,16 @@ fn told(subject: &Subject<'_>, set: Set, fields: &Fields, spans_max: usize) -> S
 }
 
 /// What is part of every answer anyway is not told again.
-fn is_shown(attribute: &Attribute) -> bool {
+pub(super) fn is_shown(attribute: &Attribute) -> bool {
     use Intrinsic::{Duration, Name, RootName, RootService, SpanId, TraceDuration, TraceId};
     !matches!(attribute, Attribute::Intrinsic(Name | Duration | TraceDuration | RootService | RootName | TraceId | SpanId))
 }
 
 /// Traces with the newest start of a span that passes, newest first.
-type Candidates = Vec<(TraceId, i64)>;
+pub(super) type Candidates = Vec<(TraceId, i64)>;
 
 /// The traces whose newest span that passes is newest.
-fn candidates(snapshot: &Snapshot, plan: &Plan, range: TimeRange, wanted: usize, leash: &Leash) -> Result<(Candidates, SearchCost)> {
+pub(super) fn candidates(snapshot: &Snapshot, plan: &Plan, range: TimeRange, wanted: usize, leash: &Leash) -> Result<(Candidates, SearchCost)> {
     let scan = plan.sieve.narrow(plan.fields.scan(plan.sieve.slots(), &[schema::TIMESTAMP, schema::TRACE_ID], ScanRequest::all(range)));
     let mut parts = snapshot.scan(Table::Spans, &scan)?;
     parts.sort_by_key(|part| Reverse(part.range.end_ns));

@@ -2,11 +2,12 @@
 //!
 //! | parameter | is |
 //! |---|---|
-//! | `query` | a log query of LogQL, the search language, or a `SELECT`; all records if there is none |
-//! | `language` | `logql`, `search` or `sql`. Without: LogQL if the query begins with `{`, else the search language; what begins like SQL must say which it is |
+//! | `query` | LogQL, TraceQL, the search language, or a `SELECT`; all records if there is none |
+//! | `language` | `logql`, `traceql`, `search` or `sql`. Without: LogQL if the query begins with `{`, else the search language; what begins like SQL must say which it is |
 //! | `start`, `end` | as of `/api/v1/logs/search`: the last hour. Not for SQL, which names its own times |
+//! | `step` | of a metric query: a duration, or seconds; a minute if it is not said. The first instant is `start` |
 //! | `format` | `ndjson` (if not said), `csv`, `parquet`, `arrow` (a stream of Arrow's IPC) |
-//! | `fields` | names, with commas between: only these columns, in this order. Not for SQL |
+//! | `fields` | names, with commas between: only these columns, in this order. For records only |
 //! | `filename` | what the file is to be called, `export` and the ending of the format |
 //!
 //! Columns are those of `signalbox_query::export`. Other parameters are refused: there is no `limit`, all rows come.

@@ -3,11 +3,16 @@
 //! All steps of a series are computed at once. A range aggregation adds each row to its group and pane while it scans, so that
 //! memory grows with groups and panes, not with rows; only quantiles and counters keep the values of rows.
 
+use std::sync::Arc;
+
 use signalbox_lang::logql::MetricExpr;
 use signalbox_model::{Error, Owners, Result};
+use signalbox_store::Snapshot;
 
 use super::labels::LabelSet;
-use crate::Engine;
+use crate::budget::Budget;
+use crate::leash::Leash;
+use crate::{Engine, Settings};
 
 mod aggregate;
 mod binary;
@@ -77,24 +82,40 @@ impl Engine {
     /// `Invalid` for a query that cannot be evaluated, too many steps, and a record that a pipeline failed for; `Limit` for too
     /// many series and too much memory; `Unavailable`, `Timeout`; of the disk.
     pub async fn logql(&self, owners: impl Into<Owners>, request: MetricRequest) -> Result<MetricAnswer> {
-        let frame = Frame::of(&request, self.settings.logql_steps_max)?;
-        let snapshot = self.store.snapshot(owners);
-        let (settings, budget) = (self.settings.clone(), std::sync::Arc::clone(&self.budget));
-        let (text, now_ns) = (request.expr.to_string(), self.clock.now_ns());
-        let answer = self.blocking(move |leash| {
-            let context = Context::new(&snapshot, frame, &settings, now_ns, leash, &budget);
-            let value = context.answer(&request.expr)?;
-            let series = match &value {
-                MetricValue::Scalar(_) => 0,
-                MetricValue::Vector(series) | MetricValue::Matrix(series) => series.len() as u64,
-            };
-            if series > settings.logql_series_max {
-                return Err(too_many_series(settings.logql_series_max));
-            }
-            let (rows_read, bytes_read) = context.read();
-            Ok(MetricAnswer { value, rows_read, bytes_read })
-        });
-        self.watched("logql", text, answer).await
+        Frame::of(&request, self.settings.logql_steps_max)?;
+        let (snapshot, asker) = (self.store.snapshot(owners), Asker::of(self));
+        let text = request.expr.to_string();
+        self.watched("logql", text, self.blocking(move |leash| asker.answer(&snapshot, &request, leash))).await
+    }
+}
+
+/// What an evaluation knows beside its question and what is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    pub(crate) settings: Settings,
+    budget: Arc<Budget>,
+    now_ns: i64,
+}
+
+impl Asker {
+    pub(crate) fn of(engine: &Engine) -> Self {
+        Self { settings: engine.settings.clone(), budget: Arc::clone(&engine.budget), now_ns: engine.clock.now_ns() }
+    }
+
+    /// The series over a snapshot, on a thread that may block.
+    pub(crate) fn answer(&self, snapshot: &Snapshot, request: &MetricRequest, leash: &Leash) -> Result<MetricAnswer> {
+        let frame = Frame::of(request, self.settings.logql_steps_max)?;
+        let context = Context::new(snapshot, frame, &self.settings, self.now_ns, leash, &self.budget);
+        let value = context.answer(&request.expr)?;
+        let series = match &value {
+            MetricValue::Scalar(_) => 0,
+            MetricValue::Vector(series) | MetricValue::Matrix(series) => series.len() as u64,
+        };
+        if series > self.settings.logql_series_max {
+            return Err(too_many_series(self.settings.logql_series_max));
+        }
+        let (rows_read, bytes_read) = context.read();
+        Ok(MetricAnswer { value, rows_read, bytes_read })
     }
 }
 
