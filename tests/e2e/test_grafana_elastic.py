@@ -99,6 +99,7 @@ def test_rate_and_top_metrics(shop):
     ("derivative", {"buckets_path": "1", "unit": "1s"}, lambda values: values[1] == 0.0),
     ("serial_diff", {"buckets_path": "1", "lag": 1}, lambda values: values[1] == 0.0),
     ("moving_fn", {"buckets_path": "1", "window": 3, "shift": 1, "script": "MovingFunctions.unweightedAvg(values)"}, lambda values: values[2] == 560.0),
+    ("moving_avg", {"buckets_path": "1", "window": 2, "model": "holt", "settings": {"alpha": 0.5, "beta": 0.5}}, lambda values: values[2] == 560.0),
     ("bucket_script", {"buckets_path": {"var1": "1", "var2": "_count"}, "script": "params.var1 / params.var2"}, lambda values: values[0] == 28.0),
 ], ids=lambda part: part if isinstance(part, str) else "")
 def test_pipelines(shop, kind, settings, check):
@@ -201,6 +202,8 @@ def test_raw_data_and_raw_documents(shop, is_data):
     ("_exists_:user", RECORDS),
     ("NOT _exists_:nothing", RECORDS),
     ("service.name:cart AND (timed OR nonsense)", 20),
+    ('_index:"logs-cart"', RECORDS // 2),
+    ("_index:logs-* AND -_index:logs-pay", RECORDS // 2),
 ])
 def test_texts_of_queries_and_ad_hoc_filters(shop, text, count):
     assert ask(shop, body(shop, text) | {"track_total_hits": True})["hits"]["total"]["value"] == count

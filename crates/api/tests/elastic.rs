@@ -255,12 +255,34 @@ async fn indices_hold_what_their_names_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_index_is_a_field() {
+    for world in [World::head().await, World::segments().await] {
+        for (query, want) in [
+            (json!({ "query_string": { "query": "_index:\"logs-cart\"" } }), 2),
+            (json!({ "query_string": { "query": "_index:logs-c* OR _index:logs-shop" } }), 3),
+            (json!({ "query_string": { "query": "NOT _index:logs-cart" } }), 2),
+            (json!({ "query_string": { "query": "_index:*-s?op" } }), 1),
+            (json!({ "term": { "_index": "logs-unknown_service" } }), 1),
+            (json!({ "terms": { "_index": ["logs-cart", "logs-shop", "other"] } }), 3),
+            (json!({ "prefix": { "_index": "logs-u" } }), 1),
+            (json!({ "wildcard": { "_index": "other*" } }), 0),
+            (json!({ "exists": { "field": "_index" } }), 4),
+        ] {
+            let (status, answer) = post(&world, "/_count", &json!({ "query": query })).await;
+            assert_eq!((status, &answer["count"]), (200, &json!(want)), "{query}: {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refuses_by_name_what_is_not_spoken() {
     let world = World::head().await;
     let nested = (0..50).fold(json!({ "match_all": {} }), |query, _| json!({ "bool": { "must": query } }));
     let deep = (0..20).fold(json!({ "filter": { "match_all": {} } }), |inner, _| json!({ "filter": { "match_all": {} }, "aggs": { "a": inner } }));
     let cases = [
         (json!({ "query": { "fuzzy": { "a": "b" } } }), "parsing_exception", "unknown query [fuzzy]"),
+        (json!({ "query": { "regexp": { "_index": "a" } } }), "illegal_argument_exception", "field [_index]"),
+        (json!({ "query": { "query_string": { "query": format!("_index:{}", "a*".repeat(40)) } } }), "illegal_argument_exception", "more than 32 pieces"),
         (json!({ "query": { "match_all": {}, "term": {} } }), "parsing_exception", "one query"),
         (json!({ "query": { "match": { "a": "b", "c": "d" } } }), "parsing_exception", "wants one field"),
         (json!({ "query": { "query_string": { "query": "a AND (" } } }), "parsing_exception", "line 1, col 8"),
@@ -273,7 +295,7 @@ async fn refuses_by_name_what_is_not_spoken() {
         (json!({ "sort": "user.keyword" }), "illegal_argument_exception", "sorting by [user.keyword]"),
         (json!({ "aggs": { "a": { "significant_terms": { "field": "a" } } } }), "parsing_exception", "[significant_terms]"),
         (json!({ "aggs": { "a": { "avg": { "script": "1" } } } }), "illegal_argument_exception", "scripts are not supported"),
-        (json!({ "aggs": { "a": { "moving_avg": { "buckets_path": "1" } } } }), "parsing_exception", "[moving_avg]"),
+        (json!({ "aggs": { "a": { "moving_percentiles": { "buckets_path": "1" } } } }), "parsing_exception", "[moving_percentiles]"),
         (json!({ "aggs": { "a": deep } }), "parsing_exception", "nest deeper"),
         (
             json!({ "aggs": { "a": { "date_histogram": { "field": "@timestamp", "fixed_interval": "1ms", "extended_bounds": { "min": 0, "max": 1_700_000_000_000_i64 } } } } }),

@@ -55,6 +55,7 @@ mod document;
 mod hits;
 mod index;
 mod listing;
+mod moving;
 mod pipeline;
 mod query;
 mod refusal;

@@ -1,12 +1,13 @@
 //! Pipeline aggregations: numbers made of the numbers that buckets have already, one bucket after another.
 //!
-//! `cumulative_sum`, `derivative`, `serial_diff` and `moving_fn` below histograms; `bucket_script` below anything that makes buckets. A
-//! script is arithmetic over the numbers of the paths, a function of `moving_fn` one of Elasticsearch's own; everything else of
-//! Painless is refused.
+//! `cumulative_sum`, `derivative`, `serial_diff`, `moving_fn` and, for older clients, `moving_avg` below histograms; `bucket_script`
+//! below anything that makes buckets. A script is arithmetic over the numbers of the paths, a function of `moving_fn` one of
+//! Elasticsearch's own; everything else of Painless is refused.
 
 use serde_json::{Map, Value, json};
 
 use super::aggregation::duration_ns;
+use super::moving::Function;
 use super::refusal::{Refusal, Result};
 use super::script::Script;
 
@@ -38,18 +39,6 @@ enum Kind {
         function: Function,
     },
     Script(Script),
-}
-
-/// Elasticsearch's `MovingFunctions`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Function {
-    Max,
-    Min,
-    Sum,
-    Deviation,
-    Average,
-    LinearAverage,
-    Ewma(f64),
 }
 
 /// Where a number of a bucket is.
@@ -89,7 +78,7 @@ impl Path {
 impl Pipeline {
     /// Whether an aggregation of this type is one.
     pub(super) fn takes(kind: &str) -> bool {
-        ["cumulative_sum", "derivative", "serial_diff", "moving_fn", "bucket_script"].contains(&kind)
+        ["cumulative_sum", "derivative", "serial_diff", "moving_fn", "moving_avg", "bucket_script"].contains(&kind)
     }
 
     pub(super) fn read(name: &str, kind: &str, body: &Map<String, Value>) -> Result<Self> {
@@ -119,10 +108,21 @@ impl Pipeline {
             "serial_diff" => Kind::Difference(usize::try_from(count("lag", 1, LAG_MAX)?).unwrap_or(usize::MAX)),
             "moving_fn" => {
                 let shift = body.get("shift").map_or(Some(0), |value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
-                let function = Function::read(script()?)
-                    .ok_or_else(|| illegal("[script] wants MovingFunctions.max, min, sum, stdDev, unweightedAvg, linearWeightedAvg or ewma of values"))?;
+                let function = Function::read(script()?).ok_or_else(|| {
+                    illegal("[script] wants MovingFunctions.max, min, sum, stdDev, unweightedAvg, linearWeightedAvg, ewma, holt or holtWinters of values")
+                })?;
                 let window = usize::try_from(count("window", 5, WINDOW_MAX)?).unwrap_or(usize::MAX);
+                function.check(window).map_err(|reason| illegal(&reason))?;
                 Kind::Moving { window, shift: shift.ok_or_else(|| illegal("[shift] wants a number"))?, function }
+            }
+            "moving_avg" => {
+                if body.get("predict").is_some_and(|predict| !matches!(predict.as_u64(), Some(0))) {
+                    return Err(illegal("[predict] is not supported: buckets end where records do"));
+                }
+                let function = Function::of_model(body).map_err(|reason| illegal(&reason))?;
+                let window = usize::try_from(count("window", 5, WINDOW_MAX)?).unwrap_or(usize::MAX);
+                function.check(window).map_err(|reason| illegal(&reason))?;
+                Kind::Moving { window, shift: 0, function }
             }
             _ => Kind::Script(Script::read(script()?).map_err(|reason| illegal(&reason))?),
         };
@@ -247,47 +247,6 @@ pub(super) fn apply(pipelines: &[Pipeline], buckets: &mut [(String, Map<String, 
     }
 }
 
-impl Function {
-    fn read(script: &str) -> Option<Self> {
-        let call: String = script.trim().trim_end_matches(';').chars().filter(|character| !character.is_whitespace()).collect();
-        let (name, arguments) = call.strip_prefix("MovingFunctions.")?.strip_suffix(')')?.split_once('(')?;
-        match (name, arguments) {
-            ("max", "values") => Some(Self::Max),
-            ("min", "values") => Some(Self::Min),
-            ("sum", "values") => Some(Self::Sum),
-            ("unweightedAvg", "values") => Some(Self::Average),
-            ("linearWeightedAvg", "values") => Some(Self::LinearAverage),
-            // Around the mean of the same values, which is the usual second argument.
-            ("stdDev", "values,MovingFunctions.unweightedAvg(values)") => Some(Self::Deviation),
-            ("ewma", _) => arguments.strip_prefix("values,")?.parse().ok().filter(|alpha| (0.0..=1.0).contains(alpha)).map(Self::Ewma),
-            _ => None,
-        }
-    }
-
-    fn of(self, values: &[f64]) -> Option<f64> {
-        let (count, sum) = (values.len() as f64, values.iter().sum::<f64>());
-        if values.is_empty() {
-            return (self == Self::Sum).then_some(0.0);
-        }
-        Some(match self {
-            Self::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            Self::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-            Self::Sum => sum,
-            Self::Average => sum / count,
-            Self::Deviation => (values.iter().map(|value| (value - sum / count).powi(2)).sum::<f64>() / count).sqrt(),
-            Self::LinearAverage => {
-                // Elasticsearch's weights begin with 1 and its divisor, too.
-                let weighted = values
-                    .iter()
-                    .zip(1_u32..)
-                    .fold((0.0, 1.0), |(total, weights), (value, weight)| (total + value * f64::from(weight), weights + f64::from(weight)));
-                weighted.0 / weighted.1
-            }
-            Self::Ewma(alpha) => values.iter().skip(1).fold(values[0], |average, value| value * alpha + average * (1.0 - alpha)),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,25 +280,11 @@ mod tests {
             ("moving_fn", path(json!({ "window": 2, "script": "MovingFunctions.sum(values)" })), json!([0.0, 1.0, "-", 4.0])),
             ("moving_fn", path(json!({ "window": 2, "shift": 1, "script": { "source": "MovingFunctions.max(values)" } })), json!([1.0, 3.0, "-", 6.0])),
             ("moving_fn", path(json!({ "window": 2, "script": "MovingFunctions.min(values)" })), json!([null, 1.0, "-", 1.0])),
+            ("moving_avg", path(json!({ "window": 2 })), json!([null, 1.0, "-", 2.0])),
+            ("moving_avg", path(json!({ "window": "3", "model": "ewma", "settings": { "alpha": "0.5" }, "minimize": false })), json!([null, 1.0, "-", 2.0])),
             ("bucket_script", json!({ "buckets_path": { "a": "1", "n": "_count" }, "script": "params.a / params.n * 2" }), json!([2.0, 3.0, "-", 3.0])),
         ] {
             assert_eq!(json!(made(kind, &body, &numbers)), want, "{kind} {body}");
-        }
-    }
-
-    #[test]
-    fn functions_are_those_of_elasticsearch() {
-        let values = [2.0, 4.0, 6.0];
-        for (script, want) in [
-            ("MovingFunctions.unweightedAvg(values)", 4.0),
-            ("MovingFunctions.linearWeightedAvg( values );", 4.0),
-            ("MovingFunctions.stdDev(values, MovingFunctions.unweightedAvg(values))", (8.0_f64 / 3.0).sqrt()),
-            ("MovingFunctions.ewma(values, 0.5)", 4.5),
-        ] {
-            assert_eq!(Function::read(script).unwrap().of(&values), Some(want), "{script}");
-        }
-        for bad in ["", "values", "MovingFunctions.holt(values, 1, 2)", "MovingFunctions.ewma(values, 2)", "return 1"] {
-            assert_eq!(Function::read(bad), None, "{bad}");
         }
     }
 

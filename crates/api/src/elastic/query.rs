@@ -9,7 +9,7 @@ use signalbox_query::search::times::{self, Now};
 use signalbox_query::search::{Bounds, Condition, Field, Filter, Meaning, between, translate, words_of};
 
 use super::document;
-use super::index::pieces;
+use super::index::{self, pieces};
 use super::refusal::{Refusal, Result};
 
 /// Depth of a query; a reader of JSON gives up soon after.
@@ -17,7 +17,7 @@ const NESTING_MAX: usize = 40;
 
 /// What a query asks for.
 pub(super) fn filter(query: &Value, now_ns: i64) -> Result<Filter> {
-    below(query, now_ns, 0)
+    index::located(below(query, now_ns, 0)?)
 }
 
 type Object = Map<String, Value>;
