@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode, Uri};
+use serde_json::json;
 use tower::ServiceExt as _;
 
 /// Bytes of an answer that are looked at.
@@ -46,6 +47,21 @@ pub(crate) async fn elastic(router: &Router, text: &str) -> StatusCode {
     check(router, several.expect("a text makes a body"), text).await;
     let request = Request::post("/elastic/logs-*/_search").body(Body::from(text.to_owned()));
     check(router, request.expect("a text makes a body"), text).await
+}
+
+/// A script of Elasticsearch's pipelines, over two numbers of a bucket and as a moving function: read and computed, or refused.
+pub(crate) async fn elastic_script(router: &Router, text: &str) -> StatusCode {
+    let moving = json!({ "moving_fn": { "buckets_path": "_count", "window": 4, "script": text } });
+    let script = json!({ "bucket_script": { "buckets_path": { "a": "_count", "b": "s" }, "script": { "source": text } } });
+    let mut status = StatusCode::OK;
+    for pipeline in [moving, script] {
+        let aggregations = json!({ "s": { "sum": { "field": "size" } }, "p": pipeline });
+        let histogram = json!({ "field": "@timestamp", "fixed_interval": "1s" });
+        let body = json!({ "size": 0, "aggs": { "h": { "date_histogram": histogram, "aggs": aggregations } } });
+        let request = Request::post("/elastic/logs-*/_search").body(Body::from(body.to_string()));
+        status = check(router, request.expect("a text makes a body"), text).await;
+    }
+    status
 }
 
 /// Methods of Jaeger's services that take a message with fields.

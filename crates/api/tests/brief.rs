@@ -143,6 +143,57 @@ async fn elastic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn elastic_script() {
+    const PIECES: &[&str] = &[
+        "params.a",
+        "params.b",
+        "(",
+        ")",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        ",",
+        ";",
+        "return ",
+        "Math.",
+        "max(",
+        "pow(",
+        "1e308",
+        ".5",
+        "0",
+        "params.",
+        "\u{e9}",
+        "MovingFunctions.",
+        "values",
+        "holtWinters(",
+        "true",
+    ];
+    let world = World::head().await;
+    let seeds = [
+        "params.a / params.b * 100",
+        "return Math.max(Math.abs(-params.a), params.b % 7) + 2 * (params.a - .5);",
+        "Math.round(Math.pow(params.a, 2)) - Math.log10(params.b) / Math.sqrt(params.a) + Math.floor(params.b)",
+    ];
+    for seed in seeds {
+        assert_eq!(bodies::elastic_script(world.router(), seed).await, StatusCode::OK, "{seed}");
+    }
+    let deep = format!("{}params.a{}", "(".repeat(3_000), ")".repeat(3_000));
+    for hostile in ["", ";", "params.a +", "doc['a'].value", "while(true){}", "params.c", &deep, &"-".repeat(4_000), &"params.a+".repeat(2_000)] {
+        assert_eq!(bodies::elastic_script(world.router(), hostile).await, StatusCode::BAD_REQUEST, "{hostile:.40}");
+    }
+    let long = format!("{}params.a", "params.a+".repeat(400));
+    assert_eq!(bodies::elastic_script(world.router(), &long).await, StatusCode::OK);
+    let moving = ["MovingFunctions.holtWinters(values, 0.3, 0.1, 0.3, 2, true)", "MovingFunctions.stdDev(values, MovingFunctions.unweightedAvg(values))"];
+    let mut mutants = Vec::new();
+    mutate::texts(&[&seeds[..], &moving[..]].concat(), PIECES, MUTANTS, |text| mutants.push(text.to_owned()));
+    for text in mutants {
+        bodies::elastic_script(world.router(), &text).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sql() {
     let world = World::head().await;
     let seeds = [
