@@ -55,7 +55,7 @@ def test_every_endpoint_tells_of_what_was_pushed(loki):
     assert set(by_app) == {"cart", "shop"} and sum(by_app.values()) == stats["bytes"]
     ranged = api("index/volume_range", query='{app="shop"}', step="1")["data"]["result"]
     assert sum(int(value[1]) for series in ranged for value in series.get("values", [series.get("value")])) == by_app["shop"]
-    assert len(api("index/shards", query=ALL)["shards"]) == 1
+    assert len(api("index/shards", query=ALL, targetBytesPerShard="1MB")["shards"]) == 1
     patterns = api("patterns", query=ALL, step="1h")["data"]
     assert sum(count for series in patterns for _, count in series["samples"]) == 30
     assert {series["level"] for series in patterns} == {"info", "error"}

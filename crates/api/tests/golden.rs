@@ -245,8 +245,10 @@ fn render(answer: &Answer) -> String {
     let body = match serde_json::from_slice::<serde_json::Value>(&answer.body) {
         Ok(mut json) => {
             // How much was read to find an answer depends on where it lies.
-            for read in ["totalBytesProcessed", "totalLinesProcessed"] {
-                if let Some(count) = json.pointer_mut(&format!("/data/stats/summary/{read}")) {
+            for read in
+                ["summary/totalBytesProcessed", "summary/totalLinesProcessed", "querier/store/chunk/decompressedBytes", "querier/store/chunk/decompressedLines"]
+            {
+                if let Some(count) = json.pointer_mut(&format!("/data/stats/{read}")) {
                     *count = serde_json::json!(if count.is_u64() { "a number" } else { "wrong" });
                 }
             }

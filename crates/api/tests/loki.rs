@@ -3,6 +3,9 @@
 use axum::body::Body;
 use http::{Method, Request};
 
+use signalbox_proto::loki::{Answer as Message, QueryResponse};
+use signalbox_proto::prost::Message as _;
+
 use crate::world::{Answer, World};
 
 const ALL: &str = "%7Bservice_name%3D~%22.%2B%22%7D";
@@ -34,7 +37,7 @@ async fn records_are_deleted_by_query() {
     let id = listed[0]["request_id"].as_str().unwrap().to_owned();
     let want = serde_json::json!([{
         "request_id": id, "start_time": 1_700_000_000, "end_time": 1_700_000_060, "query": "{service_name=\"cart\"} |= \"coffee\"",
-        "status": "processed", "created_at": 1_700_000_060, "deleted_lines": 1,
+        "status": "processed", "created_at": 1_700_000_060, "user_id": "", "deleted_lines": 1,
     }]);
     assert_eq!(listed, want);
     assert_eq!(send(&world, Method::GET, "/loki/api/v1/delete?start=1500000000&end=1600000000").await.text(), "[]");
@@ -50,7 +53,7 @@ async fn deletions_that_make_no_sense_are_refused() {
     let cases = [
         ("start=1700000000", "query not set"),
         ("query=%7Ba%3D%22b%22%7D", "start time not set"),
-        ("query=%7Ba%3D%22b%22%7D&start=yesterday", "cannot parse \"yesterday\" to a valid timestamp"),
+        ("query=%7Ba%3D%22b%22%7D&start=yesterday", "invalid start time: require unix seconds or RFC3339 format"),
         ("query=%7Ba%3D%22b%22%7D&start=1700000000&end=1700000061", "deletes in the future are not allowed"),
         ("query=%7Ba%3D%22b%22%7D&start=1700000001&end=1700000001", "start time can't be greater than or equal to end time"),
         ("query=vector(1)&start=1700000000", "cannot delete by a metric query: want a query for log records"),
@@ -81,7 +84,7 @@ async fn records_lie_an_interval_apart() {
 async fn forms_are_read_everywhere() {
     let world = World::head().await;
     for path in ["index/stats", "index/volume", "index/volume_range", "patterns", "detected_fields", "detected_labels", "series", "labels", "index/shards"] {
-        let parameters = format!("query={ALL}&match[]={ALL}&start=1700000000&end=1700000010");
+        let parameters = format!("query={ALL}&match[]={ALL}&start=1700000000&end=1700000010&targetBytesPerShard=1MB");
         let by_url = world.get(&format!("/loki/api/v1/{path}?{parameters}")).await;
         let request = Request::post(format!("/loki/api/v1/{path}")).header("content-type", "application/x-www-form-urlencoded");
         let by_form = world.send(request.body(Body::from(parameters)).unwrap()).await;
@@ -97,6 +100,7 @@ async fn a_listener_of_its_own_has_what_loki_has_at_the_root() {
         ("/loki/ready", 200),
         ("/services", 200),
         ("/config", 200),
+        ("/config/tenant/v1/limits", 200),
         ("/prometheus/api/v1/rules", 200),
         ("/prometheus/api/v1/alerts", 200),
         ("/loki/prometheus/api/v1/rules", 200),
@@ -104,10 +108,106 @@ async fn a_listener_of_its_own_has_what_loki_has_at_the_root() {
         ("/log_level", 404),
         ("/api/prom/tail", 410),
         ("/api/prom/label/job/values", 410),
-        ("/flush", 405),
     ] {
         assert_eq!(world.get(path).await.status, status, "{path}");
     }
     assert_eq!(send(&world, Method::POST, "/flush").await.status, 204);
     assert_eq!(lines(&world, "").await.len(), 4);
+}
+
+/// The same question, answered as a message.
+async fn message(world: &World, path: &str) -> Message {
+    let request = Request::get(path).header("accept", "application/vnd.google.protobuf").body(Body::empty()).unwrap();
+    let answer = world.send(request).await;
+    assert_eq!((answer.status, answer.content_type.as_str()), (200, "application/vnd.google.protobuf"), "{path}: {}", answer.text());
+    let response = QueryResponse::decode(answer.body.as_slice()).unwrap();
+    assert_eq!(response.status.unwrap().code, 0, "{path}");
+    response.response.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_say_what_json_says() {
+    for world in [World::head().await, World::segments().await] {
+        let path = |path: &str, more: &str| format!("/loki/api/v1/{path}?query={ALL}&start=1700000000&end=1700000010&{more}");
+        let json = async |path: &str| world.get(path).await.json();
+
+        let labels = path("labels", "");
+        let Message::Labels(found) = message(&world, &labels).await else { panic!() };
+        assert_eq!(serde_json::json!({ "status": found.status, "data": found.data }), json(&labels).await);
+        assert_eq!(found.version, 1);
+        let series = path("series", "");
+        let Message::Series(found) = message(&world, &series).await else { panic!() };
+        assert_eq!(found.data.len(), json(&series).await["data"].as_array().unwrap().len());
+
+        let streams = path("query_range", "direction=forward&limit=7");
+        let Message::Streams(found) = message(&world, &streams).await else { panic!() };
+        assert_eq!((found.direction, found.limit, found.version), (0, 7, 1));
+        let data = found.data.unwrap();
+        let told: Vec<(String, String)> =
+            data.result.iter().flat_map(|stream| &stream.entries).map(|entry| (entry.timestamp.unwrap().to_ns().to_string(), entry.line.clone())).collect();
+        let answer = json(&streams).await;
+        let values = answer["data"]["result"].as_array().unwrap().iter().flat_map(|stream| stream["values"].as_array().unwrap());
+        let want: Vec<(String, String)> = values.map(|value| (value[0].as_str().unwrap().to_owned(), value[1].as_str().unwrap().to_owned())).collect();
+        assert_eq!(told, want);
+        // Flat, a stream has all labels of its records, which carry their own beside.
+        let stream = data.result.iter().find(|stream| stream.entries.iter().any(|entry| !entry.structured_metadata.is_empty())).unwrap();
+        let own = &stream.entries[0].structured_metadata[0];
+        assert!(stream.labels.contains(&format!("{}=\"{}\"", own.name, own.value)), "{stream:?}");
+        let summary = found.statistics.unwrap().summary.unwrap();
+        assert_eq!(summary.total_entries_returned, 4);
+
+        let count = "/loki/api/v1/query_range?query=sum(count_over_time(%7Bservice_name%3D~%22.%2B%22%7D%5B10s%5D))&start=1700000005&end=1700000015&step=5";
+        let Message::Metric(found) = message(&world, count).await else { panic!() };
+        let data = found.response.unwrap().data.unwrap();
+        let points: Vec<(i64, f64)> = data.result[0].samples.iter().map(|sample| (sample.timestamp_ms, sample.value)).collect();
+        assert_eq!((data.result_type.as_str(), points), ("matrix", vec![(1_700_000_005_000, 4.0), (1_700_000_010_000, 4.0)]));
+
+        let stats = path("index/stats", "");
+        let Message::Stats(found) = message(&world, &stats).await else { panic!() };
+        assert_eq!(found.response.unwrap().entries, json(&stats).await["entries"].as_u64().unwrap());
+        let Message::Shards(found) = message(&world, &path("index/shards", "targetBytesPerShard=1MB")).await else { panic!() };
+        assert_eq!(found.response.unwrap().shards[0].bounds.unwrap().max, u64::MAX);
+        let Message::Metric(found) = message(&world, &path("index/volume", "")).await else { panic!() };
+        assert_eq!(found.response.unwrap().data.unwrap().result_type, "vector");
+        let Message::Patterns(found) = message(&world, &path("patterns", "step=1m")).await else { panic!() };
+        assert_eq!(found.response.unwrap().series.iter().flat_map(|series| &series.samples).map(|sample| sample.value).sum::<i64>(), 3);
+        let Message::DetectedFields(found) = message(&world, &path("detected_fields", "")).await else { panic!() };
+        assert!(found.response.unwrap().fields.iter().any(|field| field.label == "a" && field.parsers == ["json"]));
+        let Message::DetectedLabels(found) = message(&world, &path("detected_labels", "")).await else { panic!() };
+        assert!(found.response.unwrap().detected_labels.iter().any(|label| label.label == "service_name" && label.cardinality == 3));
+        // Refusals are text in any case, and nothing but the very name asks for a message.
+        let request = Request::get(path("labels", "start=x").replace("start=1700000000&", "")).header("accept", "application/vnd.google.protobuf");
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.text().as_str()), (400, "could not parse 'start' parameter: strconv.ParseInt: parsing \"x\": invalid syntax"));
+        let request = Request::get(path("labels", "")).header("accept", "application/vnd.google.protobuf, application/json");
+        assert_eq!(world.send(request.body(Body::empty()).unwrap()).await.content_type, "application/json; charset=UTF-8");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused_in_lokis_order_and_words() {
+    let world = World::head().await;
+    let count = "sum(count_over_time(%7Ba%3D%22b%22%7D%5B1m%5D))";
+    for (path, want) in [
+        (format!("query_range?query={ALL}&start=abc"), "could not parse 'start' parameter: strconv.ParseInt: parsing \"abc\": invalid syntax"),
+        (format!("query_range?query={ALL}&end=now"), "could not parse 'end' parameter: strconv.ParseInt: parsing \"now\": invalid syntax"),
+        (format!("query_range?query={ALL}&since=x"), "could not parse 'since' parameter: cannot parse \"x\" to a valid duration"),
+        (format!("query_range?query={ALL}&step=0"), "zero or negative query resolution step widths are not accepted. Try a positive integer"),
+        (
+            format!("query_range?query={ALL}&start=1&end=1700000000&step=1"),
+            "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
+        ),
+        (format!("query_range?query={ALL}&limit=5000000000"), "max entries limit per query exceeded, limit > max_entries_limit_per_query (5000000000 > 50000)"),
+        (format!("query_range?query={count}&limit=0"), "limit must be a positive value"),
+        (format!("query_range?query=%7B&limit=0"), "limit must be a positive value"),
+        (format!("query_range?query={count}&direction=up"), "invalid direction 'up': want forward or backward"),
+        (format!("query?query={count}&limit=-1"), "limit must be a positive value"),
+        (format!("query?query={count}&direction=up"), "invalid direction 'up': want forward or backward"),
+        (format!("index/stats?query={ALL}&step=0"), "zero or negative query resolution step widths are not accepted. Try a positive integer"),
+        (format!("index/shards?query={ALL}"), "targetBytesPerShard must be a positive value"),
+        (format!("detected_fields?query={ALL}&step=-1"), "zero or negative query resolution step widths are not accepted. Try a positive integer"),
+    ] {
+        let answer = world.get(&format!("/loki/api/v1/{path}")).await;
+        assert_eq!((answer.status, answer.text().as_str()), (400, want), "{path}");
+    }
 }

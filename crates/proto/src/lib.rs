@@ -4,6 +4,7 @@
 
 pub mod google_rpc;
 pub mod jaeger;
+pub mod loki;
 pub mod prometheus_client;
 pub mod remote_read;
 pub mod remote_write_v1;

@@ -12,8 +12,8 @@ use signalbox_lang::logql::{self, Expr};
 use signalbox_model::{Error, TimeRange};
 use signalbox_query::admin::LogDeletion;
 
+use super::answer;
 use super::params::{self, Refusal};
-use super::render::seconds;
 use crate::ApiState;
 use crate::http::{Asker, Params};
 
@@ -53,8 +53,8 @@ pub(super) async fn add(State(state): State<ApiState>, Asker(tenant): Asker, par
         return Err(Error::invalid("cannot delete by a metric query: want a query for log records").into());
     };
     let now_ns = state.engine.clock().now_ns();
-    let start_ns = params.get("start").map(params::instant_ns).transpose()?.ok_or_else(|| Error::invalid("start time not set"))?;
-    let end_ns = params.get("end").map(params::instant_ns).transpose()?.unwrap_or(now_ns);
+    let start_ns = time_ns(&params, "start")?.ok_or_else(|| Error::invalid("start time not set"))?;
+    let end_ns = time_ns(&params, "end")?.unwrap_or(now_ns);
     if end_ns > now_ns {
         return Err(Error::invalid("deletes in the future are not allowed").into());
     }
@@ -73,8 +73,8 @@ pub(super) async fn list(State(state): State<ApiState>, Asker(tenant): Asker, pa
     if let Some(refusal) = refusal(&state) {
         return Ok(refusal);
     }
-    let range = match (params.get("start"), params.get("end")) {
-        (Some(start), Some(end)) => TimeRange::from_ns(params::instant_ns(start)?, params::instant_ns(end)?),
+    let range = match (time_ns(&params, "start")?, time_ns(&params, "end")?) {
+        (Some(start_ns), Some(end_ns)) => TimeRange::from_ns(start_ns, end_ns),
         _ => TimeRange::ALL,
     };
     let deletions = state.engine.log_deletions(&tenant);
@@ -91,7 +91,9 @@ fn render(deletion: &LogDeletion, range: &TimeRange) -> Option<Value> {
         "end_time": request.range.end_ns.saturating_add(SECOND_NS - 1).div_euclid(SECOND_NS),
         "query": request.query,
         "status": "processed",
-        "created_at": seconds(deletion.created_at_ns),
+        "created_at": answer::seconds(deletion.created_at_ns.div_euclid(1_000_000)),
+        // Whose it is the client knows; Loki writes the key, and so empty.
+        "user_id": "",
         "deleted_lines": deletion.rows,
     }))
 }
@@ -110,6 +112,12 @@ pub(super) async fn cancel(State(state): State<ApiState>, Asker(tenant): Asker, 
     } else {
         (StatusCode::NOT_FOUND, "could not find delete request with given id").into_response()
     })
+}
+
+/// An instant under a name, in the words that deletion has for one that is none.
+fn time_ns(params: &Params, name: &str) -> Result<Option<i64>, Error> {
+    let invalid = |_| Error::invalid(format!("invalid {name} time: require unix seconds or RFC3339 format"));
+    params.get(name).map(params::instant_ns).transpose().map_err(invalid)
 }
 
 fn refusal(state: &ApiState) -> Option<Response> {

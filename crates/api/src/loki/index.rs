@@ -4,61 +4,72 @@
 //! memory. There is one shard, which is everything: a question is split inside.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use axum::response::Response;
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::{Error, MatchOp, Matcher, Owners, Result, TimeRange};
+use signalbox_proto::loki::{Answer, Bounds, IndexStats, Sample, SampleStream, Shard, Shards, ShardsResponse, Statistics, StatsResponse};
 use signalbox_query::logql::{Volume, VolumeBy, VolumeRequest, VolumeSeries};
 
-use super::params::{self, HOUR_NS, Refusal};
-use super::render::{self, Read, seconds};
+use super::answer::{self, Form, pairs};
+use super::params::{self, HOUR_NS, Manner, Refusal};
+use super::statistics::{self, Read};
 use crate::ApiState;
 use crate::http::{Askers, Params};
 
+const NANOS_PER_MILLISECOND: i64 = 1_000_000;
 /// Series of volumes in an answer when the request does not say; as in Loki.
 const LIMIT_DEFAULT: usize = 100;
 
 /// `GET|POST /index/stats`
-pub(super) async fn stats(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
-    Ok(axum::Json(stats_of(&state, &owners, &params).await?).into_response())
+pub(super) async fn stats(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
+    let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
+    Manner::of(&params, range)?;
+    Ok(form.answer(Answer::Stats(StatsResponse { response: Some(stats_of(&state, &owners, &params, range).await?) })))
 }
 
 /// `GET|POST /index/shards`
-pub(super) async fn shards(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
-    let shard = json!({ "bounds": { "min": 0, "max": u64::MAX }, "stats": stats_of(&state, &owners, &params).await? });
-    Ok(axum::Json(json!({ "shards": [shard], "statistics": {} })).into_response())
+pub(super) async fn shards(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
+    let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
+    Manner::of(&params, range)?;
+    // Loki wants to know how large a part is to be; here there is one.
+    if params.get("targetBytesPerShard").is_none() {
+        return Err(Error::invalid("targetBytesPerShard must be a positive value").into());
+    }
+    let shard = Shard { bounds: Some(Bounds { min: 0, max: u64::MAX }), stats: Some(stats_of(&state, &owners, &params, range).await?) };
+    let response = Some(Shards { shards: vec![shard], statistics: Some(Statistics::default()) });
+    Ok(form.answer(Answer::Shards(ShardsResponse { response })))
 }
 
-async fn stats_of(state: &ApiState, owners: &Owners, params: &Params) -> Result<Value> {
-    let range = params::range(params, state.engine.clock().now_ns(), HOUR_NS)?;
+async fn stats_of(state: &ApiState, owners: &Owners, params: &Params, range: TimeRange) -> Result<IndexStats> {
     let request = VolumeRequest { expr: params::records(params)?, range, step_ns: 0, by: VolumeBy::Stream };
     let answer = state.engine.log_volume(owners, request).await?;
     let totals: Vec<Volume> = answer.series.iter().map(VolumeSeries::total).collect();
-    Ok(json!({
-        "streams": answer.series.len(),
-        "chunks": answer.parts,
-        "bytes": totals.iter().map(|volume| volume.bytes).sum::<u64>(),
-        "entries": totals.iter().map(|volume| volume.entries).sum::<u64>(),
-    }))
+    Ok(IndexStats {
+        streams: answer.series.len() as u64,
+        chunks: answer.parts,
+        bytes: totals.iter().map(|volume| volume.bytes).sum(),
+        entries: totals.iter().map(|volume| volume.entries).sum(),
+    })
 }
 
 /// `GET|POST /index/volume`: bytes by labels, over the whole range.
-pub(super) async fn volume(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn volume(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
-    Ok(volumes(&state, &owners, &params, range, 0).await?)
+    params::direction(&params)?;
+    Ok(volumes(&state, &owners, form, &params, range, 0).await?)
 }
 
 /// `GET|POST /index/volume_range`: bytes by labels, at the end of each step.
-pub(super) async fn volume_range(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn volume_range(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
-    let step_ns = params::counted_step_ns(&params, range)?;
-    Ok(volumes(&state, &owners, &params, range, step_ns).await?)
+    let step_ns = params::bounded_step_ns(&params, range)?;
+    params::direction(&params)?;
+    Ok(volumes(&state, &owners, form, &params, range, step_ns).await?)
 }
 
-async fn volumes(state: &ApiState, owners: &Owners, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
+async fn volumes(state: &ApiState, owners: &Owners, form: Form, params: &Params, range: TimeRange, step_ns: i64) -> Result<Response> {
     let mut expr = params::records(params)?;
     // As Loki does it: 0 asks for the default.
     let limit = if params.get("limit") == Some("0") { LIMIT_DEFAULT } else { params::count(params, "limit", LIMIT_DEFAULT)? };
@@ -75,17 +86,12 @@ async fn volumes(state: &ApiState, owners: &Owners, params: &Params, range: Time
     // The end of a range is not in it.
     let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
     let time_ns = |step: i64| if step_ns > 0 { range.start_ns.saturating_add((step + 1).saturating_mul(step_ns)).min(end_ns) } else { end_ns };
-    let point = |(step, volume): &(i64, Volume)| json!([seconds(time_ns(*step)), volume.bytes.to_string()]);
-    let labels = |series: &VolumeSeries| series.labels.iter().cloned().collect::<BTreeMap<String, String>>();
+    let sample = |(step, volume): &(i64, Volume)| Sample { value: volume.bytes as f64, timestamp_ms: time_ns(*step).div_euclid(NANOS_PER_MILLISECOND) };
+    let stream = |series: &VolumeSeries| SampleStream { labels: pairs(&series.labels), samples: series.steps.iter().map(sample).collect() };
     // As Loki does it: a vector unless a series has more than one value.
     let is_matrix = series.iter().any(|series| series.steps.len() > 1);
-    let result: Vec<Value> = if is_matrix {
-        series.iter().map(|series| json!({ "metric": labels(series), "values": series.steps.iter().map(point).collect::<Vec<_>>() })).collect()
-    } else {
-        series.iter().map(|series| json!({ "metric": labels(series), "value": series.steps.first().map(point) })).collect()
-    };
     let kind = if is_matrix { "matrix" } else { "vector" };
-    Ok(render::success(json!({ "resultType": kind, "result": result, "stats": render::stats(&read, took) })))
+    Ok(form.answer(answer::metric(kind, series.iter().map(stream).collect(), statistics::of(&read, took))))
 }
 
 /// `targetLabels` and `aggregateBy`. Streams without a target label do not count; without targets the labels are those that

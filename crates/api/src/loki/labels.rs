@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::response::Response;
 use signalbox_model::TimeRange;
+use signalbox_proto::loki::{Answer, DetectedLabel, DetectedLabels, DetectedLabelsResponse, LabelPair, LabelsResponse, SeriesIdentifier, SeriesResponse};
+use signalbox_query::logql::StreamLabels;
 
+use super::answer::{Form, SUCCESS, VERSION};
 use super::params::{self, Refusal};
-use super::render;
 use crate::ApiState;
 use crate::http::{Askers, Params};
 
@@ -19,27 +20,40 @@ fn range(state: &ApiState, params: &Params) -> Result<TimeRange, Refusal> {
     Ok(params::range(params, state.engine.clock().now_ns(), DEFAULT_NS)?)
 }
 
+fn list(texts: BTreeSet<String>) -> Answer {
+    Answer::Labels(LabelsResponse { status: SUCCESS.to_owned(), data: texts.into_iter().collect(), version: VERSION })
+}
+
 /// `GET|POST /labels`
-pub(super) async fn names(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn names(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let names = state.engine.log_label_names(&owners, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
-    Ok(render::success(json!(names)))
+    Ok(form.answer(list(names)))
 }
 
 /// `GET /label/{name}/values`
-pub(super) async fn values(State(state): State<ApiState>, Askers(owners): Askers, Path(name): Path<String>, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn values(
+    State(state): State<ApiState>,
+    Askers(owners): Askers,
+    form: Form,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Response, Refusal> {
     let values = state.engine.log_label_values(&owners, &name, params::selectors(&params, &["query"])?, range(&state, &params)?).await?;
-    Ok(render::success(json!(values)))
+    Ok(form.answer(list(values)))
 }
 
 /// `GET|POST /series`
-pub(super) async fn series(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn series(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let selectors = params::selectors(&params, &["match[]", "match"])?;
-    Ok(render::success(json!(state.engine.log_streams(&owners, selectors, range(&state, &params)?).await?)))
+    let streams = state.engine.log_streams(&owners, selectors, range(&state, &params)?).await?;
+    let stream = |labels: StreamLabels| SeriesIdentifier { labels: labels.into_iter().map(|(name, value)| LabelPair { name, value }).collect() };
+    let data = streams.into_iter().map(stream).collect();
+    Ok(form.answer(Answer::Series(SeriesResponse { status: SUCCESS.to_owned(), data, version: VERSION })))
 }
 
 /// `GET|POST /detected_labels`: labels of streams that are good to choose by, with the number of their values. Those whose
 /// values are all identifiers or numbers are left out, except the ones that name a place.
-pub(super) async fn detected(State(state): State<ApiState>, Askers(owners): Askers, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn detected(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let range = range(&state, &params)?;
     let selectors = params::selectors(&params, &["query"])?;
     let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -47,8 +61,8 @@ pub(super) async fn detected(State(state): State<ApiState>, Askers(owners): Aske
         labels.entry(name).or_default().insert(value);
     }
     labels.retain(|name, values| PLACES.contains(&name.as_str()) || is_telling(values));
-    let detected: Vec<_> = labels.iter().map(|(label, values)| json!({ "label": label, "cardinality": values.len() })).collect();
-    Ok(axum::Json(json!({ "detectedLabels": detected })).into_response())
+    let detected_labels = labels.into_iter().map(|(label, values)| DetectedLabel { label, cardinality: values.len() as u64 }).collect();
+    Ok(form.answer(Answer::DetectedLabels(DetectedLabelsResponse { response: Some(DetectedLabels { detected_labels }) })))
 }
 
 /// Labels that name a place, whatever their values look like.

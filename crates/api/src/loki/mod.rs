@@ -12,6 +12,7 @@ use axum::routing::{any, get, post};
 use crate::ApiState;
 use crate::ruler::{self, Dialect};
 
+mod answer;
 mod delete;
 mod desk;
 mod fields;
@@ -22,6 +23,7 @@ mod patterns;
 mod query;
 mod render;
 mod settings;
+mod statistics;
 mod status;
 mod tail;
 
@@ -60,8 +62,9 @@ pub fn router(state: ApiState) -> Router {
 pub fn beside(state: ApiState) -> Router {
     let own = Router::new()
         .route("/config", get(status::config))
+        .route("/config/tenant/v1/limits", get(status::tenant_limits))
         .route("/services", get(status::services))
-        .route("/flush", post(status::flush))
+        .route("/flush", get(status::flush).post(status::flush))
         .route("/ring", any(status::ring))
         .route("/log_level", any(status::log_level))
         .route("/api/prom/{*path}", get(status::retired))

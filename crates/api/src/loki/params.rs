@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use signalbox_lang::logql::{self, Expr, LogExpr};
+use signalbox_lang::text::quote;
 use signalbox_model::{Error, ErrorKind, Result, TimeRange};
 use signalbox_query::logql::Direction;
 
@@ -11,6 +12,8 @@ use crate::http::{Params, status};
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// How far back Loki looks where a request does not say.
 pub(super) const HOUR_NS: i64 = 3_600 * NANOS_PER_SECOND;
+/// Records in an answer when the request does not say; as in Loki.
+pub(super) const LIMIT_DEFAULT: usize = 100;
 
 /// A refusal: plain text, as Loki's.
 pub(super) struct Refusal(pub(super) Error);
@@ -37,9 +40,9 @@ impl IntoResponse for Refusal {
 
 /// An instant: nanoseconds, seconds (up to ten digits, or with a point), or RFC 3339.
 pub(super) fn instant_ns(text: &str) -> Result<i64> {
-    let invalid = || Error::invalid(format!("cannot parse {text:?} to a valid timestamp"));
-    if text.contains('.') && !text.contains(':') {
-        let seconds: f64 = text.parse().map_err(|_| invalid())?;
+    // The words of Go's parser, which Loki passes on.
+    let invalid = || Error::invalid(format!("strconv.ParseInt: parsing {}: invalid syntax", quote(text)));
+    if let Some(seconds) = text.contains('.').then(|| text.parse::<f64>().ok()).flatten() {
         let nanoseconds = seconds * NANOS_PER_SECOND as f64;
         return if nanoseconds.is_finite() { Ok(nanoseconds as i64) } else { Err(invalid()) };
     }
@@ -50,11 +53,18 @@ pub(super) fn instant_ns(text: &str) -> Result<i64> {
     i64::try_from(timestamp.as_nanosecond()).map_err(|_| invalid())
 }
 
+/// An instant under a name.
+fn bound_ns(params: &Params, name: &str) -> Result<Option<i64>> {
+    let wrong = |error: Error| Error::invalid(format!("could not parse '{name}' parameter: {}", error.message()));
+    params.get(name).map(instant_ns).transpose().map_err(wrong)
+}
+
 /// `start` (included), `end` (excluded) or `since` before the end; the default is so long before now.
 pub(super) fn range(params: &Params, now_ns: i64, default_ns: i64) -> Result<TimeRange> {
-    let end_ns = params.get("end").map(instant_ns).transpose()?.unwrap_or(now_ns);
-    let since_ns = params.get("since").map(duration_ns).transpose()?.unwrap_or(default_ns);
-    let start_ns = params.get("start").map(instant_ns).transpose()?.unwrap_or_else(|| end_ns.min(now_ns).saturating_sub(since_ns));
+    let wrong_since = |error: Error| Error::invalid(format!("could not parse 'since' parameter: {}", error.message()));
+    let since_ns = params.get("since").map(duration_ns).transpose().map_err(wrong_since)?.unwrap_or(default_ns);
+    let end_ns = bound_ns(params, "end")?.unwrap_or(now_ns);
+    let start_ns = bound_ns(params, "start")?.unwrap_or_else(|| end_ns.min(now_ns).saturating_sub(since_ns));
     if start_ns > end_ns {
         return Err(Error::invalid("end timestamp must not be before or equal to start time"));
     }
@@ -72,10 +82,12 @@ fn duration_ns(text: &str) -> Result<i64> {
 }
 
 /// `step`: seconds or a duration, in nanoseconds; without it a 250th of the range in whole seconds, at least one.
-pub(super) fn step_ns(params: &Params, range: TimeRange) -> Result<i64> {
+fn step_ns(params: &Params, range: TimeRange) -> Result<i64> {
     const POINTS: i64 = 250;
     let default_ns = || (range.end_ns.saturating_sub(range.start_ns) / (POINTS * NANOS_PER_SECOND)).max(1) * NANOS_PER_SECOND;
-    let step_ns = params.get("step").map(duration_ns).transpose()?.unwrap_or_else(default_ns);
+    let text = params.get("step");
+    let is_negative = text.is_some_and(|text| text.parse::<f64>().is_ok_and(|seconds| seconds < 0.0));
+    let step_ns = if is_negative { 0 } else { text.map(duration_ns).transpose()?.unwrap_or_else(default_ns) };
     if step_ns < 1_000_000 {
         Err(Error::invalid("zero or negative query resolution step widths are not accepted. Try a positive integer"))
     } else {
@@ -83,8 +95,8 @@ pub(super) fn step_ns(params: &Params, range: TimeRange) -> Result<i64> {
     }
 }
 
-/// `step` of an answer that counts by steps, which are not too many.
-pub(super) fn counted_step_ns(params: &Params, range: TimeRange) -> Result<i64> {
+/// `step`, of which the range has not too many.
+pub(super) fn bounded_step_ns(params: &Params, range: TimeRange) -> Result<i64> {
     const STEPS_MAX: i64 = 11_000;
     let step_ns = step_ns(params, range)?;
     if range.end_ns.saturating_sub(range.start_ns) / step_ns > STEPS_MAX {
@@ -93,8 +105,29 @@ pub(super) fn counted_step_ns(params: &Params, range: TimeRange) -> Result<i64> 
     Ok(step_ns)
 }
 
+/// How a range is asked for, whatever the query is of: Loki reads all of it first, and refuses what makes no sense even if the
+/// query needs none of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Records in the answer at most.
+    pub(super) limit: usize,
+    pub(super) direction: Direction,
+    /// Nanoseconds between two points of a series.
+    pub(super) step_ns: i64,
+    /// Nanoseconds that lie between two records of a stream at least; 0 for all.
+    pub(super) interval_ns: i64,
+}
+
+impl Manner {
+    pub(super) fn of(params: &Params, range: TimeRange) -> Result<Self> {
+        let (limit, direction) = (count(params, "limit", LIMIT_DEFAULT)?, direction(params)?);
+        let (step_ns, interval_ns) = (bounded_step_ns(params, range)?, interval_ns(params)?);
+        Ok(Self { limit, direction, step_ns, interval_ns })
+    }
+}
+
 /// `interval`: nanoseconds that lie between two records of a stream of records at least; 0 without it.
-pub(super) fn interval_ns(params: &Params) -> Result<i64> {
+fn interval_ns(params: &Params) -> Result<i64> {
     match params.get("interval") {
         Some(text) if text.starts_with('-') => Err(Error::invalid("interval must be >= 0")),
         text => text.map(duration_ns).transpose().map(Option::unwrap_or_default),
@@ -107,18 +140,23 @@ pub(super) fn count(params: &Params, name: &str, default: usize) -> Result<usize
     match text.parse::<i64>() {
         Ok(count) if count > 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
         Ok(_) => Err(Error::invalid(format!("{name} must be a positive value"))),
-        Err(_) => Err(Error::invalid(format!("cannot parse {name} {text:?}: want a positive integer"))),
+        Err(_) => Err(Error::invalid(format!("cannot parse {name} {}: want a positive integer", quote(text)))),
     }
 }
 
 /// `limit`, 100 when there is none.
 pub(super) fn limit(params: &Params, limit_max: u64) -> Result<usize> {
-    const LIMIT_DEFAULT: usize = 100;
     let limit = count(params, "limit", LIMIT_DEFAULT)?;
-    if limit as u64 > limit_max {
-        return Err(Error::invalid(format!("max entries limit per query exceeded, limit > max_entries_limit ({limit} > {limit_max})")));
-    }
+    within(limit, limit_max)?;
     Ok(limit)
+}
+
+/// Whether so many records may be asked for.
+pub(super) fn within(limit: usize, limit_max: u64) -> Result<()> {
+    if limit as u64 > limit_max {
+        return Err(Error::invalid(format!("max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {limit_max})")));
+    }
+    Ok(())
 }
 
 /// `direction`, backward when there is none.

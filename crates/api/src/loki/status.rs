@@ -31,6 +31,7 @@ fn limits(state: &ApiState) -> Value {
     let settings = state.engine.settings();
     json!({
         "discover_log_levels": true,
+        "discover_service_name": [],
         "max_entries_limit_per_query": settings.results_max,
         "max_query_length": "0s",
         "max_query_lookback": "0s",
@@ -55,6 +56,12 @@ pub(super) async fn config(State(state): State<ApiState>) -> Result<Response, Re
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
+/// `GET /config/tenant/v1/limits`
+pub(super) async fn tenant_limits(State(state): State<ApiState>) -> Response {
+    // JSON is YAML.
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{:#}\n", limits(&state))).into_response()
+}
+
 /// `GET /services`
 pub(super) async fn services() -> &'static str {
     "signalbox => Running\n"
@@ -65,7 +72,7 @@ pub(super) async fn ready() -> &'static str {
     "ready\n"
 }
 
-/// `POST /flush`
+/// `GET|POST /flush`
 pub(super) async fn flush(State(state): State<ApiState>) -> Result<StatusCode, Refusal> {
     state.engine.flush().await?;
     Ok(StatusCode::NO_CONTENT)
