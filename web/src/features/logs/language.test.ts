@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { askedBy, languageOf, narrowed, ofPattern } from "./language.ts";
 import { selectors } from "./logql.ts";
-import { parts } from "./search.ts";
+import { parts, relaxations } from "./search.ts";
 import { EVERYTHING, type LogsView } from "./url.ts";
 
 const view = (query: string, more: Partial<LogsView> = {}): LogsView => ({ ...EVERYTHING, query, ...more });
@@ -72,4 +72,18 @@ it("splits a query at white space outside of quotes and groups", () => {
 
 it("finds selectors outside of strings", () => {
   expect(selectors('rate({a="}{"} |= `{` [1m]) / {b')).toEqual([{ open: 5, close: 12 }]);
+});
+
+describe("relaxations", () => {
+  it.each<[string, [string, string][]]>([
+    ['service:cart level:error "timed out"', [["service:cart", 'level:error "timed out"'], ["level:error", 'service:cart "timed out"'], ['"timed out"', "service:cart level:error"]]],
+    ["a AND b", [["a", "b"], ["b", "a"]]],
+    ["a NOT b", [["a", "NOT b"], ["NOT b", "a"]]],
+    ["a -path:/health", [["a", "-path:/health"], ["-path:/health", "a"]]],
+    ["a OR b", []],
+    ["alone", []],
+    ["a b c d e f g", []],
+  ])("%s", (query, want) => {
+    expect(relaxations(query).map((way) => [way.part, way.query])).toEqual(want);
+  });
 });

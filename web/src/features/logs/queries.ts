@@ -14,6 +14,7 @@ import { grid, niceStep } from "../../time/step.ts";
 import { askedBy, languageOf } from "./language.ts";
 import { appendOlder, facetsOf, olderEnd, recordOf } from "./model.ts";
 import { mergedPatterns, patternRows, type PatternRow } from "./patterns.ts";
+import { relaxations } from "./search.ts";
 import { SEVERITIES, severityOf } from "./severity.ts";
 import { EVERYTHING, type LogsView } from "./url.ts";
 
@@ -160,6 +161,26 @@ export function useHistogram(view: LogsView, window: TimeWindow, version: number
   const exact = resource.error === null;
   return { stacked: exact ? resource.data : ofRows, exact, resource };
 }
+
+export interface Relaxed {
+  part: string;
+  query: string;
+  total: number;
+}
+
+/** What there is without one part of a search that found nothing: most first; parts whose absence changes nothing are left out. */
+export function useRelaxed(view: LogsView, time: Time): Relaxed[] {
+  const { window, version } = time;
+  const ways = languageOf(view.query) === "search" ? relaxations(view.query) : [];
+  const key = ways.length === 0 ? null : ["relaxed", askedBy(view), window.startMs, window.endMs, version].join(" ");
+  const resource = useResource(key, async (signal) => {
+    const counted = await Promise.all(ways.map(async (way) => ({ ...way, total: (await searchLogs(askedBy({ ...view, query: way.query }), nanosOf(window), { limit: 0, total: true }, signal)).total ?? 0 })));
+    return counted.filter(({ total }) => total > 0).sort((left, right) => right.total - left.total);
+  });
+  return resource.data ?? NOT_RELAXED;
+}
+
+const NOT_RELAXED: Relaxed[] = [];
 
 export interface Facets {
   total: number;

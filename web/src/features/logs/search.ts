@@ -45,6 +45,25 @@ export function narrowedSearch(query: string, field: string, value: string, want
   return [...kept, wanted ? added : `-${added}`].join(" ");
 }
 
+/** The query without each of its parts that narrow it, where there are few and all must hold. */
+export function relaxations(query: string): { part: string; query: string }[] {
+  const all = parts(query);
+  const narrowing = all.filter((part) => !/^(AND|NOT|&&|!)$/.test(part));
+  if (narrowing.length < 2 || narrowing.length > RELAXED_MAX || all.some((part) => part === "OR" || part === "||")) return [];
+  return all.flatMap((part, index) => {
+    if (!narrowing.includes(part)) return [];
+    const before = all.slice(0, index);
+    const negated = /^(NOT|!)$/.test(before.at(-1) ?? "");
+    while (/^(AND|NOT|&&|!)$/.test(before.at(-1) ?? "")) before.pop();
+    const after = all.slice(index + 1);
+    while (before.length === 0 && /^(AND|&&)$/.test(after[0] ?? "")) after.shift();
+    return [{ part: negated ? `NOT ${part}` : part, query: [...before, ...after].join(" ") }];
+  });
+}
+
+/** Parts beyond which nobody is told what each of them costs. */
+const RELAXED_MAX = 6;
+
 /** Without the parts, and without an AND or NOT that belonged to them. */
 function withoutParts(all: readonly string[], isUnwanted: (part: string) => boolean): string[] {
   const kept: string[] = [];

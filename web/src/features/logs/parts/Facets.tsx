@@ -45,10 +45,11 @@ export function Facets({ view, rows, isFailed, onChange, onClose }: { view: Logs
   );
 }
 
-/** Service and level first; what every record has the same value of tells nothing and comes last. */
+/** Service and level first, if there are any; what every record has the same value of tells nothing and comes last. */
 function ranked(facets: readonly Facet[], total: number): Facet[] {
   const isSame = (facet: Facet, index: number): boolean => index > 1 && facet.distinct === 1 && facet.count === total;
-  return [...facets.filter((facet, index) => !isSame(facet, index)), ...facets.filter(isSame)];
+  const known = facets.filter((facet) => facet.distinct > 0);
+  return [...known.filter((facet, index) => !isSame(facet, index)), ...known.filter(isSame)];
 }
 
 function FacetGroup({ facet, total, isOpenFirst, view, rows, onChange }: { facet: Facet; total: number; isOpenFirst: boolean; view: LogsView; rows: readonly SearchRecord[]; onChange: (view: LogsView) => void }): ReactNode {

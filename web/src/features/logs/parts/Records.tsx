@@ -13,6 +13,7 @@ import { PAGE_ROWS, ROWS_MAX, type LogPages } from "../queries.ts";
 import type { LiveTail } from "../use_tail.ts";
 import { EVERYTHING, type LogsView } from "../url.ts";
 import { LogRowView } from "./LogRowView.tsx";
+import { NoRows } from "./NoRows.tsx";
 
 const ROW_HEIGHT = 26;
 /** Further down than this the reader looks at something that must not move. */
@@ -60,7 +61,7 @@ export function Records({ pages, live, services, view, onOpen, onNarrow }: {
         </div>
       )}
       {entries.length === 0 ? tail === null
-        ? <NoRows view={view} onClear={() => onNarrow({ ...EVERYTHING, fields: view.fields })} />
+        ? <NoRows view={view} onNarrow={onNarrow} onClear={() => onNarrow({ ...EVERYTHING, fields: view.fields })} />
         : <Empty icon="logs" title="Waiting for records"><p>They are shown as they come.</p></Empty> : (
         <VirtualList
           label="Log records"
@@ -97,16 +98,5 @@ export function Records({ pages, live, services, view, onOpen, onNarrow }: {
         />
       )}
     </>
-  );
-}
-
-function NoRows({ view, onClear }: { view: LogsView; onClear: () => void }): ReactNode {
-  const isFiltered = view.query !== "" || view.service !== "" || view.severities.length > 0 || view.trace !== "";
-  return (
-    <Empty icon="logs" title={isFiltered ? "No records match" : "No logs in this range"}>
-      {isFiltered
-        ? <Button onClick={onClear}>Clear the search</Button>
-        : <p>Send logs by OTLP to port 4317 (gRPC) or 4318 (HTTP), or choose a longer range.</p>}
-    </Empty>
   );
 }
