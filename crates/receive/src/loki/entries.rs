@@ -31,16 +31,11 @@ pub(crate) struct Entries<'c> {
 
 impl<'c> Entries<'c> {
     pub(crate) fn new(context: &'c Context<'c>, streams: &'c Streams) -> Self {
-        Self {
-            context,
-            streams,
-            rows: Rows::new(context),
-            rejections: Rejections::default(),
-            stream: None,
-            refused: None,
-            arena: String::new(),
-            streams_seen: 0,
+        let mut rows = Rows::new(context);
+        if let Rows::Records(assembler) = &mut rows {
+            assembler.forget_arrival();
         }
+        Self { context, streams, rows, rejections: Rejections::default(), stream: None, refused: None, arena: String::new(), streams_seen: 0 }
     }
 
     /// Announces the stream of the entries that follow.
@@ -76,7 +71,7 @@ impl<'c> Entries<'c> {
             refuse_time(&mut self.rejections, &stream.text, timestamp_ns, accepted);
             return;
         }
-        let mut row = LogRow { timestamp_ns, observed_timestamp_ns: Some(self.context.now_ns), body: Some(line), ..LogRow::default() };
+        let mut row = LogRow { timestamp_ns, body: Some(line), ..LogRow::default() };
         let discovery = self.streams.discovery();
         let mut said = None;
         let mut said_rank = usize::MAX;

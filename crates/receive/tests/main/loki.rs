@@ -84,24 +84,23 @@ fn rows(decoded: &Decoded) -> Vec<String> {
 #[test]
 fn streams_become_resources_and_entries_records() {
     let rows = rows(&decode(Format::Protobuf, &request().encode_to_vec()));
-    let observed = format!("observed_timestamp={NOW_NS}");
     assert_eq!(
         rows,
         [
             format!(
-                "timestamp={NOW_NS} {observed} service=\"shop\" severity_number=17 severity_text=\"ERROR\" body=\"one ERROR \\\"x\\\"\" \
+                "timestamp={NOW_NS} service=\"shop\" severity_number=17 severity_text=\"ERROR\" body=\"one ERROR \\\"x\\\"\" \
                  trace_id=0af7651916cd43dd8448eb211c80319c span_id=b7ad6b7169203331 \
                  resource=\"{{\\\"app\\\":\\\"shop\\\",\\\"service_name\\\":\\\"shop\\\",\\\"zone\\\":\\\"a\\\\\\\"b\\\"}}\" scope=\"{{}}\" attributes={{user=\"7\"}}"
             ),
             format!(
-                "timestamp={} {observed} service=\"shop\" severity_number=13 severity_text=\"warn\" body=\"level=warn msg=two\" \
+                "timestamp={} service=\"shop\" severity_number=13 severity_text=\"warn\" body=\"level=warn msg=two\" \
                  trace_id=0af7651916cd43dd8448eb211c80319c \
                  resource=\"{{\\\"app\\\":\\\"shop\\\",\\\"service_name\\\":\\\"shop\\\",\\\"zone\\\":\\\"a\\\\\\\"b\\\"}}\" scope=\"{{}}\" \
                  attributes={{traceID=\"0AF7651916CD43DD8448EB211C80319C\"}}",
                 NOW_NS + 1
             ),
             format!(
-                "timestamp={} {observed} service=\"x\" severity_number=5 severity_text=\"debug\" \
+                "timestamp={} service=\"x\" severity_number=5 severity_text=\"debug\" \
                  resource=\"{{\\\"job\\\":\\\"x\\\",\\\"level\\\":\\\"debug\\\",\\\"service_name\\\":\\\"x\\\"}}\" scope=\"{{}}\"",
                 NOW_NS + 2
             ),
