@@ -22,6 +22,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def target(path, parameters=None):
+    return path + ("?" + urllib.parse.urlencode(parameters, doseq=True) if parameters else "")
+
+
+def ask(connection, target, method="GET"):
+    connection.request(method, target)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
 class Server:
     """One process over one folder. `binary` comes from the environment variable `VARIABLE`."""
 
@@ -33,6 +43,7 @@ class Server:
         self.folder = pathlib.Path(folder).resolve()
         self.port = free_port()
         self.process = None
+        self.kept = None
 
     @classmethod
     def binary(cls):
@@ -65,14 +76,22 @@ class Server:
             return False
 
     def get(self, path, parameters=None, method="GET"):
-        query = "?" + urllib.parse.urlencode(parameters, doseq=True) if parameters else ""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        """Over a new connection."""
+        connection = self.connection()
         try:
-            connection.request(method, path + query)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return ask(connection, target(path, parameters), method)
         finally:
             connection.close()
+
+    def connection(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+
+    def kept_connection(self):
+        """One that is open."""
+        self.kept = self.kept or self.connection()
+        if self.kept.sock is None:
+            self.kept.connect()
+        return self.kept
 
     @property
     def write_url(self):
@@ -123,6 +142,8 @@ class Server:
         raise NotImplementedError
 
     def stop(self, how=signal.SIGTERM):
+        if self.kept:
+            self.kept.close()
         self.process.send_signal(how)
         try:
             self.process.wait(120)

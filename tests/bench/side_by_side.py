@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 
+import peers
+
 
 class Bench:
     """One comparison. Phases are methods that are given a server that is not started."""
@@ -26,20 +28,33 @@ class Bench:
         print(json.dumps({"peer": peer.NAME, "figure": figure, "value": round(value, 4), "load": round(os.getloadavg()[0], 1)}), flush=True)
 
     def timed(self, server, path, parameters):
-        """CPU and wall milliseconds of an answer, and the answer."""
+        """CPU and wall milliseconds of an answer, and the answer. Over a connection that is open, as data sources keep theirs."""
+        return self.measured(server, path, parameters, server.kept_connection())
+
+    def timed_anew(self, server, path, parameters):
+        """As `timed`, over a connection of its own."""
+        connection = server.connection()
+        try:
+            return self.measured(server, path, parameters, connection)
+        finally:
+            connection.close()
+
+    @staticmethod
+    def measured(server, path, parameters, connection):
+        target = peers.target(path, parameters)
         cpu, wall = server.cpu_fine(), time.perf_counter()
-        status, answer = server.get(path, parameters)
+        status, answer = peers.ask(connection, target)
         wall, cpu = time.perf_counter() - wall, server.cpu_fine() - cpu
         if status != 200:
             raise SystemExit(f"{server.NAME}: {path} {parameters}: {status} {answer[:300]!r}")
         return cpu * 1e3, wall * 1e3, answer
 
     def table(self):
-        peers = [peer.NAME for peer in self.arguments.peers]
-        print("\n| figure |", " | ".join(peers), "|", " | ".join(f"ratio to {peer}" for peer in peers[1:]), "| goal |")
-        print("|---|" + "---:|" * (2 * len(peers)))
+        names = [peer.NAME for peer in self.arguments.peers]
+        print("\n| figure |", " | ".join(names), "|", " | ".join(f"ratio to {name}" for name in names[1:]), "| goal |")
+        print("|---|" + "---:|" * (2 * len(names)))
         for figure, values in self.figures.items():
-            medians = [statistics.median(values[peer]) if values.get(peer) else None for peer in peers]
+            medians = [statistics.median(values[name]) if values.get(name) else None for name in names]
             cells = ["" if median is None else f"{median:.3f}" for median in medians]
             ratios = [f"{medians[0] / median:.2f}" if medians[0] is not None and median else "" for median in medians[1:]]
             print("|", figure, "|", " | ".join(cells + ratios), "|", self.GOALS.get(figure, ""), "|")
@@ -53,7 +68,7 @@ class Bench:
         self.table()
 
 
-def main(bench, peers, phases, description, **sizes):
+def main(bench, known, phases, description, **sizes):
     """Runs a comparison of those peers whose binaries are there. `sizes` become options of whole numbers."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--load", required=True, help="the generator: target/release/examples/load")
@@ -63,9 +78,9 @@ def main(bench, peers, phases, description, **sizes):
     parser.add_argument("--only", default=",".join(phases), help="phases, separated by commas")
     parser.add_argument("--scratch", default=None, help="where data goes; a temporary folder if not given")
     arguments = parser.parse_args()
-    arguments.peers = [peer for peer in peers if peer.binary()]
-    if peers[0] not in arguments.peers:
-        sys.exit(f"{peers[0].VARIABLE} is not set")
+    arguments.peers = [peer for peer in known if peer.binary()]
+    if known[0] not in arguments.peers:
+        sys.exit(f"{known[0].VARIABLE} is not set")
     with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as scratch:
         arguments.scratch = arguments.scratch or scratch
         bench(arguments).run()
