@@ -95,10 +95,35 @@ impl OpenSegment {
     /// [`ErrorKind::Corrupt`] if they fail their checksum or lie outside.
     pub(crate) fn blob_range(&self, name: &str, range: std::ops::Range<u64>) -> Result<Option<Bytes>> {
         let Some((offset, len)) = self.blobs.get(name) else { return Ok(None) };
-        if range.start > range.end || range.end > *len {
+        self.check_inside(name, &range, *len)?;
+        self.file.read(offset + range.start, range.end - range.start).map(Some)
+    }
+
+    /// Length of an embedded blob; `None` if the segment has none of that name.
+    pub(crate) fn blob_len(&self, name: &str) -> Option<u64> {
+        self.blobs.get(name).map(|(_, len)| *len)
+    }
+
+    /// The block of the file that holds a range of an embedded blob, and where in the block that is; `None` if none holds it as a whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if the range lies outside.
+    pub(crate) fn blob_block(&self, name: &str, range: &std::ops::Range<u64>) -> Result<Option<(u64, std::ops::Range<u64>)>> {
+        let Some((offset, len)) = self.blobs.get(name) else { return Ok(None) };
+        self.check_inside(name, range, *len)?;
+        let (start, len) = (offset + range.start, range.end - range.start);
+        let within = |number: u64| {
+            let from = start - number * BLOCK_BYTES as u64;
+            (number, from..from + len)
+        };
+        Ok(self.file.block_of(start, len).map(within))
+    }
+
+    fn check_inside(&self, name: &str, range: &std::ops::Range<u64>, len: u64) -> Result<()> {
+        if range.start > range.end || range.end > len {
             return Err(Error::corrupt(format!("cannot read {name} of segment {}: bytes {} to {} are outside", self.file.url, range.start, range.end)));
         }
-        self.file.read(offset + range.start, range.end - range.start).map(Some)
+        Ok(())
     }
 
     /// An entry of the key-value metadata.

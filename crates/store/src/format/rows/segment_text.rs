@@ -11,7 +11,11 @@ use signalbox_model::{Error, ErrorKind, Result, TextFilter};
 use super::segment::BATCH_ROWS;
 use super::text::{self, Encoded, Part, TextBuilder, TextIndex};
 use super::{OpenRows, RowSegment};
+use crate::format::writer::BLOCK_BYTES;
 use crate::read::metrics::cache::Key;
+
+/// What is a piece of a part: no larger than the block that it is mostly in.
+const PIECE_BYTES_MAX: u64 = BLOCK_BYTES as u64;
 
 /// The index of text of a segment as the cache holds it.
 #[derive(Debug)]
@@ -69,20 +73,42 @@ impl RowSegment {
         Ok(pages.rows(loaded.index.page_rows(), self.record().rows))
     }
 
-    /// Reads bytes of a part: of the cache if it is there, of the file if it was not asked for lately.
+    /// Reads bytes of a part.
+    ///
+    /// Pieces are read with the block of the file that they are in, which is kept if it is asked for again: a part of a large segment
+    /// is larger than what a thousand look-ups need of it, and those of all segments are more than the cache holds.
     fn fetch_text(&self, opened: &OpenRows, part: Part, range: Range<u64>) -> Result<Bytes> {
+        let name = if part == Part::Prints { text::PRINTS_BLOB } else { text::GRAMS_BLOB };
+        let none = || Error::corrupt(format!("cannot read {name} of {}: there is none", self.record().url));
+        if range.end.saturating_sub(range.start) <= PIECE_BYTES_MAX {
+            return match opened.segment.blob_block(name, &range)? {
+                Some((block, within)) => self.fetch_block(opened, block).and_then(|block| slice(&block, within)),
+                None => opened.segment.blob_range(name, range)?.ok_or_else(none),
+            };
+        }
         let key = Key::TextPart { segment: self.key(), part };
         if let Some(whole) = self.cache.find::<Bytes>(&key) {
             return slice(&whole, range);
         }
-        let name = if part == Part::Prints { text::PRINTS_BLOB } else { text::GRAMS_BLOB };
-        let none = || Error::corrupt(format!("cannot read {name} of {}: there is none", self.record().url));
-        if !self.cache.is_wanted(&key) {
+        let size = opened.segment.blob_len(name).ok_or_else(none)?;
+        if !self.cache.may_hold(size as usize) || !self.cache.is_wanted(&key) {
             return opened.segment.blob_range(name, range)?.ok_or_else(none);
         }
         let whole = Arc::new(opened.segment.blob(name)?.ok_or_else(none)?);
         self.cache.insert(key, &whole, whole.len() + 64);
         slice(&whole, range)
+    }
+
+    fn fetch_block(&self, opened: &OpenRows, number: u64) -> Result<Arc<Bytes>> {
+        let key = Key::Block { segment: self.key(), number };
+        if let Some(block) = self.cache.find::<Bytes>(&key) {
+            return Ok(block);
+        }
+        let block = Arc::new(opened.segment.file.read_block(number)?);
+        if self.cache.is_wanted(&key) {
+            self.cache.insert(key, &block, block.len() + 64);
+        }
+        Ok(block)
     }
 
     fn load_text(&self, opened: &OpenRows) -> Result<LoadedText> {

@@ -35,8 +35,10 @@ pub(crate) enum Key {
     Shared { segment: u64 },
     /// The index of its text.
     Text { segment: u64 },
-    /// A part of that index which else is read piece by piece.
+    /// A part of that index which is read as a whole.
     TextPart { segment: u64, part: Part },
+    /// A block of the file, of which pieces are read.
+    Block { segment: u64, number: u64 },
     /// A unit of decoded rows of a row group.
     Unit { segment: u64, kind: Kind, group: u32, unit: u32 },
     /// A page of rows of logs or spans by its place in the file, decompressed.
@@ -150,6 +152,11 @@ impl PageCache {
     /// What is cached under a key.
     pub(crate) fn find<T: Any + Send + Sync>(&self, key: &Key) -> Option<Arc<T>> {
         self.generations.lock().find(key, self.bytes_max)?.downcast::<T>().ok()
+    }
+
+    /// Whether so many bytes are kept at all: what is larger than a generation would push everything else out.
+    pub(crate) fn may_hold(&self, bytes: usize) -> bool {
+        bytes <= self.bytes_max / 2
     }
 
     /// Whether what was not found under a key was asked for before, not long ago, and so is worth to be kept.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
+use crate::format::writer::BLOCK_BYTES;
 use crate::format::{OpenSegment, SegmentWriter};
 use crate::scan::{Carried, Chosen, Division, Places, SpanBounds};
 use signalbox_model::Phrase;
@@ -451,6 +452,33 @@ fn pages_of_few_rows_are_kept_when_they_are_read_again_and_those_of_scans_are_no
     assert!(again == want && bytes > 0, "read once is not kept");
     let (again, bytes) = scan(&one);
     assert!(again == want && bytes == 0, "{bytes} bytes of pages that were read twice");
+}
+
+#[test]
+fn an_identifier_is_looked_up_by_reading_a_block_of_each_segment_and_kept_when_it_is_looked_up_again() {
+    let (mut world, mut random) = (World::new(Table::Logs), Random(13));
+    let read = Arc::new(AtomicU64::new(0));
+    world.disk = Arc::new(CountingDisk(Arc::clone(&world.disk), Arc::clone(&read)));
+    for _ in 0..3 {
+        (0..8).for_each(|_| world.append(&mut random, 2500));
+        world.flush();
+    }
+    let find = |number: u64| {
+        let phrase = Phrase::whole(format!("{:032x}", u128::from(number) * 0x1234_5678_9abc_def1_2345_6789));
+        let before = read.load(Ordering::Relaxed);
+        let rows: u64 = world.view().scan(Table::Logs, &super::text::request(phrase)).unwrap().iter().map(|part| part.rows).sum();
+        (rows, read.load(Ordering::Relaxed) - before)
+    };
+    // Footers and the small part of the index.
+    find(1);
+    let blocks = 2 * 3 * BLOCK_BYTES as u64;
+    for number in 2..20 {
+        let (rows, bytes) = find(number);
+        assert!(rows <= 256 && bytes <= blocks, "{number}: {bytes} bytes for {rows} rows");
+    }
+    find(20);
+    find(20);
+    assert_eq!(find(20).1, 0, "what is asked for again and again");
 }
 
 #[test]
