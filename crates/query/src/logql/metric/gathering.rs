@@ -1,7 +1,8 @@
 //! Samples made by several threads, gathered by one in the order of the rows.
 //!
 //! Threads number groups each in its own order. The first one numbers them again as it meets them, so that numbers, and sums
-//! of floats, are those of one thread.
+//! of floats, are those of one thread. It is also the only one that holds them all: the others know few at a time, and where there
+//! are many they only put together the rows of a batch, so that no large table is searched twice for a group.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::buffer::ScalarBuffer;
@@ -15,6 +16,9 @@ use super::sampler::{NewGroups, Sampler, Taken};
 use super::windows::Windows;
 use crate::logql::question::Question;
 use crate::logs::{Host, LogFilter, Visitor};
+
+/// Groups that a thread other than the first goes on with; with more it begins anew. Their tables stay in the caches of a core.
+const GROUPS_KEPT_MAX: usize = if cfg!(test) { 16 } else { 4 << 10 };
 
 /// Makes samples of the rows that count, in one thread.
 pub(super) struct Sampling<'a> {
@@ -41,6 +45,8 @@ pub(super) struct Samples {
     groups: Vec<u32>,
     values: Vec<f64>,
     new_groups: NewGroups,
+    /// Whether that thread has forgotten the groups that it handed on before.
+    is_anew: bool,
     /// Whether a record was marked so far.
     has_marked: bool,
     /// What its thread holds.
@@ -80,13 +86,18 @@ impl Visitor for Sampling<'_> {
     }
 
     fn make(&mut self, rows: &RecordBatch, wanted: &[usize]) -> Result<Option<Samples>> {
+        let is_anew = self.handed > GROUPS_KEPT_MAX;
+        if is_anew {
+            self.sampler.forget_groups();
+            self.handed = 0;
+        }
         let (times, sequences) = self.sample(rows, wanted)?;
         let Taken { rows, groups, values } = std::mem::take(&mut self.taken);
         let new_groups = self.sampler.groups_from(self.handed);
         self.handed = self.sampler.groups();
         let rows = rows.unwrap_or_else(|| wanted.to_vec());
         let (number, has_marked, held) = (self.number, self.question.has_marked(), self.sampler.bytes());
-        Ok(Some(Samples { number, times, sequences, rows, groups, values, new_groups, has_marked, held }))
+        Ok(Some(Samples { number, times, sequences, rows, groups, values, new_groups, is_anew, has_marked, held }))
     }
 
     fn bytes(made: &Samples) -> usize {
@@ -101,20 +112,18 @@ pub(super) struct Gathering<'a> {
     /// Of the first thread: its numbers of groups are those that count.
     pub(super) own: Sampling<'a>,
     pub(super) gather: Box<dyn Gather>,
-    /// Of the other threads by number: the numbers of their groups, and what they hold.
-    others: Vec<(Vec<u32>, u64)>,
+    others: Others,
     /// Whether another thread has met a record that is marked.
     pub(super) has_marked: bool,
 }
 
 impl<'a> Gathering<'a> {
     pub(super) fn new(context: &'a Context<'a>, own: Sampling<'a>, gather: Box<dyn Gather>) -> Self {
-        Self { context, own, gather, others: Vec::new(), has_marked: false }
+        Self { context, own, gather, others: Others::default(), has_marked: false }
     }
 
     fn cover(&self) -> Result<()> {
-        let others: u64 = self.others.iter().map(|(numbers, held)| held + (size_of::<u32>() * numbers.len()) as u64).sum();
-        self.context.cover(self.own.sampler.bytes() + self.gather.bytes() + others)
+        self.context.cover(self.own.sampler.bytes() + self.gather.bytes() + self.others.bytes())
     }
 }
 
@@ -132,17 +141,47 @@ impl<'a> Host<Sampling<'a>> for Gathering<'a> {
     }
 
     fn take(&mut self, made: Samples) -> Result<()> {
-        if self.others.len() <= made.number {
-            self.others.resize_with(made.number + 1, Default::default);
-        }
-        let (numbers, held) = &mut self.others[made.number];
-        *held = made.held;
-        self.own.sampler.adopt(made.new_groups, numbers)?;
-        let known = |group: &u32| numbers.get(*group as usize).copied();
-        let groups: Option<Vec<u32>> = made.groups.iter().map(known).collect();
-        let groups = groups.ok_or_else(|| Error::internal("cannot aggregate: a group has no number"))?;
-        self.has_marked |= made.has_marked;
-        self.gather.add(&Rows { times: &made.times, sequences: &made.sequences, rows: &made.rows, groups: &groups, values: &made.values });
+        let Samples { times, sequences, rows, values, has_marked, .. } = &made;
+        let groups = self.others.renumber(&made, &mut self.own.sampler)?;
+        self.has_marked |= has_marked;
+        self.gather.add(&Rows { times, sequences, rows, groups: &groups, values });
         self.cover()
     }
 }
+
+/// What is known of the groups of other threads, by the numbers of these.
+#[derive(Default)]
+struct Others(Vec<Other>);
+
+#[derive(Default)]
+struct Other {
+    /// The numbers that the first thread has for its groups.
+    numbers: Vec<u32>,
+    /// What it holds.
+    held: u64,
+}
+
+impl Others {
+    /// The groups of the rows of samples, by the numbers of the first thread.
+    fn renumber(&mut self, made: &Samples, own: &mut Sampler<'_>) -> Result<Vec<u32>> {
+        if self.0.len() <= made.number {
+            self.0.resize_with(made.number + 1, Default::default);
+        }
+        let Other { numbers, held } = &mut self.0[made.number];
+        *held = made.held;
+        if made.is_anew {
+            numbers.clear();
+        }
+        own.adopt(&made.new_groups, numbers)?;
+        let known = |group: &u32| numbers.get(*group as usize).copied();
+        let groups: Option<Vec<u32>> = made.groups.iter().map(known).collect();
+        groups.ok_or_else(|| Error::internal("cannot aggregate: a group has no number"))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.iter().map(|other| other.held + (size_of::<u32>() * other.numbers.capacity()) as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

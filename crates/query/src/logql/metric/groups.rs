@@ -116,6 +116,15 @@ impl Groups {
         Ok(())
     }
 
+    /// Forgets all groups; their numbers begin anew.
+    pub(super) fn clear(&mut self) {
+        self.labels.iter_mut().for_each(|label| label.values.clear());
+        self.first.clear();
+        self.pairs.iter_mut().for_each(HashMap::clear);
+        self.parents.iter_mut().for_each(Vec::clear);
+        self.weigh();
+    }
+
     fn weigh(&mut self) {
         self.bytes = self.labels.iter().map(|label| label.values.bytes()).sum::<u64>() + self.parents.iter().map(|list| 32 * list.len() as u64).sum::<u64>();
     }

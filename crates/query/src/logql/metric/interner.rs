@@ -35,6 +35,13 @@ impl Interner {
         number
     }
 
+    /// Forgets all texts; their memory is used again.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.numbers.clear();
+    }
+
     /// The text of a number.
     pub(super) fn get(&self, number: u32) -> &str {
         slice(&self.text, &self.ends, number)
@@ -73,5 +80,8 @@ mod tests {
         }
         let empty = interner.number("");
         assert_eq!(interner.get(empty), "");
+        interner.clear();
+        assert_eq!((interner.len(), interner.get(0)), (0, ""));
+        assert_eq!((interner.number("new"), interner.number("newer"), interner.number("new")), (0, 1, 0));
     }
 }

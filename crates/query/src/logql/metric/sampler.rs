@@ -193,6 +193,14 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// Forgets all groups; their numbers begin anew.
+    pub(super) fn forget_groups(&mut self) {
+        match &mut self.grouping {
+            How::Columns(groups) => groups.clear(),
+            How::Labels(labels) => labels.clear(),
+        }
+    }
+
     /// The groups from a number on, for another sampler of the same aggregation.
     pub(super) fn groups_from(&self, first: usize) -> NewGroups {
         let names = match &self.grouping {
@@ -206,10 +214,10 @@ impl<'a> Sampler<'a> {
     ///
     /// # Errors
     /// `Internal` if the other one groups in another way.
-    pub(super) fn adopt(&mut self, groups: NewGroups, numbers: &mut Vec<u32>) -> Result<()> {
-        match (&mut self.grouping, groups.names) {
-            (How::Columns(own), Names::Values(values)) => own.adopt(&values, groups.count, numbers),
-            (How::Labels(own), Names::Labels(labels)) => numbers.extend(labels.into_iter().map(|labels| own.number(labels))),
+    pub(super) fn adopt(&mut self, groups: &NewGroups, numbers: &mut Vec<u32>) -> Result<()> {
+        match (&mut self.grouping, &groups.names) {
+            (How::Columns(own), Names::Values(values)) => own.adopt(values, groups.count, numbers),
+            (How::Labels(own), Names::Labels(labels)) => numbers.extend(labels.iter().map(|labels| own.number(labels))),
             _ => return Err(Error::internal("cannot aggregate: threads group in several ways")),
         }
         Ok(())
@@ -290,9 +298,18 @@ impl<'a> Labels<'a> {
         Ok(Self { grouping, added, now_ns, pipeline, streams: Streams::new(added), numbers: HashMap::new(), labels: Vec::new(), bytes: 0 })
     }
 
+    fn clear(&mut self) {
+        self.numbers.clear();
+        self.labels.clear();
+        self.bytes = 0;
+    }
+
     /// The number of the group with some labels.
-    fn number(&mut self, labels: LabelSet) -> u32 {
-        number_of(labels, &mut self.numbers, &mut self.labels, &mut self.bytes)
+    fn number(&mut self, labels: &LabelSet) -> u32 {
+        match self.numbers.get(labels) {
+            Some(number) => *number,
+            None => number_of(labels.clone(), &mut self.numbers, &mut self.labels, &mut self.bytes),
+        }
     }
 
     fn columns(&self) -> Vec<&'static str> {
