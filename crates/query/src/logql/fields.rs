@@ -10,7 +10,7 @@ use signalbox_store::{Carried, SharedTest};
 
 use super::labels::{Added, stream_labels};
 use super::values::Values;
-use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named, label_name};
+use crate::logs::{LEVEL_LABELS, SERVICE_LABEL, is_named, label_name, may_have_label};
 use crate::rows::{Resource, Scope, Texts, column, level_of, span_id, trace_id};
 
 /// A field of a record that is a label when it has a value.
@@ -198,6 +198,9 @@ impl LabelReader {
     }
 
     fn of_stream(&mut self, json: &str) -> Option<&str> {
+        if !self.is_of_stream() && !may_have_label(json, &self.name) {
+            return None;
+        }
         if !self.streams.contains_key(json) {
             let labels = stream_labels(&Resource::from_json(json), self.added);
             let value = labels.into_iter().find(|(name, _)| *name == self.name).map(|(_, value)| value);

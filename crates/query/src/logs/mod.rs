@@ -14,7 +14,7 @@ mod visit;
 
 pub(crate) use best::{Best, expected, rank};
 pub(crate) use find::{best_rank, find, read_chosen};
-pub(crate) use names::{LEVEL_LABELS, is_named};
+pub(crate) use names::{LEVEL_LABELS, is_named, may_have_label};
 pub use names::{SERVICE_LABEL, UNKNOWN_SERVICE, label_name};
 pub(crate) use visit::{Host, Visit, Visitor, visit};
 
