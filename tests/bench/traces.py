@@ -59,7 +59,7 @@ class Traces(side_by_side.Bench):
         server.start(fresh=True)
         before = server.cpu()
         done = subprocess.run([self.arguments.load, "--set", "T1", "--url", server.write_url, "--traces", str(self.arguments.traces),
-                               "--start", str(START), "--range", str(RANGE), "--batch", "2000"], check=True, capture_output=True, text=True)
+                               "--events", str(self.arguments.events), "--start", str(START), "--range", str(RANGE), "--batch", "2000"], check=True, capture_output=True, text=True)
         sent = json.loads(done.stdout)
         self.note(server, "ingest while sending, CPU-s/M spans", (server.cpu() - before) / sent["spans"] * MILLION)
         now, most = server.rss_mib()
@@ -87,4 +87,4 @@ class Traces(side_by_side.Bench):
 
 
 if __name__ == "__main__":
-    side_by_side.main(Traces, TRACE_PEERS, ["ingest", "queries"], __doc__, traces=250_000)
+    side_by_side.main(Traces, TRACE_PEERS, ["ingest", "queries"], __doc__, traces=250_000, events=0)

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p signalbox-demo --example load -- --url http://127.0.0.1:4400/api/v1/write --steps 2400`, or
 //! `… --set L1 --url http://127.0.0.1:4400/v1/logs --records 5000000`; `--format json` makes lines of JSON of the records. `--set T1
-//! --traces 250000` sends traces to `/v1/traces`.
+//! --traces 250000` sends traces to `/v1/traces`, `--events 4` with up to so many events a span, and links.
 //! `--url -` writes the requests of L1 or T1 to standard output instead, for whoever wants to know what was sent.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to whoever runs it")]
 
@@ -23,6 +23,8 @@ struct Arguments {
     is_json: bool,
     records: u64,
     traces: u64,
+    /// Events of a span at most.
+    events: u64,
     /// Seconds that the records and traces cover.
     range: u64,
     steps: u64,
@@ -64,6 +66,7 @@ fn arguments() -> Result<Arguments, String> {
         is_json: false,
         records: 5_000_000,
         traces: 250_000,
+        events: 0,
         range: 7200,
         steps: 2400,
         start: 1_795_392_000,
@@ -83,6 +86,7 @@ fn arguments() -> Result<Arguments, String> {
             "--format" => arguments.is_json = one_of(name, &value, &["otlp", "json"])? == 1,
             "--records" => arguments.records = number()?.max(1),
             "--traces" => arguments.traces = number()?.max(1),
+            "--events" => arguments.events = number()?,
             "--range" => arguments.range = number()?,
             "--steps" => arguments.steps = number()?,
             "--start" => arguments.start = number()?,
@@ -94,7 +98,7 @@ fn arguments() -> Result<Arguments, String> {
             "--churn" => arguments.variant.churn = number()?.min(20),
             _ => {
                 return Err(format!(
-                    "{name} is not known: --url --set --format --records --traces --range --steps --start --skip --batch --connections --seed --clusters --churn"
+                    "{name} is not known: --url --set --format --records --traces --events --range --steps --start --skip --batch --connections --seed --clusters --churn"
                 ));
             }
         }
@@ -198,7 +202,7 @@ fn write_requests(arguments: &Arguments) -> std::io::Result<()> {
 
 /// Whole traces, as many spans as a request has or some more.
 fn batches_of_spans(arguments: &Arguments) -> impl Iterator<Item = Vec<Span>> {
-    let set = Traces::new(arguments.variant.seed, arguments.traces, arguments.start, arguments.range);
+    let set = Traces::new(arguments.variant.seed, arguments.traces, arguments.start, arguments.range).with_events(arguments.events);
     let (mut number, batch) = (0, arguments.batch);
     std::iter::from_fn(move || {
         let mut spans = Vec::new();

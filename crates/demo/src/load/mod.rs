@@ -4,6 +4,7 @@
 //! containers and HTTP services scraped every 15 s; [`logs`] is data set L1, [`traces`] is T1. `cargo run --release -p signalbox-demo --example load` sends it.
 
 mod draw;
+mod events;
 pub mod logs;
 pub mod metrics;
 mod series;

@@ -2,12 +2,14 @@
 //!
 //! A call from service to service is a span of the client and one of the server; between them lie spans of databases and of work inside. Durations
 //! have a heavy tail, one trace in fifty may have errors. Trace `i` of `n` starts at `start + i * range / n` and up to a second later; its
-//! identifier is the one that records of L1 name.
+//! identifier is the one that records of L1 name. A failed span has the event of an exception, others have events and links only if these
+//! are asked for.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::draw::Draw;
+use super::events::{self, Event, Link};
 use super::logs::{self, Value};
 use super::{PODS, SERVICES, namespace, wire};
 
@@ -63,6 +65,8 @@ pub struct Span {
     end_ns: u64,
     attributes: Vec<(&'static str, Value)>,
     is_error: bool,
+    events: Vec<Event>,
+    links: Vec<Link>,
 }
 
 impl Span {
@@ -94,6 +98,7 @@ pub struct Traces {
     traces: u64,
     start_ns: u64,
     range_ns: u64,
+    events: u64,
 }
 
 /// A span that calls others.
@@ -114,7 +119,13 @@ struct Tree {
 impl Traces {
     /// So many traces over so many seconds.
     pub fn new(seed: u64, traces: u64, start_seconds: u64, range_seconds: u64) -> Self {
-        Self { seed, traces, start_ns: start_seconds * 1_000_000_000, range_ns: range_seconds * 1_000_000_000 }
+        Self { seed, traces, start_ns: start_seconds * 1_000_000_000, range_ns: range_seconds * 1_000_000_000, events: 0 }
+    }
+
+    /// With up to so many events a span, and links.
+    #[must_use]
+    pub fn with_events(self, events: u64) -> Self {
+        Self { events, ..self }
     }
 
     /// Number of traces.
@@ -150,6 +161,12 @@ impl Traces {
             tree.calls(&caller, wanted, may_fail, &mut callers);
             if callers.is_empty() {
                 callers.push_back(Caller { place: 0, depth: 0 });
+            }
+        }
+        if self.events > 0 {
+            for span in &mut tree.spans {
+                span.events = events::events(self.events, span.id, (span.start_ns, span.end_ns));
+                span.links = events::links(self.seed, number, span.id);
             }
         }
         tree.spans
@@ -195,8 +212,8 @@ impl Tree {
     /// A span of the process of its parent.
     fn inside(&mut self, parent: usize, id: u64, name: String, kind: u64, (start_ns, took_ns): (u64, u64), attributes: Vec<(&'static str, Value)>) {
         let (service, pod, parent) = (self.spans[parent].service, self.spans[parent].pod, self.spans[parent].id);
-        let span =
-            Span { trace: self.trace, id, parent: Some(parent), service, pod, name, kind, start_ns, end_ns: start_ns + took_ns, attributes, is_error: false };
+        let (trace, end_ns, (events, links)) = (self.trace, start_ns + took_ns, Default::default());
+        let span = Span { trace, id, parent: Some(parent), service, pod, name, kind, start_ns, end_ns, attributes, is_error: false, events, links };
         self.spans.push(span);
     }
 
@@ -246,8 +263,8 @@ impl Tree {
             ("client.address", Value::Text(format!("10.{}.{}.{}", draw.below(4), draw.below(256), draw.below(256)))),
             ("network.protocol.version", Value::Text("1.1".to_owned())),
         ];
-        let (name, end_ns) = (format!("{method} {route}"), start_ns + took_ns);
-        self.spans.push(Span { trace: self.trace, id, parent, service, pod, name, kind: SERVER, start_ns, end_ns, attributes, is_error });
+        let (name, trace, end_ns, (events, links)) = (format!("{method} {route}"), self.trace, start_ns + took_ns, Default::default());
+        self.spans.push(Span { trace, id, parent, service, pod, name, kind: SERVER, start_ns, end_ns, attributes, is_error, events, links });
     }
 }
 
@@ -285,6 +302,8 @@ fn encode(row: &mut Vec<u8>, span: &Span) {
     for (name, value) in &span.attributes {
         logs::attribute(row, 9, name, value);
     }
+    span.events.iter().for_each(|event| events::encode_event(row, event));
+    span.links.iter().for_each(|link| events::encode_link(row, link));
     if span.is_error {
         let (mut event, mut status) = (Vec::new(), Vec::new());
         wire::fixed64(&mut event, 1, span.end_ns - 1000);
@@ -298,7 +317,7 @@ fn encode(row: &mut Vec<u8>, span: &Span) {
     }
 }
 
-/// A span as a line of JSON.
+/// A span as a line of JSON, without its events and links.
 pub fn json(to: &mut String, span: &Span) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let (trace, parent) = (hex(&span.trace), span.parent.map_or("null".to_owned(), |parent| format!("\"{parent:016x}\"")));
@@ -339,5 +358,10 @@ mod tests {
         let mut lines = String::new();
         spans.iter().for_each(|span| json(&mut lines, span));
         assert_eq!((spans.len(), hash(&otlp(&spans)), hash(lines.as_bytes())), (4141, 0xd054_6e4d_36a6_e942, 0xf993_95a3_f94e_0e62));
+        let more: Vec<Span> = (0..200).flat_map(|number| traces.clone().with_events(4).trace(number)).collect();
+        let mut same = String::new();
+        more.iter().for_each(|span| json(&mut same, span));
+        assert!(same == lines && more.iter().map(|span| span.events.len()).sum::<usize>() > 4141 * 19 / 10);
+        assert!((300..500).contains(&more.iter().map(|span| span.links.len()).sum::<usize>()));
     }
 }
