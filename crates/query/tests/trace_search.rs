@@ -1,11 +1,17 @@
 //! TraceQL searches over the same world in the head, in segments, and in both.
 
+use std::sync::Arc;
+
 use signalbox_lang::traceql::parse_query;
 use signalbox_lang::traceql::tree::{Attribute, Intrinsic, Scope, Static};
-use signalbox_model::TimeRange;
+use signalbox_model::builder::{SpanBuilder, SpanRow};
+use signalbox_model::{Batch, SpanBatch, Tenant, TimeRange};
 use signalbox_query::traceql::{SearchAnswer, SearchRequest, TagNamesRequest, TagValuesRequest};
+use signalbox_query::{Engine, Settings};
+use signalbox_store::Store;
+use signalbox_testkit::ManualClock;
 
-use crate::world::{SECOND, T0, World, worlds};
+use crate::world::{SECOND, SHOP, T0, World, span_id, trace_id, worlds};
 
 fn request(query: &str, limit: usize) -> SearchRequest {
     SearchRequest {
@@ -158,6 +164,47 @@ async fn lists_names_and_values() {
         let (some, is_complete) = values(named(Scope::Span, "http.status_code"), None, 1).await;
         assert_eq!((some.len(), is_complete), (3, false), "{place}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_that_is_named_is_whole_however_long_it_takes() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Arc::new(ManualClock::at_ns(T0 + 100_000 * SECOND));
+    let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
+    let store = Store::open(signalbox_store::Settings::small(), dir.path(), disk, clock.clone()).await.unwrap();
+    let tenant = Tenant::default();
+    for number in 1..5_u8 {
+        let mut builder = SpanBuilder::default();
+        builder.set_resource(SHOP, "shop");
+        let start_ns = T0 + i64::from(number) * 7_200 * SECOND;
+        let parent_span_id = (number > 1).then(|| span_id(1));
+        builder.close_row(&SpanRow {
+            trace_id: trace_id(1),
+            span_id: span_id(number),
+            parent_span_id,
+            start_ns,
+            end_ns: start_ns + SECOND,
+            name: "step",
+            kind: 1,
+            status_code: 0,
+            status_message: "",
+            trace_state: "",
+            flags: 0,
+            dropped_attributes_count: 0,
+            dropped_events_count: 0,
+            dropped_links_count: 0,
+        });
+        let batch: SpanBatch = builder.finish();
+        store.append(&tenant, vec![Batch::Traces(batch)]).await.unwrap();
+        if number % 2 == 0 {
+            store.flush().await.unwrap();
+        }
+    }
+    let world = World { engine: Engine::new(store, clock, Settings::default()), tenant, dir };
+    let matched = async |query: &str| search(&world, request(query, 1)).await.traces[0].sets[0].matched;
+    assert_eq!(matched("{ trace:id = \"01010101010101010101010101010101\" && name = \"step\" }").await, 4);
+    // Others are found within an hour of the newest span that is answered.
+    assert_eq!(matched("{ name = \"step\" }").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

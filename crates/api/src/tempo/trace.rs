@@ -9,10 +9,10 @@ use http::header::CONTENT_TYPE;
 use prost::Message;
 use serde_json::{Value, json};
 use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, Pipeline, Query, Root, SpansetExpr, Stage, Static};
-use signalbox_model::{Error, ErrorKind, Owners, Result, SpanId, TimeRange};
+use signalbox_model::{Error, ErrorKind, Result, SpanId, TimeRange};
 use signalbox_proto::tempo::{PartialStatus, TraceByIdMetrics, TraceByIdResponse};
 use signalbox_query::traceql::forest::Forest;
-use signalbox_query::traceql::{SearchRequest, Trace, skew};
+use signalbox_query::traceql::{Moment, SearchRequest, Trace, skew};
 
 use super::json::resource_spans;
 use super::params::{self, Format, Refusal, trace_id};
@@ -29,7 +29,8 @@ pub(super) async fn v1(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, Refusal> {
-    let trace = traces_data(&find(&state, &owners, &id, params::range(&params)?).await?);
+    let moment = state.engine.moment(&owners);
+    let trace = traces_data(&find(&state, &moment, &id, params::range(&params)?).await?);
     if Format::of(&headers) == Format::Protobuf {
         return Ok(([(CONTENT_TYPE, "application/protobuf")], trace.encode_to_vec()).into_response());
     }
@@ -46,11 +47,12 @@ pub(super) async fn v2(
     params: Params,
 ) -> Result<Response, Refusal> {
     let (range, part) = (params::range(&params)?, Part::of(&params)?);
-    let mut trace = find(&state, &owners, &id, range).await?;
+    let moment = state.engine.moment(&owners);
+    let mut trace = find(&state, &moment, &id, range).await?;
     let mut answer = TraceByIdResponse { metrics: Some(TraceByIdMetrics::default()), ..TraceByIdResponse::default() };
     if let Some(part) = part {
         let whole = trace.spans.len();
-        trace = part.cut(&state, &owners, trace).await?;
+        trace = part.cut(&state, &moment, trace).await?;
         if trace.spans.len() < whole {
             answer.status = PartialStatus::Partial as i32;
             answer.message = "Trace filtered, only a subset of spans matching the filter is returned".to_owned();
@@ -64,8 +66,8 @@ pub(super) async fn v2(
 }
 
 /// The whole trace, if any span of it lies in the range.
-pub(super) async fn find(state: &ApiState, owners: &Owners, id: &str, range: TimeRange) -> Result<Trace> {
-    let trace = state.engine.trace(owners, trace_id(id)?).await?;
+pub(super) async fn find(state: &ApiState, moment: &Moment, id: &str, range: TimeRange) -> Result<Trace> {
+    let trace = state.engine.trace_at(moment, trace_id(id)?).await?;
     let is_in_range = |trace: &Trace| trace.spans.iter().any(|span| span.start_ns <= range.end_ns && span.end_ns() >= range.start_ns);
     trace.filter(is_in_range).ok_or_else(|| Error::new(ErrorKind::NotFound, "trace not found"))
 }
@@ -108,8 +110,8 @@ impl Part {
     }
 
     /// The trace with the wanted spans alone.
-    async fn cut(&self, state: &ApiState, owners: &Owners, mut trace: Trace) -> Result<Trace> {
-        let matched = self.matched(state, owners, &trace).await?;
+    async fn cut(&self, state: &ApiState, moment: &Moment, mut trace: Trace) -> Result<Trace> {
+        let matched = self.matched(state, moment, &trace).await?;
         let (mut parents, mut children): (HashMap<SpanId, SpanId>, HashMap<SpanId, Vec<SpanId>>) = (HashMap::new(), HashMap::new());
         for span in &trace.spans {
             if let (Some(id), Some(parent)) = (span.span_id, span.parent_span_id) {
@@ -124,8 +126,8 @@ impl Part {
         Ok(trace)
     }
 
-    /// Spans of the trace that hold the filter.
-    async fn matched(&self, state: &ApiState, owners: &Owners, trace: &Trace) -> Result<HashSet<SpanId>> {
+    /// Spans of the trace that hold the filter, of the moment that it is of.
+    async fn matched(&self, state: &ApiState, moment: &Moment, trace: &Trace) -> Result<HashSet<SpanId>> {
         let is_this = FieldExpr::Compare(
             CompareOp::Equal,
             Box::new(FieldExpr::Attribute(Attribute::Intrinsic(Intrinsic::TraceId))),
@@ -139,7 +141,7 @@ impl Part {
         let last_ns = trace.spans.iter().map(|span| span.start_ns).max().unwrap_or(i64::MAX);
         let range = TimeRange::from_ns(trace.start_ns(), last_ns);
         let search = SearchRequest { query, range, trace_duration_min_ns: None, trace_duration_max_ns: None, limit: 1, spans_per_set: 0 };
-        let found = state.engine.traceql_search(owners, search).await?;
+        let found = state.engine.traceql_search_at(moment, search).await?;
         Ok(found.traces.iter().flat_map(|trace| &trace.sets).flat_map(|set| &set.spans).filter_map(|span| span.span_id).collect())
     }
 }

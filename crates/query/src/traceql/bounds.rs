@@ -69,6 +69,11 @@ impl Bounds {
         true
     }
 
+    /// Whether only spans of one trace are within.
+    pub(super) fn names_trace(&self) -> bool {
+        self.trace_id.is_some()
+    }
+
     /// Narrows a scan.
     pub(super) fn apply(&self, scan: ScanRequest) -> ScanRequest {
         ScanRequest { services: self.services.clone(), trace_id: self.trace_id, spans: self.spans.clone(), carried: self.carried.clone(), ..scan }

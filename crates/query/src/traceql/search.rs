@@ -2,7 +2,8 @@
 //!
 //! First the columns of conditions are read, newest rows first, for the traces that may be answered: those with a span in the
 //! range that the first stage can leave. Then the spans of these traces are read and the pipeline is run, until as many are
-//! found as are wanted. A trace's spans are looked for from [`SLACK_NS`] before to [`SLACK_NS`] after its newest such span.
+//! found as are wanted. A trace's spans are looked for from [`SLACK_NS`] before to [`SLACK_NS`] after its newest such span, those of
+//! a trace that the query names everywhere.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -138,11 +139,12 @@ fn judge(plan: &Plan, request: &SearchRequest, candidates: &[(TraceId, i64)], ga
     let mut together = request.limit.clamp(TOGETHER_MIN, TOGETHER_MAX);
     while !rest.is_empty() && answer.traces.len() < request.limit {
         let (some, later) = rest.split_at(together.min(rest.len()));
-        let newest = some.iter().map(|(_, start_ns)| *start_ns).max().unwrap_or(i64::MAX);
-        let oldest = some.iter().map(|(_, start_ns)| *start_ns).min().unwrap_or(i64::MIN);
         let ids: HashSet<TraceId> = some.iter().map(|(id, _)| *id).collect();
-        let traces: HashMap<TraceId, TraceSpans> =
-            gatherer.gather(&Which::These(&ids), around(oldest, newest))?.into_iter().map(|trace| (trace.id, trace)).collect();
+        // One trace that is named is looked for everywhere, as by its identifier alone.
+        let starts = || some.iter().map(|(_, start_ns)| *start_ns);
+        let (oldest, newest) = (starts().min().unwrap_or(i64::MIN), starts().max().unwrap_or(i64::MAX));
+        let range = if plan.sieve.names_trace() { TimeRange::ALL } else { around(oldest, newest) };
+        let traces: HashMap<TraceId, TraceSpans> = gatherer.gather(&Which::These(&ids), range)?.into_iter().map(|trace| (trace.id, trace)).collect();
         for (id, _) in some {
             if let Some(trace) = traces.get(id)
                 && let Some(found) = summary(plan, request, trace)?

@@ -140,6 +140,11 @@ impl Sieve {
         self.bounds.apply(scan)
     }
 
+    /// Whether only spans of one trace can pass, which is named.
+    pub(super) fn names_trace(&self) -> bool {
+        self.bounds.names_trace()
+    }
+
     /// The candidates that pass, in order.
     pub(super) fn retain(&self, columns: &Columns<'_>, candidates: Vec<usize>) -> Vec<usize> {
         self.root.retain(columns, candidates)

@@ -14,10 +14,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signalbox_model::{Error, Owners, Result};
-use signalbox_query::traceql::Trace;
+use signalbox_model::{Error, Result};
 use signalbox_query::traceql::diff::{Matching, matching};
 use signalbox_query::traceql::forest::Forest;
+use signalbox_query::traceql::{Moment, Trace};
 
 use super::params::{self, Refusal};
 use super::trace;
@@ -105,15 +105,16 @@ fn has_duration(span: &signalbox_query::rows::Span) -> bool {
 /// `POST /api/v2/traces/diff`
 pub(super) async fn diff(State(state): State<ApiState>, Askers(owners): Askers, body: Bytes) -> Result<Response, Refusal> {
     let asked: Asked = serde_json::from_slice(&body).map_err(|error| Error::invalid(format!("invalid trace diff request body: {error}")))?;
-    let base = find(&state, &owners, "base", &asked.base).await?;
-    let compare = find(&state, &owners, "compare", &asked.compare).await?;
+    let moment = state.engine.moment(&owners);
+    let base = find(&state, &moment, "base", &asked.base).await?;
+    let compare = find(&state, &moment, "compare", &asked.compare).await?;
     // Traces may be large: not on a thread that answers others.
     let answer = tokio::task::spawn_blocking(move || answer(&base, &compare, asked.format)).await;
     let answer = answer.map_err(|error| Error::internal("cannot compare traces: the thread died").with_source(error))??;
     Ok(axum::Json(answer).into_response())
 }
 
-async fn find(state: &ApiState, owners: &Owners, name: &str, side: &Side) -> Result<Trace> {
+async fn find(state: &ApiState, moment: &Moment, name: &str, side: &Side) -> Result<Trace> {
     if side.trace_id.is_empty() {
         return Err(Error::invalid(format!("{name}.traceId is required")));
     }
@@ -123,7 +124,7 @@ async fn find(state: &ApiState, owners: &Owners, name: &str, side: &Side) -> Res
         return Err(Error::invalid(format!("{name}.start must be before {name}.end. received start={start} end={end}")));
     }
     let named = |error: Error| Error::new(error.kind(), format!("{name}: {}", error.message()));
-    trace::find(state, owners, &side.trace_id, params::seconds(start, end)?).await.map_err(named)
+    trace::find(state, moment, &side.trace_id, params::seconds(start, end)?).await.map_err(named)
 }
 
 fn answer(base: &Trace, compare: &Trace, format: Format) -> Result<Value> {
