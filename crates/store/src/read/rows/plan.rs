@@ -1,7 +1,7 @@
 //! Which rows of a segment a scan reads, and in which parts.
 //!
 //! A part has pages of similar times, whatever the order of the rows: pages are sorted by their last instant and cut into
-//! parts. So who wants the newest rows reads the first parts and stops.
+//! parts, small ones at both ends. So who wants the newest rows, or the oldest, reads the first parts and stops.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -20,6 +20,9 @@ use crate::scan::{Batches, Division, Place, ScanPart, ScanRequest, SpanBounds};
 
 /// Rows of a part at least, unless a segment has fewer: enough that opening the columns again for each part costs little.
 const PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 64 << 10 };
+/// The same of the newest part and of the oldest one: who wants few rows seldom needs more. Each part towards the middle has twice
+/// as many, up to [`PART_ROWS`].
+const END_PART_ROWS: u64 = if cfg!(test) { 1 << 7 } else { 8 << 10 };
 /// The same where parts are of whole row groups.
 const GROUP_PART_ROWS: u64 = if cfg!(test) { 1 << 10 } else { 32 << 10 };
 
@@ -57,17 +60,23 @@ pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mu
 
 fn by_time(segment: &Arc<RowSegment>, mut pieces: Vec<Piece>, request: &ScanRequest, found: &mut Vec<ScanPart>) {
     pieces.sort_by_key(|piece| (piece.range.end_ns, piece.rows.start));
-    let mut rest = pieces.as_slice();
+    let (mut rest, mut least) = (pieces.as_slice(), END_PART_ROWS);
     while !rest.is_empty() {
-        let mut rows = 0;
-        let full = rest.iter().position(|piece| {
-            rows += piece.rows.end - piece.rows.start;
-            rows >= PART_ROWS
-        });
-        let (part, later) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
-        rest = later;
-        found.push(part_of(segment, part, request, None));
+        let (others, newest) = rest.split_at(rest.len() - so_many(rest.iter().rev(), least));
+        let (oldest, between) = others.split_at(so_many(others.iter(), least));
+        found.extend([oldest, newest].into_iter().filter(|pieces| !pieces.is_empty()).map(|pieces| part_of(segment, pieces, request, None)));
+        (rest, least) = (between, (2 * least).min(PART_ROWS));
     }
+}
+
+/// How many of some pieces have so many rows; all if they have fewer.
+fn so_many<'p>(pieces: impl ExactSizeIterator<Item = &'p Piece>, least: u64) -> usize {
+    let (count, mut rows) = (pieces.len(), 0);
+    let full = pieces.map(|piece| piece.rows.end - piece.rows.start).position(|more| {
+        rows += more;
+        rows >= least
+    });
+    full.map_or(count, |last| last + 1)
 }
 
 /// Pieces, ascending, as parts of whole row groups.
