@@ -317,6 +317,27 @@ describe("traces", () => {
     await page.getByRole("region", { name: "Attributes" }).waitFor();
   });
 
+  it("opens a trace whose identifier is pasted, on any page and into any field of the search", async () => {
+    const { data: [{ traceID }] } = await (await fetch(`${session.base}/jaeger/api/traces?service=${encodeURIComponent(await service())}&limit=1`)).json();
+    const page = await visit("/");
+    const paste = (text) => page.evaluate((pasted) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", pasted);
+      (document.activeElement ?? document.body).dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+    }, text);
+    await page.getByTestId("service-row").first().waitFor();
+    await paste("not a trace");
+    await paste(` "${traceID}"\n`);
+    await page.waitForURL((url) => url.pathname === `/ui/traces/${traceID}`);
+    await page.getByRole("treeitem").first().waitFor();
+    await page.goto(`${session.base}/ui/traces`);
+    const field = page.getByLabel("Or TraceQL, alone");
+    await field.fill(`00-${traceID.padStart(32, "0")}-00f067aa0ba902b7-01`);
+    await field.press("Enter");
+    await page.waitForURL((url) => url.pathname.endsWith(traceID));
+    await page.getByRole("treeitem").first().waitFor();
+  });
+
   it("moves and folds by keys", async () => {
     const page = await visit("/ui/traces?sort=spans");
     await page.getByTestId("trace-row").first().click();

@@ -9,6 +9,7 @@ import styles from "./shell.module.css";
 const IN_PAGES: readonly Shortcut[] = [
   { keys: ["Enter"], label: "Run the query (in an editor)", action: "" },
   { keys: ["Ctrl", "Space"], label: "Complete (in an editor)", action: "" },
+  { keys: ["Ctrl", "V"], label: "Open the trace whose id was copied", action: "" },
   { keys: ["↑", "↓"], label: "Previous or next row or span", action: "" },
   { keys: ["←", "→"], label: "Fold or unfold a span", action: "" },
   { keys: ["Esc"], label: "Close", action: "" },

@@ -4,6 +4,7 @@ import { Suspense, useCallback, useEffect, useMemo, useRef, useState, type React
 import { Link, Route, Switch, useLocation, useRoute } from "wouter";
 import { useResource } from "../api/use_resource.ts";
 import { serverVersion } from "../api/prometheus.ts";
+import { pastedTrace } from "../features/traces/pasted.ts";
 import { useTime } from "../location.tsx";
 import { ROUTES, join, paths } from "../paths.ts";
 import { PAGES, type Page } from "../routes.tsx";
@@ -64,6 +65,7 @@ export function Shell(): ReactNode {
     else navigate(join(action, [], time.range));
   }, [time, navigate, changeTheme]);
   useShortcuts(perform, !help);
+  usePastedTrace(useCallback((trace, span) => navigate(paths.trace(trace, span, time.range)), [navigate, time.range]));
 
   const title = usePageTitle(location);
   useEffect(() => {
@@ -189,4 +191,19 @@ function useShortcuts(perform: (action: string) => void, enabled: boolean): void
     document.addEventListener("keydown", listen);
     return () => document.removeEventListener("keydown", listen);
   }, [perform, enabled]);
+}
+
+/** A trace whose identifier is pasted anywhere but into a field is opened. */
+function usePastedTrace(open: (trace: string, span: string | null) => void): void {
+  useEffect(() => {
+    const listen = (event: ClipboardEvent): void => {
+      if (event.defaultPrevented || isTyping(event.target)) return;
+      const pasted = pastedTrace(event.clipboardData?.getData("text/plain") ?? "");
+      if (pasted === null) return;
+      event.preventDefault();
+      open(pasted.trace, pasted.span);
+    };
+    document.addEventListener("paste", listen);
+    return () => document.removeEventListener("paste", listen);
+  }, [open]);
 }

@@ -7,6 +7,7 @@ import { paths } from "../../../paths.ts";
 import { parseDuration } from "../../../time/duration.ts";
 import { Button, Field, Input, Select } from "../../../ui/controls.tsx";
 import { parseTags } from "../model.ts";
+import { pastedTrace } from "../pasted.ts";
 import { useOperations } from "../queries.ts";
 import styles from "../traces.module.css";
 import { LIMITS, type SearchView } from "../url.ts";
@@ -24,7 +25,10 @@ export function SearchForm({ view, services, onChange }: { view: SearchView; ser
   const serviceChoices = including(services, view.service);
   const operationChoices = including(operations, draft.operation);
   const submit = (): void => {
-    if (id.trim() !== "") navigate(paths.trace(id.trim(), null, time.range));
+    // Whichever field it was pasted into.
+    const pasted = pastedTrace(id) ?? pastedTrace(draft.query) ?? pastedTrace(draft.tags);
+    if (pasted !== null) navigate(paths.trace(pasted.trace, pasted.span, time.range));
+    else if (id.trim() !== "") navigate(paths.trace(id.trim(), null, time.range));
     else if (!valid) return;
     else if (JSON.stringify(draft) === JSON.stringify(view)) time.reload();
     else onChange(draft);
@@ -57,7 +61,7 @@ export function SearchForm({ view, services, onChange }: { view: SearchView; ser
         <Input value={draft.query} placeholder='{ resource.service.name = "cart" } >> { status = error }' onChange={(event) => setDraft({ ...draft, query: event.target.value })} />
       </Field>
       <Field label="Or a trace id"><Input className={styles.id} value={id} placeholder="5b8efff798038103…" onChange={(event) => setId(event.target.value)} /></Field>
-      <Button look="primary" icon="search" type="submit" disabled={!valid && id === ""}>Search</Button>
+      <Button look="primary" icon="search" type="submit" disabled={!valid && id === "" && pastedTrace(draft.tags) === null}>Search</Button>
     </form>
   );
 }
