@@ -5,6 +5,7 @@ import json
 import time
 
 import grpc
+import otlp
 import pytest
 import requests
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -13,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
-from server import PATIENCE
+from server import PATIENCE, until
 
 DOORS = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "storage_listen": "127.0.0.1:0"}
 
@@ -196,3 +197,39 @@ def test_tags_that_are_fields_of_a_span(jaeger):
     assert found(error="true") == set()
     answer = ask(jaeger, "/api/traces", service="jaeger-pay", tags=json.dumps({"otel.status_description": "declined"}), limit=20, lookback="1h")
     assert {trace["traceID"] for trace in answer["data"]} == {bad}
+
+
+def test_an_archived_trace_outlives_the_others(servers):
+    """As the button "Archive Trace" of the UI does: marked over HTTP, found for longer, by all dialects and after kill -9."""
+    hour = 3600
+    kept = {"name": "archived", "archived": True, "keep_seconds": 30 * 24 * hour}
+    retention = {"traces": {"max_age_seconds": 2 * hour}, "logs": {"max_age_seconds": 2 * hour}, "kept_traces": [kept]}
+    server = servers(config={"store": {"retention": retention}, "telemetry": {"self_watch": False}}).start()
+    at = (int(time.time()) - 5 * hour) * 10**9
+    good, other, late = [bytes([number] * 16) for number in (1, 2, 3)]
+    rows = [(trace, bytes([step] * 8), f"step {step}", at + step * 10**6) for trace in (good, other, late) for step in (1, 2)]
+    otlp.send(server.otlp, "traces", otlp.spans("archived-shop", rows))
+    archive = lambda trace: requests.post(f"{server.http}/jaeger/api/archive/{trace}", timeout=PATIENCE)
+    answer = archive(good.hex())
+    assert (answer.status_code, answer.json()["errors"]) == (200, None), answer.text
+    assert archive("77").status_code == 404
+    # The mark is durable when it is answered; nothing is judged before it is in a segment.
+    server.kill()
+    server.start()
+    assert archive(late.hex()).status_code == 200
+    present = lambda: {row["trace"]: row["n"] for row in server.sql("SELECT encode(trace_id, 'hex') AS trace, count(*) AS n FROM spans GROUP BY 1")}
+    assert present() == {trace.hex(): 2 for trace in (good, other, late)}
+
+    def compacted():
+        assert server.session.post(f"{server.http}/-/compact", timeout=PATIENCE).status_code < 300
+        return present() == {good.hex(): 2, late.hex(): 2}
+
+    until(compacted, "the trace that nobody archived to go")
+    server.stop()
+    server.start()
+    assert server.get(f"/jaeger/api/traces/{other.hex()}").status_code == 404
+    [trace] = server.json(f"/jaeger/api/traces/{good.hex()}")["data"]
+    assert sorted(span["operationName"] for span in trace["spans"]) == ["step 1", "step 2"]
+    found = server.json("/jaeger/api/traces", service="archived-shop", start=at // 1000 - 1, end=at // 1000 + 10**6)["data"]
+    assert {trace["traceID"] for trace in found} == {good.hex(), late.hex()}
+    assert server.get(f"/tempo/api/v2/traces/{late.hex()}").status_code == 200
