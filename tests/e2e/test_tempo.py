@@ -1,6 +1,14 @@
-"""Tempo's API as Grafana's data source asks it, over HTTP and over gRPC: spans of OpenTelemetry's SDK, every endpoint, and comparisons."""
+"""Tempo's API as Grafana's data source asks it, over HTTP and over gRPC: spans of OpenTelemetry's SDK, every endpoint, and comparisons.
+
+`tempo-cli` is asked where there is one, on the path or at `TEMPO_CLI_BIN`.
+"""
 
 import base64
+import datetime
+import json
+import os
+import shutil
+import subprocess
 import time
 
 import grpc
@@ -15,6 +23,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from server import PATIENCE, until
 
+TEMPO_CLI = os.environ.get("TEMPO_CLI_BIN") or shutil.which("tempo-cli")
+needs_tempo_cli = pytest.mark.skipif(TEMPO_CLI is None, reason="no tempo-cli: want one on the path or at TEMPO_CLI_BIN")
 MILLISECOND = 1_000_000
 SECOND = 1_000 * MILLISECOND
 # Traces of the story; each third is slow, since its stock is asked in zone b.
@@ -205,3 +215,61 @@ def test_a_trace_is_found_after_a_restart_without_a_range(tempo, begin):
         return len([span for batch in answer["trace"]["resourceSpans"] for scope in batch["scopeSpans"] for span in scope["spans"]]) == 5
 
     until(is_whole, "the trace")
+
+
+@pytest.fixture
+def tempo_cli(tempo, begin):
+    """Runs `tempo-cli query api`, and gives the messages that it printed. Addresses: that of Tempo, and the main one with its prefix."""
+    times = [datetime.datetime.fromtimestamp(at // SECOND, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (begin - 60 * SECOND, begin + 600 * SECOND)]
+
+    def run(what, *arguments, has_range=True, fails=False):
+        command = [TEMPO_CLI, "query", "api", what, *arguments, *(times if has_range else [])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode != 0) == fails, f"{command}: {done.stdout[-1000:]} {done.stderr[-2000:]}"
+        return done.stderr if fails else [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def spans_of(trace):
+    return sorted(span["name"] for resource in trace["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"])
+
+
+@needs_tempo_cli
+def test_tempo_cli_itself(tempo, begin, tempo_cli):
+    ids = tell(tempo, begin)
+    address, main = tempo.addresses["tempo"], tempo.addresses["http"]
+    whole = ["Add", "POST /order", "SELECT", "cart/add", "stock"]
+    for url in [f"http://{address}", f"http://{main}/tempo"]:
+        for version in [[], ["--v1"]]:
+            [trace] = tempo_cli("trace-id", url, ids[0], *version, has_range=False)
+            assert spans_of(trace) == whole
+        [part] = tempo_cli("trace-id", url, ids[0], "--q={ status = error }", has_range=False)
+        assert spans_of(part) == ["stock"]
+        [part] = tempo_cli("trace-id", url, ids[0], "--q={ status = error }", "--keep-hierarchy", "--ancestor-depth=1", has_range=False)
+        assert spans_of(part) == ["Add", "stock"]
+        assert "not found" in tempo_cli("trace-id", url, "77", has_range=False, fails=True)
+
+    query = "{ status = error }"
+    # The last message of a stream has the answer; gRPC knows no prefix.
+    for where in [[address], [main, "--path-prefix=/tempo"], [address, "--use-grpc"], [main, "--use-grpc"]]:
+        found = [trace for message in tempo_cli("search", where[0], query, *where[1:], "--limit=3", "--spss=2") for trace in message.get("traces", [])]
+        assert [trace["traceID"] for trace in found] == ids[27::-3][:3], where
+        assert found[0]["spanSets"][0]["spans"][0]["name"] == "stock"
+        last = lambda what, *arguments, **options: tempo_cli(what, where[0], *arguments, *where[1:], **options)[-1]
+        for has_range in [True, False]:
+            scopes = {scope["name"]: scope.get("tags", []) for scope in last("search-tags", has_range=has_range)["scopes"]}
+            assert "zone" in scopes["span"] and "service.version" in scopes["resource"] and "exception.type" in scopes["event"], where
+            values = last("search-tag-values", "span.zone", has_range=has_range)["tagValues"]
+            assert [(value["type"], value["value"]) for value in values] == [("string", "a"), ("string", "b")]
+        values = last("search-tag-values", "resource.service.name", '--query={ name = "stock" }')["tagValues"]
+        assert [value["value"] for value in values] == ["cart"]
+        counts = "{} | count_over_time() by (resource.service.name)"
+        series = last("metrics", counts)["series"]
+        sums = {one["labels"][0]["value"]["stringValue"]: sum(sample.get("value", 0) for sample in one["samples"]) for one in series}
+        assert sums == {"shop": 90, "cart": 60}, where
+        series = last("metrics", counts, "--instant")["series"]
+        assert {one["labels"][0]["value"]["stringValue"]: one["value"] for one in series} == {"shop": 90, "cart": 60}
+        assert "parse error" in tempo_cli("search", where[0], "{ status = ", *where[1:], fails=True), where
+    with_header = tempo_cli("search", address, query, "--org-id=somebody-else")
+    assert with_header[-1].get("traces", []) == []
