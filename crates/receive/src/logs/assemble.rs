@@ -26,26 +26,12 @@ pub struct Assembler<'c> {
     /// The JSON form and the service of each origin.
     origins: HashMap<usize, (Arc<Origin>, String, String)>,
     current: Option<usize>,
-    /// Whether arrival is the observed timestamp of records that say a time.
-    keeps_arrival: bool,
 }
 
 impl<'c> Assembler<'c> {
     /// An empty batch.
     pub fn new(context: &Context<'c>) -> Self {
-        Self {
-            context: *context,
-            builder: LogBuilder::default(),
-            rejections: Rejections::default(),
-            origins: HashMap::new(),
-            current: None,
-            keeps_arrival: true,
-        }
-    }
-
-    /// Leaves out when records arrived, of a protocol whose clients would find it among the labels of what they sent.
-    pub(crate) fn forget_arrival(&mut self) {
-        self.keeps_arrival = false;
+        Self { context: *context, builder: LogBuilder::default(), rejections: Rejections::default(), origins: HashMap::new(), current: None }
     }
 
     /// Announces the scope of the records that follow: its JSON form.
@@ -90,7 +76,8 @@ impl<'c> Assembler<'c> {
         }
         self.builder.close_row(&LogRow {
             timestamp_ns: record.timestamp_ns.unwrap_or(self.context.now_ns),
-            observed_timestamp_ns: (self.keeps_arrival && record.timestamp_ns.is_some()).then_some(self.context.now_ns),
+            // LogQL tells it as a label of the record: arrival would tear streams and series apart, which nobody expects who sent none.
+            observed_timestamp_ns: None,
             severity_number: record.severity_number,
             severity_text: &record.severity_text,
             event_name: &record.event_name,

@@ -425,7 +425,6 @@ impl<'a> Document<'a> {
         }
         builder.close_row(&LogRow {
             timestamp_ns: timestamp_ns.unwrap_or(context.now_ns),
-            observed_timestamp_ns: timestamp_ns.is_some().then_some(context.now_ns),
             severity_number: severity::of_word(severity_text).unwrap_or(0),
             severity_text,
             body,

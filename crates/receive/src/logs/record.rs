@@ -35,7 +35,7 @@ impl Origin {
     }
 }
 
-/// One log record. Fields are those of OpenTelemetry's log data model.
+/// One log record. Fields are those of OpenTelemetry's log data model; only OTLP says when it was observed.
 #[derive(Debug, Clone, Default)]
 pub struct Record<'a> {
     /// Who sent.

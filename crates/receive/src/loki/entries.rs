@@ -31,11 +31,16 @@ pub(crate) struct Entries<'c> {
 
 impl<'c> Entries<'c> {
     pub(crate) fn new(context: &'c Context<'c>, streams: &'c Streams) -> Self {
-        let mut rows = Rows::new(context);
-        if let Rows::Records(assembler) = &mut rows {
-            assembler.forget_arrival();
+        Self {
+            context,
+            streams,
+            rows: Rows::new(context),
+            rejections: Rejections::default(),
+            stream: None,
+            refused: None,
+            arena: String::new(),
+            streams_seen: 0,
         }
-        Self { context, streams, rows, rejections: Rejections::default(), stream: None, refused: None, arena: String::new(), streams_seen: 0 }
     }
 
     /// Announces the stream of the entries that follow.

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | labels of the stream | attributes of the resource, sorted by name; empty ones are left out |
 //! | `service_name` | the service; discovered from other labels when it is missing, and then a label too |
-//! | timestamp | timestamp; arrival is not kept: as a label of each record it would tear streams and series apart, which no client of Loki expects |
+//! | timestamp | timestamp |
 //! | line | body; bytes that are not UTF-8 become U+FFFD |
 //! | structured metadata | attributes |
 //! | `trace_id`, `span_id` in structured metadata, hexadecimal and of their full length | trace id, span id |

@@ -43,12 +43,12 @@ fn documents_become_records_that_can_be_given_back() {
         rows,
         [
             format!(
-                "timestamp={NOW_NS} observed_timestamp={NOW_NS} service=\"s\" severity_number=9 severity_text=\"info\" body=\"hi\" \
+                "timestamp={NOW_NS} service=\"s\" severity_number=9 severity_text=\"info\" body=\"hi\" \
                  resource=\"{{\\\"service.name\\\":\\\"s\\\",\\\"kubernetes.pod.name\\\":\\\"p\\\"}}\" scope=\"{{}}\" \
                  attributes={{tags=\"[\\\"a\\\"]\", _index=\"shop\", _id=\"7\"}} attribute_types=\"ass\""
             ),
             format!(
-                "timestamp={NOW_NS} observed_timestamp={NOW_NS} severity_number=17 severity_text=\"error\" body=\"two\" trace_id=0af7651916cd43dd8448eb211c80319c \
+                "timestamp={NOW_NS} severity_number=17 severity_text=\"error\" body=\"two\" trace_id=0af7651916cd43dd8448eb211c80319c \
                  resource=\"{{}}\" scope=\"{{\\\"elastic.@timestamp\\\":\\\"time\\\",\\\"elastic.message\\\":\\\"log\\\",\\\"elastic.log.level\\\":\\\"level\\\",\\\"elastic.trace.id\\\":\\\"traceId\\\"}}\" \
                  attributes={{_index=\"other\"}}"
             ),

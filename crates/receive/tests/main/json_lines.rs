@@ -22,7 +22,7 @@ fn usual_names_are_found_and_the_rest_are_typed_attributes() {
     assert_eq!(
         rows,
         [format!(
-            "timestamp={} observed_timestamp={NOW_NS} service=\"shop\" severity_number=13 severity_text=\"WARN\" body=\"hi \\\"you\\\"\" \
+            "timestamp={} service=\"shop\" severity_number=13 severity_text=\"WARN\" body=\"hi \\\"you\\\"\" \
              trace_id=0af7651916cd43dd8448eb211c80319c span_id=b7ad6b7169203331 \
              resource=\"{{\\\"service.name\\\":\\\"shop\\\",\\\"service.version\\\":\\\"1.2\\\",\\\"host.name\\\":\\\"n1\\\"}}\" scope=\"{{}}\" \
              attributes={{log.file.path=\"/a\", n=\"7\", f=\"1.5\", e=\"1000.0\", big=\"1.8446744073709552e19\", t=\"true\", z=\"\", \

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use signalbox_receive::splunk::{self, Code, Format, Metadata, decode};
 
 use crate::rows::lines;
-use crate::support::{Memory, NOW_NS, context, entry, post, send};
+use crate::support::{Memory, context, entry, post, send};
 
 fn rows(format: Format, body: &str) -> (Vec<String>, Option<(u64, Code)>) {
     let (decoded, told) = decode(format, body.as_bytes(), &context(), &Metadata { source: "app".into(), ..Metadata::default() });
@@ -23,7 +23,7 @@ fn events_stand_one_behind_another() {
     assert_eq!(
         rows[0],
         format!(
-            "timestamp=1700000000123000000 observed_timestamp={NOW_NS} severity_number=13 severity_text=\"warn\" body=\"hi\" \
+            "timestamp=1700000000123000000 severity_number=13 severity_text=\"warn\" body=\"hi\" \
              resource=\"{{\\\"host.name\\\":\\\"web\\\",\\\"com.splunk.source\\\":\\\"app\\\",\\\"com.splunk.sourcetype\\\":\\\"_json\\\",\\\"com.splunk.index\\\":\\\"main\\\"}}\" \
              scope=\"{{}}\" attributes={{code=\"7\", zone=\"a\", n=\"1\"}} attribute_types=\"isi\""
         )

@@ -219,7 +219,7 @@ fn is_metric(row: &str, metric: &str) -> bool {
 fn a_whole_message_becomes_columns() {
     assert_eq!(
         row("<165>1 2023-11-14T22:13:19.000003Z web-1 shop 8710 ID47 [ex@1 iut=\"3\" s=\"a\\\"b\\]\\\\c\\d\"][empty] \u{feff}It's time"),
-        "timestamp=1699999999000003000 observed_timestamp=1700000000000000000 service=\"shop\" severity_number=10 severity_text=\"notice\" body=\"It's time\" \
+        "timestamp=1699999999000003000 service=\"shop\" severity_number=10 severity_text=\"notice\" body=\"It's time\" \
          resource=\"{\\\"host.name\\\":\\\"web-1\\\",\\\"service.name\\\":\\\"shop\\\"}\" scope=\"{}\" attributes={syslog.facility=\"local4\", process.pid=\"8710\", syslog.msgid=\"ID47\", ex@1.iut=\"3\", ex@1.s=\"a\\\"b]\\\\c\\\\d\", empty=\"true\"} \
          attribute_types=\"sisssb\""
     );
