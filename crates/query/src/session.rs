@@ -12,11 +12,14 @@ use datafusion::execution::disk_manager::{DiskManager, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use signalbox_model::{Error, Result};
 
 use crate::Settings;
 use crate::budget::Budget;
+use crate::sql::pauses::Pauses;
+use crate::sql::workers::Workers;
 use crate::sql::{functions, identifiers};
 
 /// Functions that make one huge value out of a small one, beyond what the memory pool can see.
@@ -29,6 +32,7 @@ pub(crate) struct Sessions {
     budget: Arc<Budget>,
     runtime: RuntimeEnvBuilder,
     partitions: usize,
+    pub(crate) workers: Workers,
 }
 
 impl fmt::Debug for Sessions {
@@ -53,7 +57,8 @@ impl Sessions {
             .map_err(|error| Error::internal("cannot close the local disk to queries").with_source(error))?;
         let partitions = settings.threads();
         let pool = Arc::new(FairSpillPool::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX)));
-        Ok(Self { pool, budget, runtime: RuntimeEnvBuilder::from_runtime_env(&runtime), partitions })
+        let workers = Workers::new(partitions)?;
+        Ok(Self { pool, budget, runtime: RuntimeEnvBuilder::from_runtime_env(&runtime), partitions, workers })
     }
 
     /// A session for one question that may hold so many bytes.
@@ -70,7 +75,8 @@ impl Sessions {
         options.sql_parser.map_string_types_to_utf8view = false;
         options.execution.parquet.schema_force_view_types = false;
         options.execution.enable_recursive_ctes = false;
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let state = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features();
+        let context = SessionContext::new_with_state(state.with_physical_optimizer_rule(Arc::new(Pauses)).build());
         for name in UNBOUNDED_FUNCTIONS {
             context.deregister_udf(name);
             context.deregister_udtf(name);

@@ -5,7 +5,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use signalbox_model::{ErrorKind, Result};
 use signalbox_query::sql::SqlLimits;
 
-use crate::world::{World, worlds};
+use crate::world::{World, world_for_one, worlds};
 
 async fn answer(world: &World, query: &str, limits: SqlLimits) -> Result<(Vec<String>, bool)> {
     let mut answer = world.engine.sql(&world.tenant, query, limits).await?;
@@ -123,6 +123,19 @@ async fn limits_hold() {
     assert_eq!(answer(&world, &long, SqlLimits::default()).await.unwrap_err().kind(), ErrorKind::TooLarge);
     let deep = format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000));
     assert_eq!(answer(&world, &deep, SqlLimits::default()).await.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+/// On the one thread of this test nothing else could run while a plan computed there.
+#[tokio::test]
+async fn who_computes_for_long_keeps_nobody_waiting_and_gives_its_place_back() {
+    let world = world_for_one().await;
+    let limits = SqlLimits { timeout: Some(std::time::Duration::from_millis(200)), ..SqlLimits::default() };
+    // Billions of rows of one batch, which a count swallows.
+    for query in ["SELECT count(*) FROM logs a, logs b, logs c, logs d", "SELECT count(*) FROM logs a JOIN logs b ON a.timestamp > b.timestamp, logs c, logs d"]
+    {
+        assert_eq!(answer(&world, query, limits).await.unwrap_err().kind(), ErrorKind::Timeout, "{query}");
+        assert_eq!(answer(&world, "SELECT count(*) FROM logs", SqlLimits::default()).await.unwrap().0, ["300"], "after {query}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

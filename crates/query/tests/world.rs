@@ -52,7 +52,20 @@ enum Flush {
     AtTheEnd,
 }
 
+/// The world in the head, of which only one question is answered at a time.
+pub(crate) async fn world_for_one() -> World {
+    world_with(Flush::Never, Settings { concurrent_max: 1, ..settings() }).await
+}
+
+fn settings() -> Settings {
+    Settings { partitions: 2, ..Settings::default() }
+}
+
 async fn world(flush: Flush) -> World {
+    world_with(flush, settings()).await
+}
+
+async fn world_with(flush: Flush, settings: Settings) -> World {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at_ns(T0 + 3_600 * SECOND));
     let disk = Arc::new(signalbox_store::disk::RealDisk::new(dir.path()));
@@ -66,7 +79,6 @@ async fn world(flush: Flush) -> World {
             store.flush().await.unwrap();
         }
     }
-    let settings = Settings { partitions: 2, ..Settings::default() };
     World { engine: Engine::new(store, clock, settings), tenant, dir: Arc::new(dir) }
 }
 

@@ -145,8 +145,8 @@ impl Engine {
                 self.read_export(Sheet::of_series(), read).await
             }
             ExportRequest::Sql(text) => {
-                let (rows, pass) = self.stream_sql(tenant, &text).await?;
-                Ok(pump(rows.schema(), in_time(rows, idle), idle, pass))
+                let rows = self.stream_sql(tenant, &text).await?;
+                Ok(pump(rows.schema(), in_time(rows, idle), idle, ()))
             }
         }
     }

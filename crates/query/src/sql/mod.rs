@@ -22,12 +22,13 @@ use futures::{Stream, StreamExt};
 use signalbox_model::{Error, ErrorKind, Result, Tenant};
 
 use crate::Engine;
-use crate::budget::Pass;
 use crate::table::{SnapshotTable, TableKind};
 
 pub(crate) mod functions;
 pub(crate) mod identifiers;
+pub(crate) mod pauses;
 mod vector;
+pub(crate) mod workers;
 
 pub use vector::check_vector;
 
@@ -89,19 +90,20 @@ impl Engine {
         let memory_bytes = limits.memory_bytes.unwrap_or(u64::MAX).min(settings.memory_bytes_per_query);
         let rows_max = usize::try_from(limits.rows.unwrap_or(u64::MAX).min(settings.rows_max)).unwrap_or(usize::MAX);
         let pass = self.gate.enter(timeout).await?;
-        let session = self.session_over(tenant, memory_bytes)?;
-        let started = self.clock.monotonic();
-        let plan = async {
-            let frame = frame(&session, text, now_ns).await?;
+        let (sessions, session) = (self.sessions()?, self.session_over(tenant, memory_bytes)?);
+        let (started, text) = (self.clock.monotonic(), text.to_owned());
+        let plan = async move {
+            let frame = frame(&session, &text, now_ns).await?;
             // One row more than allowed shows that there was more. An explanation must stay the root of its plan.
             let is_explanation = matches!(frame.logical_plan(), LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
             let frame = if is_explanation { frame } else { frame.limit(0, Some(rows_max.saturating_add(1))).map_err(to_error)? };
-            frame.execute_stream().await.map_err(to_error)
+            Ok((frame.execute_stream().await.map_err(to_error)?, pass))
         };
-        let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
+        let (stream, pass) = tokio::time::timeout(timeout, sessions.workers.run(plan)).await.map_err(|_| timed_out(timeout))??;
+        let stream = sessions.workers.drive(stream, pass)?;
         let left = timeout.saturating_sub(self.clock.monotonic().saturating_sub(started));
         let is_cut = Arc::new(AtomicBool::new(false));
-        let (schema, batches) = (stream.schema(), bounded(stream, pass, left, timeout, rows_max, Arc::clone(&is_cut)));
+        let (schema, batches) = (stream.schema(), bounded(stream, left, timeout, rows_max, Arc::clone(&is_cut)));
         Ok(SqlAnswer { schema, batches: Box::pin(batches), is_cut })
     }
 
@@ -109,13 +111,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::sql`].
-    pub(crate) async fn stream_sql(&self, tenant: &Tenant, text: &str) -> Result<(SendableRecordBatchStream, Pass)> {
+    pub(crate) async fn stream_sql(&self, tenant: &Tenant, text: &str) -> Result<SendableRecordBatchStream> {
         let timeout = Duration::from_secs(self.settings.timeout_seconds);
         let pass = self.gate.enter(timeout).await?;
-        let session = self.session_over(tenant, self.settings.memory_bytes_per_query)?;
-        let plan = async { frame(&session, text, self.clock.now_ns()).await?.execute_stream().await.map_err(to_error) };
-        let stream = tokio::time::timeout(timeout, plan).await.map_err(|_| timed_out(timeout))??;
-        Ok((stream, pass))
+        let (sessions, session) = (self.sessions()?, self.session_over(tenant, self.settings.memory_bytes_per_query)?);
+        let (now_ns, text) = (self.clock.now_ns(), text.to_owned());
+        let plan = async move { Ok((frame(&session, &text, now_ns).await?.execute_stream().await.map_err(to_error)?, pass)) };
+        let (stream, pass) = tokio::time::timeout(timeout, sessions.workers.run(plan)).await.map_err(|_| timed_out(timeout))??;
+        sessions.workers.drive(stream, pass)
     }
 
     /// A session with the tables of a snapshot taken now.
@@ -169,17 +172,16 @@ fn is_query(statement: &Statement) -> bool {
 
 fn bounded(
     stream: SendableRecordBatchStream,
-    pass: Pass,
     left: Duration,
     timeout: Duration,
     rows_max: usize,
     is_cut: Arc<AtomicBool>,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     let deadline = Box::pin(tokio::time::sleep(left));
-    futures::stream::unfold(Some((stream, pass, deadline, rows_max)), move |state| {
+    futures::stream::unfold(Some((stream, deadline, rows_max)), move |state| {
         let is_cut = Arc::clone(&is_cut);
         async move {
-            let (mut stream, pass, mut deadline, rows_left) = state?;
+            let (mut stream, mut deadline, rows_left) = state?;
             let next = tokio::select! {
                 biased;
                 () = &mut deadline => return Some((Err(timed_out(timeout)), None)),
@@ -192,7 +194,7 @@ fn bounded(
                 }
                 Ok(rows) => {
                     let rows_left = rows_left - rows.num_rows();
-                    Some((Ok(rows), Some((stream, pass, deadline, rows_left))))
+                    Some((Ok(rows), Some((stream, deadline, rows_left))))
                 }
                 Err(error) => Some((Err(to_error(error)), None)),
             }
