@@ -149,7 +149,8 @@ impl Bound {
         let targets = Targets { scraping: Arc::clone(&scraping), has_config, hostname: surroundings.hostname.clone() };
         let api = ApiState::new(Arc::clone(&engine)).with_alerts(board.clone()).with_surroundings(surroundings).with_settings(&config.api)?;
         let relabelling = peers::relabelling(&prometheus);
-        let parts = Parts { engine, sink: ingester.clone(), meta: Arc::clone(&meta), board, relabelling, clock: Arc::clone(&clock) };
+        // What people ask for must not keep rules waiting.
+        let parts = Parts { engine: Arc::new(engine.apart()), sink: ingester.clone(), meta: Arc::clone(&meta), board, relabelling, clock: Arc::clone(&clock) };
         let alerting = Arc::new(Alerting::start(config.alert.clone(), &config.notify, parts).await?);
         let rule_desk = OwnRules::new(Arc::clone(&api.engine), Arc::clone(&alerting));
         let desk = OwnAlerts { alerting: Arc::clone(&alerting), alertmanagers: Arc::clone(&alertmanagers), clock: Arc::clone(&clock) };

@@ -47,8 +47,8 @@ pub struct Engine {
     /// Where questions wait for others to end.
     pub(crate) gate: budget::Gate,
     pub(crate) threads: Arc<threads::Threads>,
-    sessions: Mutex<Option<Arc<Sessions>>>,
-    usage: usage::Usage,
+    sessions: Arc<Mutex<Option<Arc<Sessions>>>>,
+    usage: Arc<usage::Usage>,
     companions: Vec<Arc<dyn admin::Companion>>,
 }
 
@@ -58,7 +58,24 @@ impl Engine {
         let budget = Arc::new(budget::Budget::new(settings.memory_bytes));
         let gate = budget::Gate::new(settings.concurrent_max, settings.waiting_max);
         let threads = Arc::new(threads::Threads::new(settings.threads()));
-        Self { store, clock, settings, budget, gate, threads, sessions: Mutex::new(None), usage: usage::Usage::default(), companions: Vec::new() }
+        Self { store, clock, settings, budget, gate, threads, sessions: Arc::default(), usage: Arc::default(), companions: Vec::new() }
+    }
+
+    /// The same engine with places of its own, as many as this one has: questions there never wait for questions here. Memory and
+    /// threads are those of both.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            settings: self.settings.clone(),
+            budget: Arc::clone(&self.budget),
+            gate: budget::Gate::new(self.settings.concurrent_max, self.settings.waiting_max),
+            threads: Arc::clone(&self.threads),
+            sessions: Arc::clone(&self.sessions),
+            usage: Arc::clone(&self.usage),
+            companions: self.companions.clone(),
+        }
     }
 
     /// The clock that "now" in a question means.

@@ -11,7 +11,8 @@ pub struct Settings {
     /// How long one question may take, in seconds. An export may take longer: it ends when nothing of it is taken for so
     /// long.
     pub timeout_seconds: u64,
-    /// Questions of all languages that run at one time; others wait for them within their own time. Prometheus has 20 too.
+    /// Questions of all languages that run at one time; others wait for them within their own time. Prometheus has 20 too. Rules have
+    /// as many places of their own.
     pub concurrent_max: usize,
     /// Questions that may wait. One more is refused with status 503.
     pub waiting_max: usize,

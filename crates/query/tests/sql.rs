@@ -1,5 +1,7 @@
 //! SQL: answers, pruning, and what is refused.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use signalbox_model::{ErrorKind, Result};
@@ -136,6 +138,17 @@ async fn who_computes_for_long_keeps_nobody_waiting_and_gives_its_place_back() {
         assert_eq!(answer(&world, query, limits).await.unwrap_err().kind(), ErrorKind::Timeout, "{query}");
         assert_eq!(answer(&world, "SELECT count(*) FROM logs", SqlLimits::default()).await.unwrap().0, ["300"], "after {query}");
     }
+}
+
+#[tokio::test]
+async fn an_engine_apart_does_not_wait_for_a_place() {
+    let world = world_for_one().await;
+    let apart = World { engine: world.engine.apart(), tenant: world.tenant.clone(), dir: Arc::clone(&world.dir) };
+    let held = world.engine.sql(&world.tenant, "SELECT a.body FROM logs a, logs b", SqlLimits::default()).await.unwrap();
+    let limits = SqlLimits { timeout: Some(std::time::Duration::from_millis(50)), ..SqlLimits::default() };
+    assert_eq!(answer(&world, "SELECT 1", limits).await.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(answer(&apart, "SELECT count(*) FROM logs", SqlLimits::default()).await.unwrap().0, ["300"]);
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
