@@ -195,9 +195,33 @@ fn part_of(segment: &Arc<RowSegment>, pieces: &[Piece], request: &ScanRequest, a
 }
 
 /// Reads rows that are a part of a reading of so many.
+///
+/// Row groups are read one after the other, so that no batch has rows of two: the reader of Parquet keeps a dictionary only within one, and
+/// else copies and hashes the text of each row to make another.
 fn read(segment: &Arc<RowSegment>, rows: Vec<Range<u64>>, all: u64, request: &ScanRequest) -> Result<Batches> {
-    let predicates = predicates(segment.opened()?.as_ref(), request);
-    segment.read_of(all, &rows, request.wanted(), predicates)
+    let opened = segment.opened()?;
+    let mut groups = by_groups(&opened.starts, &rows).into_iter();
+    let Some(first) = groups.next() else { return Ok(Box::new(std::iter::empty())) };
+    let batches = segment.read_of(all, &first, request.wanted(), predicates(&opened, request))?;
+    if groups.len() == 0 {
+        return Ok(batches);
+    }
+    let (segment, request) = (Arc::clone(segment), request.clone());
+    let rest = groups.flat_map(move |rows| {
+        let batches = segment.read_of(all, &rows, request.wanted(), predicates(&opened, &request));
+        batches.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
+    });
+    Ok(Box::new(batches.chain(rest)))
+}
+
+/// Ranges of rows, ascending, by the row group that they are in. `starts` ends with the number of all rows.
+fn by_groups(starts: &[u64], rows: &[Range<u64>]) -> Vec<Vec<Range<u64>>> {
+    let inside = |group: &[u64]| {
+        let first = rows.partition_point(|range| range.end <= group[0]);
+        let inside = rows[first..].iter().take_while(|range| range.start < group[1]);
+        inside.map(|range| range.start.max(group[0])..range.end.min(group[1])).filter(|range| !range.is_empty()).collect::<Vec<_>>()
+    };
+    starts.windows(2).map(inside).filter(|rows| !rows.is_empty()).collect()
 }
 
 /// The pages that may have rows of the request, in the order of the file. Indexes are asked only if others leave any.
@@ -326,4 +350,17 @@ fn may_have_duration(index: Option<&ColumnIndexMetaData>, page: usize, spans: &S
     let Some(ColumnIndexMetaData::INT64(index)) = index else { return true };
     let (shortest, longest) = (spans.duration_ns.start(), spans.duration_ns.end());
     index.min_value(page).is_none_or(|min| min <= longest) && index.max_value(page).is_none_or(|max| shortest <= max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_cut_where_row_groups_end() {
+        let cut = by_groups(&[0, 10, 20, 30], &[2..4, 8..23, 25..26]);
+        assert_eq!(cut, [vec![2..4, 8..10], vec![10..20], vec![20..23, 25..26]]);
+        assert_eq!(by_groups(&[0, 10, 20, 30], &[25..26, 26..30]), [vec![25..26, 26..30]]);
+        assert!(by_groups(&[0, 10], &[]).is_empty());
+    }
 }
