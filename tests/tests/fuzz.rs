@@ -56,6 +56,7 @@ const FUZZED: &[(&str, &str, &str, &str, &str)] = &[
     ("remote read", "api", "remote_read", "tests/brief.rs", "remote_read"),
     ("messages of Jaeger's services", "api", "jaeger", "tests/brief.rs", "jaeger"),
     ("searches of Elasticsearch", "api", "elastic", "tests/brief.rs", "elastic"),
+    ("scripts of pipelines of Elasticsearch", "api", "elastic_script", "tests/brief.rs", "elastic_script"),
     ("statements of SQL", "api", "sql", "tests/brief.rs", "sql"),
     ("calls of Tempo's streaming service", "api", "streaming", "tests/brief.rs", "streaming"),
     ("questions for differences of traces", "api", "trace_diff", "tests/brief.rs", "trace_diff"),
