@@ -49,7 +49,7 @@ fn event(draw: &mut Draw, number: usize, at_ns: u64) -> Event {
             ("log", vec![("log.severity", text(SEVERITIES[draw.below(4) as usize])), ("log.message", Value::Text(message))])
         }
         4..7 => {
-            let kind = if number % 2 == 0 { "SENT" } else { "RECEIVED" };
+            let kind = if number.is_multiple_of(2) { "SENT" } else { "RECEIVED" };
             let attributes =
                 vec![("rpc.message.type", text(kind)), ("rpc.message.id", int(number as u64 + 1)), ("rpc.message.uncompressed_size", int(draw.below(4_096)))];
             ("rpc.message", attributes)
