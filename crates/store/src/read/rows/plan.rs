@@ -358,8 +358,8 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_where_row_groups_end() {
-        let cut = by_groups(&[0, 10, 20, 30], &[2..4, 8..23, 25..26]);
-        assert_eq!(cut, [vec![2..4, 8..10], vec![10..20], vec![20..23, 25..26]]);
+        let cut = by_groups(&[0, 10, 20, 30], &[2..4, 8..14, 15..23, 25..26]);
+        assert_eq!(cut, [vec![2..4, 8..10], vec![10..14, 15..20], vec![20..23, 25..26]]);
         assert_eq!(by_groups(&[0, 10, 20, 30], &[25..26, 26..30]), [vec![25..26, 26..30]]);
         assert!(by_groups(&[0, 10], &[]).is_empty());
     }
