@@ -199,7 +199,7 @@ async fn what_makes_no_sense_is_refused_in_lokis_order_and_words() {
         ),
         (format!("query_range?query={ALL}&limit=5000000000"), "max entries limit per query exceeded, limit > max_entries_limit_per_query (5000000000 > 50000)"),
         (format!("query_range?query={count}&limit=0"), "limit must be a positive value"),
-        (format!("query_range?query=%7B&limit=0"), "limit must be a positive value"),
+        ("query_range?query=%7B&limit=0".to_owned(), "limit must be a positive value"),
         (format!("query_range?query={count}&direction=up"), "invalid direction 'up': want forward or backward"),
         (format!("query?query={count}&limit=-1"), "limit must be a positive value"),
         (format!("query?query={count}&direction=up"), "invalid direction 'up': want forward or backward"),

@@ -112,7 +112,7 @@ impl Clockwork<'_> {
     }
 
     fn decide(&self, group: &AlertGroup, told: Option<&Told>, now_ms: i64) -> Option<Telling> {
-        let firing = Firing::new(self.firing.iter().map(|(told, own)| (told, own)));
+        let firing = Firing::new(self.firing.iter());
         let targets = self.plan.receivers.get(&group.route.receiver).map(Vec::as_slice).unwrap_or_default();
         let sends_resolved = targets.is_empty() || targets.iter().any(|target| target.sends_resolved);
         let is_heard = |notice: &&Notice| {

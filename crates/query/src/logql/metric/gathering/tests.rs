@@ -34,7 +34,7 @@ fn groups(query: &str, users: i64, threads: usize) -> (Vec<u32>, Vec<LabelSet>) 
     let mut found = Vec::new();
     for number in 0..20 {
         let (rows, wanted) = (batch(40 * number..40 * number + 40, users), (0..40).collect::<Vec<_>>());
-        if number as usize % threads == 0 {
+        if (number as usize).is_multiple_of(threads) {
             first.sample(&rows, &wanted).unwrap();
             found.extend(std::mem::take(&mut first.taken.groups));
             continue;
