@@ -314,7 +314,7 @@ def test_metrics_come_back_as_they_were_sent(server, transport, temporality):
     assert float(count["value"][1]) == len(SIZES)
 
     # Resource, metadata, exemplars.
-    [info] = server.query("target_info")
+    [info] = server.query('target_info{job="e2e/python-shop"}')
     assert info["metric"] == {"__name__": "target_info", "job": "e2e/python-shop", "instance": "i-1", "host_cpus": "8", "load_factor": "0.25", "is_canary": "true", "zones": '["a","b"]'}
     metadata = server.json("/api/v1/metadata")["data"]
     assert metadata["shop_orders_total"] == [{"type": "counter", "help": "Orders placed", "unit": ""}] or metadata["shop_orders_total"][0]["type"] == "counter"
