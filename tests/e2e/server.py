@@ -17,7 +17,7 @@ PATIENCE = 60.0
 LISTENING = re.compile(r"^(\S+) listening on (\S+)$")
 PROBLEM = re.compile(r"^\S+\s+(WARN|ERROR)\b")
 # What a healthy server says on a machine that is too busy.
-BUSY = ["sqlx::query: slow statement", "evaluations of rules came too late"]
+BUSY = ["sqlx::query: slow statement", "evaluations of rules came too late", "cannot deliver message .*, trying again.*Connection reset by peer"]
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
