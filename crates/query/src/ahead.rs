@@ -317,6 +317,8 @@ impl<'scope, M: Make> First<'scope, '_, M> {
             if !taker.wants(&bounds[turn]) {
                 break;
             }
+            // Others have made parts by now, and each turn lets them begin another.
+            self.board.leash.check()?;
             let ahead = taker.ahead(&bounds[turn..]).min(ahead_max).min(bounds.len() - turn - 1);
             self.board.turn_to(turn, turn + 1 + ahead);
             if ahead > 0 {
@@ -352,7 +354,12 @@ impl<'scope, M: Make> First<'scope, '_, M> {
                     }
                     return Ok(());
                 }
-                Next::Take(made) => made.into_iter().try_for_each(|made| taker.take(made))?,
+                Next::Take(made) => {
+                    for made in made {
+                        self.board.leash.check()?;
+                        taker.take(made)?;
+                    }
+                }
                 Next::End(result) => return result,
                 Next::Nothing => match self.board.begin() {
                     Some((at, part)) => {
