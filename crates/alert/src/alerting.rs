@@ -256,7 +256,7 @@ impl Alerting {
     /// # Errors
     /// `Invalid` with what is wrong with it.
     pub(crate) fn check_config(&self, set: &StoredAlertmanagerConfig) -> Result<()> {
-        told(&self.settings, &self.notify, Some(set)).map(|_| ())
+        check(&self.settings, &self.notify, set)
     }
 
     /// Nobody else sets the Alertmanager configuration for as long as the guard lives.

@@ -76,7 +76,7 @@ impl<'c> Assembler<'c> {
         }
         self.builder.close_row(&LogRow {
             timestamp_ns: record.timestamp_ns.unwrap_or(self.context.now_ns),
-            // LogQL tells it as a label of the record: arrival would tear streams and series apart, which nobody expects who sent none.
+            // Arrival is none: LogQL tells it as a label of the record, and each request would make streams and series of its own.
             observed_timestamp_ns: None,
             severity_number: record.severity_number,
             severity_text: &record.severity_text,
