@@ -27,6 +27,9 @@ class Tool:
     def asks(self, *arguments):
         """What it says, and whether it is content. Words before `--` say what is asked; the address comes behind them."""
         where = [f"--address={self.address}", "--id=anonymous"]
+        if (self.name, arguments[0]) == ("cortextool", "rules"):
+            # Cortex lists rules where Prometheus does, in its own form; below `/api/prom` the two are apart.
+            where.append("--use-legacy-routes")
         done = subprocess.run([TOOLS[self.name], *arguments, *where], cwd=self.folder, capture_output=True, text=True, timeout=120)
         return done.returncode == 0, done.stdout + done.stderr
 
@@ -57,14 +60,14 @@ def test_rules_are_loaded_listed_compared_and_deleted(servers, tmp_path, name):
     assert (group["file"], group["name"], group["rules"][0]["labels"]) == ("shop", "first", {"team": "shop"})
 
     same = tool.done("rules", "diff", "--rule-files=rules.yaml", "--disable-color")
-    assert "0 Groups Created, 0 Groups Updated, 0 Groups Deleted" in same, same
+    assert "no changes detected" in same, same
     (tmp_path / "rules.yaml").write_text(rules("second", expr))
     other = tool.done("rules", "diff", "--rule-files=rules.yaml", "--disable-color")
     assert "1 Groups Created, 0 Groups Updated, 1 Groups Deleted" in other, other
     tool.done("rules", "sync", "--rule-files=rules.yaml")
     assert "second" in tool.done("rules", "list") and "first" not in tool.done("rules", "list")
     server.kill()
-    server.start()
+    tool.address = server.start().http
     assert "second" in tool.done("rules", "list"), "what was answered is durable"
     is_content, said = tool.works("rules", "check", "rules.yaml")
     assert is_content, said

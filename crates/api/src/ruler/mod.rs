@@ -3,7 +3,7 @@
 //! | path | rules |
 //! |---|---|
 //! | `/prometheus/config/v1/rules`, `/config/v1/rules` | Mimir's: all but groups of LogQL |
-//! | `/api/v1/rules/{namespace}`, `/prometheus/api/v1/rules/{namespace}` | the same; Cortex'. Without a namespace the path is Prometheus' |
+//! | `/api/v1/rules/{namespace}`, `/prometheus/api/v1/rules/{namespace}` | the same; Cortex'. Without a namespace the path is Prometheus', so that `cortextool` wants `--use-legacy-routes` |
 //! | `/api/prom/rules` | Loki's and Cortex' old path: all groups; a group without `lang` is LogQL if all of its rules are |
 //! | `/loki/api/v1/rules` | Loki's: groups of LogQL |
 //!
