@@ -53,6 +53,10 @@ impl Parser<'_> {
             self.expect(")")?;
             return Ok(inner);
         }
+        // Any stage could follow: too many to name.
+        if self.name().is_none() {
+            return Err(self.unexpected(""));
+        }
         let label = self.label()?;
         if self.match_op().is_some() && matches!(self.peek_second(), Token::Text(_)) {
             return self.matcher(label).map(LabelFilter::Matcher);

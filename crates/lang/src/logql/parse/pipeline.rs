@@ -20,6 +20,9 @@ impl Parser<'_> {
         self.expect("{")?;
         let mut matchers = Vec::new();
         if !self.accept("}") {
+            if self.name().is_none() {
+                return Err(self.unexpected("IDENTIFIER or }"));
+            }
             matchers = self.list(|parser| {
                 let label = parser.label()?;
                 parser.matcher(label)

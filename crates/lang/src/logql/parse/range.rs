@@ -18,7 +18,8 @@ impl Parser<'_> {
         let partial = self.partial_range()?;
         match partial.window {
             Some((range_ns, offset_ns)) => Ok(LogRange { logs: partial.logs, unwrap: partial.unwrap, range_ns, offset_ns }),
-            None => Err(self.unexpected("RANGE")),
+            // Stages could follow as well: too many to name.
+            None => Err(self.unexpected("")),
         }
     }
 
