@@ -73,6 +73,8 @@ pub(super) fn metric(kind: &str, result: Vec<SampleStream>, statistics: loki::St
 fn value(answer: &Answer) -> Value {
     match answer {
         Answer::Series(series) => success(series.data.iter().map(|stream| object(&stream.labels)).collect()),
+        // As Loki does it: nothing has no key.
+        Answer::Labels(labels) if labels.data.is_empty() => json!({ "status": SUCCESS }),
         Answer::Labels(labels) => success(json!(labels.data)),
         Answer::Stats(stats) => index_stats(stats.response.as_ref()),
         Answer::Metric(metric) => {
@@ -100,7 +102,8 @@ fn value(answer: &Answer) -> Value {
         Answer::DetectedLabels(detected) => {
             let labels = detected.response.iter().flat_map(|response| &response.detected_labels);
             let label = |label: &loki::DetectedLabel| json!({ "label": label.label, "cardinality": label.cardinality });
-            json!({ "detectedLabels": labels.map(label).collect::<Vec<_>>() })
+            let labels: Vec<Value> = labels.map(label).collect();
+            if labels.is_empty() { json!({}) } else { json!({ "detectedLabels": labels }) }
         }
     }
 }

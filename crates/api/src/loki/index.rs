@@ -19,6 +19,8 @@ use crate::ApiState;
 use crate::http::{Askers, Params};
 
 const NANOS_PER_MILLISECOND: i64 = 1_000_000;
+/// How much before its end a step is told, but for the last; as in Loki.
+const STEP_GAP_NS: i64 = 1_000_000;
 /// Series of volumes in an answer when the request does not say; as in Loki.
 const LIMIT_DEFAULT: usize = 100;
 
@@ -61,7 +63,7 @@ pub(super) async fn volume(State(state): State<ApiState>, Askers(owners): Askers
     Ok(volumes(&state, &owners, form, &params, range, 0).await?)
 }
 
-/// `GET|POST /index/volume_range`: bytes by labels, at the end of each step.
+/// `GET|POST /index/volume_range`: bytes by labels, at the end of each step; steps begin at multiples of their length.
 pub(super) async fn volume_range(State(state): State<ApiState>, Askers(owners): Askers, form: Form, params: Params) -> Result<Response, Refusal> {
     let range = params::range(&params, state.engine.clock().now_ns(), HOUR_NS)?;
     let step_ns = params::bounded_step_ns(&params, range)?;
@@ -85,7 +87,10 @@ async fn volumes(state: &ApiState, owners: &Owners, form: Form, params: &Params,
     let read = Read { rows: answer.rows_read, bytes: totals.iter().map(|volume| volume.bytes).sum(), entries: series.len() };
     // The end of a range is not in it.
     let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
-    let time_ns = |step: i64| if step_ns > 0 { range.start_ns.saturating_add((step + 1).saturating_mul(step_ns)).min(end_ns) } else { end_ns };
+    let time_ns = |step: i64| match (step + 1).saturating_mul(step_ns) {
+        step_end_ns if step_ns > 0 && step_end_ns < end_ns => step_end_ns - STEP_GAP_NS,
+        _ => end_ns,
+    };
     let sample = |(step, volume): &(i64, Volume)| Sample { value: volume.bytes as f64, timestamp_ms: time_ns(*step).div_euclid(NANOS_PER_MILLISECOND) };
     let stream = |series: &VolumeSeries| SampleStream { labels: pairs(&series.labels), samples: series.steps.iter().map(sample).collect() };
     // As Loki does it: a vector unless a series has more than one value.

@@ -16,8 +16,10 @@ use crate::http::{Askers, Params};
 /// Loki's default: six hours.
 const DEFAULT_NS: i64 = 6 * 3_600_000_000_000;
 
+/// As elsewhere, but that its end is in it.
 fn range(state: &ApiState, params: &Params) -> Result<TimeRange, Refusal> {
-    Ok(params::range(params, state.engine.clock().now_ns(), DEFAULT_NS)?)
+    let range = params::range(params, state.engine.clock().now_ns(), DEFAULT_NS)?;
+    Ok(if params.get("end").is_some() { TimeRange::from_ns(range.start_ns, range.end_ns.saturating_add(1)) } else { range })
 }
 
 fn list(texts: BTreeSet<String>) -> Answer {

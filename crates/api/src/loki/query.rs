@@ -30,9 +30,17 @@ pub(super) async fn range(State(state): State<ApiState>, Askers(owners): Askers,
         Expr::Metric(expr) => {
             // The end of a range is one of the instants.
             let end_ns = if params.get("end").is_some() { range.end_ns.saturating_add(1) } else { range.end_ns };
-            Ok(metric(&state, &owners, form, MetricRequest { expr, start_ns: range.start_ns, end_ns, step_ns: manner.step_ns }).await?)
+            let (start_ns, end_ns) = aligned(range.start_ns, end_ns, manner.step_ns);
+            Ok(metric(&state, &owners, form, MetricRequest { expr, start_ns, end_ns, step_ns: manner.step_ns }).await?)
         }
     }
+}
+
+/// Bounds of a range at multiples of its step, outward: Loki has points there and nowhere else, so that those of a question that
+/// is asked again a moment later are the same.
+fn aligned(start_ns: i64, end_ns: i64, step_ns: i64) -> (i64, i64) {
+    let over = end_ns.rem_euclid(step_ns);
+    (start_ns.saturating_sub(start_ns.rem_euclid(step_ns)), if over == 0 { end_ns } else { end_ns.saturating_add(step_ns - over) })
 }
 
 /// `GET|POST /query`: series at an instant.
@@ -105,5 +113,16 @@ async fn thinned(state: &ApiState, owners: &Owners, request: LogRequest, interva
         if is_last || range.start_ns > range.end_ns {
             return Ok(answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::aligned;
+
+    #[test]
+    fn ranges_grow_to_multiples_of_their_step() {
+        assert_eq!([aligned(1, 20, 7), aligned(0, 21, 7), aligned(14, 14, 7), aligned(-1, 15, 7)], [(0, 21), (0, 21), (14, 14), (-7, 21)]);
+        assert_eq!(aligned(i64::MIN, i64::MAX, 7), (i64::MIN, i64::MAX));
     }
 }

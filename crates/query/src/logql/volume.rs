@@ -37,7 +37,7 @@ pub struct VolumeRequest {
     pub expr: LogExpr,
     /// Records in this range.
     pub range: TimeRange,
-    /// Length of a step in nanoseconds, the first begins with the range; 0: the range is one step.
+    /// Length of a step in nanoseconds, which begin at multiples of it; 0: the range is one step.
     pub step_ns: i64,
     /// By what is counted.
     pub by: VolumeBy,
@@ -57,7 +57,7 @@ pub struct Volume {
 pub struct VolumeSeries {
     /// The labels, sorted; with [`VolumeBy::EachLabel`] one, without a value.
     pub labels: LabelSet,
-    /// By number of the step, ascending; steps without records are missing.
+    /// By number of the step since the Unix epoch, ascending; steps without records are missing. The only step is 0.
     pub steps: Vec<(i64, Volume)>,
 }
 
@@ -122,7 +122,7 @@ impl Groups<'_> {
         let mut counted: HashMap<(usize, i64), Volume> = HashMap::new();
         let mut latest: Option<((usize, i64), Volume)> = None;
         for row in wanted {
-            let step = if self.request.step_ns > 0 { timestamp.value(*row).saturating_sub(self.request.range.start_ns) / self.request.step_ns } else { 0 };
+            let step = if self.request.step_ns > 0 { timestamp.value(*row).div_euclid(self.request.step_ns) } else { 0 };
             let key = (resource.code(*row), step);
             let bytes = if body.is_valid(*row) { u64::try_from(body.value_length(*row)).unwrap_or(0) } else { 0 };
             match &mut latest {
