@@ -42,7 +42,7 @@ pub(super) async fn values(
 ) -> Result<Response, Refusal> {
     let limit = limit(&params)?;
     let mut detected = detect(&state, &owners, &params, usize::MAX).await?;
-    let values = detected.remove(&name).map(|field| field.values.into_iter().take(limit).collect()).unwrap_or_default();
+    let values = detected.remove(&name).map(|field| field.values_in_queries().into_iter().take(limit).collect()).unwrap_or_default();
     Ok(form.answer(answer(Vec::new(), values, limit)))
 }
 

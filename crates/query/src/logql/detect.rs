@@ -59,6 +59,32 @@ pub struct DetectedField {
     pub json_path: Vec<String>,
 }
 
+impl DetectedField {
+    /// All values as a query has them: of sizes that were read from lines `1,024 kb` is `1024KB`.
+    ///
+    /// Loki rounds sizes for that, and writes `1.5 GiB` as `1.6GB`, which no such line is found by.
+    pub fn values_in_queries(&self) -> BTreeSet<String> {
+        let written = |value: &String| {
+            let size = if self.parsers.is_empty() { None } else { size_in_queries(value) };
+            size.unwrap_or_else(|| value.clone())
+        };
+        self.values.iter().map(written).collect()
+    }
+}
+
+/// A size as LogQL reads it, without spaces and commas and with its unit in the one spelling; `None` for what is none, or
+/// has a unit that LogQL does not know.
+fn size_in_queries(value: &str) -> Option<String> {
+    if FieldKind::of(value) != FieldKind::Bytes {
+        return None;
+    }
+    let (number, unit) = value.split_at(value.find(|character: char| !character.is_ascii_digit() && character != '.' && character != ',')?);
+    let unit = unit.trim().to_ascii_uppercase();
+    let prefix = unit.strip_suffix('B').unwrap_or(&unit);
+    let is_known = prefix.is_empty() || "KMGTP".contains(prefix.strip_suffix('I').unwrap_or(prefix));
+    is_known.then(|| format!("{}{}B", number.replace(',', ""), prefix.replace('I', "i")))
+}
+
 impl FieldKind {
     /// The word of Loki.
     pub fn as_str(self) -> &'static str {
@@ -195,6 +221,19 @@ fn is_error(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_as_queries_read_them() {
+        let values: BTreeSet<String> = ["5 KB", "5kb", "1,024 kb", "1.5 GiB", "2 mi", "7b", "9 EB", "5", "1, 2", "5m", "of 5 MB"].map(str::to_owned).into();
+        let mut field = DetectedField { kind: FieldKind::Bytes, values: values.clone(), parsers: vec!["json"], json_path: Vec::new() };
+        let found = field.values_in_queries();
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["1, 2", "1.5GiB", "1024KB", "2MiB", "5", "5KB", "5m", "7B", "9 EB", "of 5 MB"]);
+        for size in ["1.5GiB", "1024KB", "2MiB", "5KB", "7B"] {
+            assert!(logql::parse(&format!("{{a=\"b\"}} | json | size={size}")).is_ok(), "{size}");
+        }
+        field.parsers.clear();
+        assert_eq!(field.values_in_queries(), values, "what is beside a line is compared as text");
+    }
 
     #[test]
     fn kinds_are_the_narrowest_that_hold_all_values() {
