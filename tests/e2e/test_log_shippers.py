@@ -48,6 +48,9 @@ def test_lokis_client_for_python(quiet):
     assert requests.get(f"{base}/ready", timeout=PATIENCE).status_code == 200
     found = requests.get(f"{base}/loki/api/v1/query_range", params={"query": '{app="shop"} |= "well"'}, timeout=PATIENCE).json()
     assert [value[1] for stream in found["data"]["result"] for value in stream["values"]] == ["all is well"]
+    for path in ["/metrics", "/loki/api/v1/nope", "/nope"]:
+        answer = requests.get(base + path, timeout=PATIENCE)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8") and f"no such path: {path}; here is Loki's API" in answer.text
 
 
 def test_pushed_labels_and_metadata_come_back_exactly_and_survive_a_crash(quiet):

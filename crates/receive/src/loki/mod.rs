@@ -36,7 +36,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use signalbox_model::{Error, Result};
@@ -171,9 +171,15 @@ pub fn routes(entry: Entry, settings: Settings) -> Router {
     router.layer(DefaultBodyLimit::disable()).with_state(door)
 }
 
-/// What agents ask a server that they take for Loki, beside what queries and pushes ask: for a listener of its own.
+/// What agents ask a server that they take for Loki, beside what queries and pushes ask: for a listener of its own. Who asks for
+/// anything else is told what there is.
 pub fn listener_routes() -> Router {
-    Router::new().route("/ready", get(|| async { "ready\n" }))
+    Router::new().route("/ready", get(|| async { "ready\n" })).fallback(nothing_there)
+}
+
+async fn nothing_there(uri: Uri) -> Response<Body> {
+    let message = format!("no such path: {}; here is Loki's API, below /loki/api/v1, and metrics of the server are at its main address", uri.path());
+    reply::text(StatusCode::NOT_FOUND, &message)
 }
 
 async fn push(State(door): State<Arc<Door>>, request: Request<Body>) -> Response<Body> {
