@@ -9,8 +9,10 @@ use std::sync::Arc;
 use signalbox_lang::logql::LogExpr;
 use signalbox_model::{Matcher, Result, Table, Tenant, TimeRange};
 use signalbox_store::deletion::Deleted;
+use tokio::sync::watch;
 
 pub use signalbox_store::backup::Companion;
+pub use signalbox_store::deletion::{Undelete, Undeleted};
 
 use crate::Engine;
 
@@ -48,6 +50,20 @@ impl Engine {
         let rows = numbers.len();
         self.store.delete_rows(tenant, Table::Logs, numbers, reason).await?;
         Ok(rows)
+    }
+
+    /// Has the records of a tenant that were deleted for a reason in every later answer again, those that have not left the
+    /// disk. Durable when it returns.
+    ///
+    /// # Errors
+    /// `Unavailable` if the disk refuses.
+    pub async fn undelete_logs(&self, tenant: &Tenant, reason: &str, which: Undelete) -> Result<Undeleted> {
+        self.store.undelete_rows(tenant, Table::Logs, reason, which).await
+    }
+
+    /// Changes whenever deletions are no more: their rows have left the disk, or they were taken back.
+    pub fn deletions_forgotten(&self) -> watch::Receiver<u64> {
+        self.store.deletions_forgotten()
     }
 
     /// Deletions of log records that wait to be erased, oldest first.

@@ -5,7 +5,7 @@
 //! again. When none of its segments is left, the deletion is forgotten. What is appended afterwards lies in other segments
 //! and is not touched, whatever its time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -83,6 +83,31 @@ impl Deletion {
     }
 }
 
+/// Which deletions may be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undelete {
+    /// One of which nothing has left the disk.
+    Whole,
+    /// One of which something is still there.
+    Remains,
+}
+
+/// What became of taking a deletion back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undeleted {
+    /// The rows that were still there are in answers again.
+    Back,
+    /// Some of its segments were merged, perhaps without its rows: it holds as before.
+    PartlyErased,
+    /// There is no such deletion, or its rows have left the disk.
+    Unknown,
+}
+
+/// Whether two handles leave out the same: deletions of one segment, oldest first.
+pub(crate) fn are_same(left: &[Arc<Deletion>], right: &[Arc<Deletion>]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| Arc::ptr_eq(left, right))
+}
+
 /// Matchers as they stand in a query.
 pub(crate) fn selector(matchers: &[Matcher]) -> String {
     let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
@@ -133,10 +158,21 @@ impl Deletions {
         self.known.write().by_segment.retain(|segment, _| segments.contains(segment));
     }
 
-    /// Forgets deletions that the catalog has forgotten.
-    pub(crate) fn forget(&self, numbers: &[u64]) {
-        let mut known = self.known.write();
-        numbers.iter().for_each(|number| drop(known.by_number.remove(number)));
+    /// Forgets deletions that the catalog has forgotten. Gives the tenants whose segments may show rows again.
+    pub(crate) fn forget(&self, numbers: &[u64]) -> BTreeSet<Tenant> {
+        let mut tenants = BTreeSet::new();
+        let known = &mut *self.known.write();
+        for deletion in numbers.iter().filter_map(|number| known.by_number.remove(number)) {
+            for segment in &deletion.segments {
+                let Some(of_segment) = known.by_segment.get_mut(segment) else { continue };
+                *of_segment = of_segment.iter().filter(|other| other.number != deletion.number).cloned().collect();
+                if of_segment.is_empty() {
+                    known.by_segment.remove(segment);
+                }
+                tenants.insert(deletion.tenant.clone());
+            }
+        }
+        tenants
     }
 
     /// Those of a tenant, oldest first.
@@ -205,7 +241,15 @@ mod tests {
         assert_eq!((deletions.len(), deletions.next_number(), deletions.spent()), (2, 3, Vec::new()));
         deletions.forget_segments([id(2)].into_iter());
         assert_eq!((deletions.of(id(2)).len(), deletions.of(id(1)).len(), deletions.spent()), (0, 1, vec![2]));
-        deletions.forget(&[2]);
+        assert!(deletions.forget(&[2]).is_empty(), "its segments show nothing more");
         assert_eq!((deletions.len(), deletions.spent()), (1, Vec::new()));
+        let before = deletions.of(id(1));
+        deletions.note(&deletion(2, &[1]));
+        assert!(!are_same(&before, &deletions.of(id(1))));
+        assert_eq!(deletions.forget(&[2]).len(), 1);
+        assert!(are_same(&before, &deletions.of(id(1))));
+        deletions.forget(&[1]);
+        deletions.note(&deletion(1, &[1]));
+        assert!(!are_same(&before, &deletions.of(id(1))), "another one with a number that comes again");
     }
 }

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use signalbox_model::{Error, Matcher, Result, Table, Tenant, TimeRange};
+use tokio::sync::watch;
 
 use crate::backup::Frozen;
 use crate::catalog::{Catalog, CatalogChange, CatalogState};
-use crate::deletion::{Deleted, Deletion};
+use crate::deletion::{Deleted, Deletion, Undelete, Undeleted, are_same};
 use crate::format::{Segment, SegmentId};
 use crate::limits::DELETIONS_MAX;
 use crate::row_numbers::RowNumbers;
@@ -31,7 +32,7 @@ pub(crate) struct Change {
     pub(crate) cut: Option<Arc<Cut>>,
     /// Deletions that hold from now on.
     pub(crate) deletions: Vec<Arc<Deletion>>,
-    /// Numbers of deletions that hide nothing any more.
+    /// Numbers of deletions that hide nothing any more, or are taken back.
     pub(crate) purged: Vec<u64>,
 }
 
@@ -74,18 +75,25 @@ pub(crate) struct Publisher {
     consumed: AtomicU64,
     /// Segments that are no more, until no snapshot holds them.
     retired: Mutex<Vec<SegmentHandle>>,
+    /// How often deletions were forgotten.
+    forgotten: watch::Sender<u64>,
 }
 
 impl Publisher {
     /// With what the catalog said when it was opened: everything before `consumed` is in segments.
     pub(crate) fn new(catalog: Arc<dyn Catalog>, shelf: Arc<Shelf>, tenants: Arc<Tenants>, consumed: u64) -> Self {
         let (unsettled, consumed) = (tokio::sync::Mutex::new(None), AtomicU64::new(consumed));
-        Self { catalog, shelf, tenants, unsettled, consumed, retired: Mutex::default() }
+        Self { catalog, shelf, tenants, unsettled, consumed, retired: Mutex::default(), forgotten: watch::Sender::new(0) }
     }
 
     /// The position before which all frames are in published segments.
     pub(crate) fn consumed(&self) -> u64 {
         self.consumed.load(Ordering::Acquire)
+    }
+
+    /// Changes whenever deletions are forgotten, because their rows have left the disk or are back.
+    pub(crate) fn deletions_forgotten(&self) -> watch::Receiver<u64> {
+        self.forgotten.subscribe()
     }
 
     /// Deletions that wait to be purged.
@@ -167,6 +175,27 @@ impl Publisher {
         self.commit(&mut unsettled, Change { deletions: vec![deletion], ..Change::default() }).await
     }
 
+    /// Has the rows of a tenant that were deleted for a reason in snapshots again.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub(crate) async fn undelete_rows(&self, tenant: &Tenant, table: Table, reason: &str, which: Undelete) -> Result<Undeleted> {
+        let mut unsettled = self.unsettled.lock().await;
+        self.retry(&mut unsettled).await?;
+        let is_meant = |deletion: &Arc<Deletion>| matches!(&deletion.what, Deleted::Rows { table: of, reason: why, .. } if *of == table && why == reason);
+        let Some(deletion) = self.shelf.deletions.of_tenant(tenant).into_iter().find(is_meant) else { return Ok(Undeleted::Unknown) };
+        let live: HashSet<SegmentId> = self.tenants.segments().iter().map(|segment| segment.record().id).collect();
+        let remaining = deletion.segments.iter().filter(|segment| live.contains(segment)).count();
+        if remaining == 0 {
+            return Ok(Undeleted::Unknown);
+        }
+        if remaining < deletion.segments.len() && which == Undelete::Whole {
+            return Ok(Undeleted::PartlyErased);
+        }
+        self.commit(&mut unsettled, Change { purged: vec![deletion.number], ..Change::default() }).await?;
+        Ok(Undeleted::Back)
+    }
+
     fn check_waiting(&self, more: usize) -> Result<()> {
         let waiting = self.shelf.deletions.len();
         if waiting + more > DELETIONS_MAX {
@@ -216,9 +245,9 @@ impl Publisher {
         }
     }
 
-    /// Whether nothing has been deleted of a segment since the handle was made.
+    /// Whether nothing has been deleted of a segment, or come back, since the handle was made.
     fn has_all_deletions(&self, segment: &SegmentHandle) -> bool {
-        self.shelf.deletions.of(segment.record().id).len() == segment.deletions()
+        are_same(&self.shelf.deletions.of(segment.record().id), segment.deletions())
     }
 
     async fn commit(&self, unsettled: &mut Option<Change>, change: Change) -> Result<()> {
@@ -270,8 +299,14 @@ impl Publisher {
             self.retired.lock().extend(gone);
         }
         self.shelf.deletions.forget_segments(removed.into_iter());
-        self.shelf.deletions.forget(&change.purged);
+        let shown = self.shelf.deletions.forget(&change.purged);
         self.hide(&change.deletions);
+        for tenant in &shown {
+            self.tenants.enter(tenant).hide(&self.shelf.deletions);
+        }
+        if !change.purged.is_empty() {
+            self.forgotten.send_modify(|changes| *changes += 1);
+        }
         if let Some(cut) = &change.cut {
             self.consumed.store(cut.position, Ordering::Release);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Matcher, Result, Table};
 
-use crate::deletion::Deletions;
+use crate::deletion::{Deletion, Deletions};
 use crate::format::Segment;
 use crate::format::metrics::{self, MetricSegment, Target};
 use crate::format::rows::{self, RowSegment};
@@ -67,20 +67,17 @@ impl SegmentHandle {
         }
     }
 
-    /// Number of deletions that it leaves out.
-    pub(crate) fn deletions(&self) -> usize {
+    /// What it leaves out, oldest deletion first.
+    pub(crate) fn deletions(&self) -> &[Arc<Deletion>] {
         match self {
-            Self::Metrics(segment) => segment.deletions().len(),
-            Self::Rows(segment) => segment.deletions().len(),
+            Self::Metrics(segment) => segment.deletions(),
+            Self::Rows(segment) => segment.deletions(),
         }
     }
 
     /// When the oldest of its deletions was made, nanoseconds since the Unix epoch; `None` if nothing is deleted of it.
     pub(crate) fn deleted_at_ns(&self) -> Option<i64> {
-        match self {
-            Self::Metrics(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
-            Self::Rows(segment) => segment.deletions().first().map(|deletion| deletion.created_at_ns),
-        }
+        self.deletions().first().map(|deletion| deletion.created_at_ns)
     }
 
     /// Whether it shows rows of series that match. Blocks.

@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use signalbox_model::disk::Disk;
 use signalbox_model::{Batch, Clock, Error, KnownSeries, Matcher, Owners, Result, Signal, Table, Tenant, TimeRange};
 use signalbox_telemetry::{names, registry};
+use tokio::sync::watch;
 
 use crate::backup::{self, Companion};
 use crate::catalog::{Catalog, MemoryCatalog, SqliteCatalog};
-use crate::deletion::{Deletion, Deletions, selector};
+use crate::deletion::{Deletion, Deletions, Undelete, Undeleted, selector};
 use crate::disk::{RealDisk, RootLock};
 use crate::federation::{Mark, Member};
 use crate::follow::Follower;
@@ -258,6 +259,27 @@ impl Store {
         registry().counter(names::STORE_DELETIONS_TOTAL, &[]).add(1);
         tracing::info!(%tenant, table = table.as_str(), rows, reason, "deleted {rows} rows of {} of tenant {tenant}: {reason}", table.as_str());
         Ok(())
+    }
+
+    /// Has the rows that were deleted for a reason in every later snapshot again, those that have not left the disk. Durable on
+    /// return.
+    ///
+    /// # Errors
+    /// As [`Store::delete_series`].
+    pub async fn undelete_rows(&self, tenant: &Tenant, table: Table, reason: &str, which: Undelete) -> Result<Undeleted> {
+        if self.inner.is_closed.load(Ordering::Acquire) {
+            return Err(Error::unavailable("cannot undelete rows: the store is closing"));
+        }
+        let undeleted = self.inner.publisher.undelete_rows(tenant, table, reason, which).await?;
+        if undeleted == Undeleted::Back {
+            tracing::info!(%tenant, table = table.as_str(), reason, "took back a deletion of rows of {} of tenant {tenant}: {reason}", table.as_str());
+        }
+        Ok(undeleted)
+    }
+
+    /// Changes whenever deletions are forgotten: their rows have left the disk, or they were taken back.
+    pub fn deletions_forgotten(&self) -> watch::Receiver<u64> {
+        self.inner.publisher.deletions_forgotten()
     }
 
     /// The deletions of a tenant whose rows have not all left the disk, oldest first.

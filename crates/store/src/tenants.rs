@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use signalbox_model::{KnownSeries, Labels, SeriesKey, SeriesRef, Table, Tenant};
 
-use crate::deletion::Deletions;
+use crate::deletion::{Deletions, are_same};
 use crate::format::SegmentId;
 use crate::format::metrics::MetricSegment;
 use crate::format::rows::RowSegment;
@@ -130,12 +130,12 @@ impl TenantStore {
         let mut published = self.published.write();
         let hidden = |segment: &Arc<MetricSegment>| {
             let deleted = deletions.of(segment.record().id);
-            if deleted.len() == segment.deletions().len() { Arc::clone(segment) } else { segment.without(deleted) }
+            if are_same(&deleted, segment.deletions()) { Arc::clone(segment) } else { segment.without(deleted) }
         };
         published.metrics = published.metrics.iter().map(hidden).collect();
         let hidden = |segment: &Arc<RowSegment>| {
             let deleted = deletions.of(segment.record().id);
-            if deleted.len() == segment.deletions().len() { Arc::clone(segment) } else { segment.without(deleted) }
+            if are_same(&deleted, segment.deletions()) { Arc::clone(segment) } else { segment.without(deleted) }
         };
         published.logs = published.logs.iter().map(hidden).collect();
         published.spans = published.spans.iter().map(hidden).collect();

@@ -63,10 +63,14 @@ mod tests {
     use std::sync::Arc;
 
     use futures::executor::block_on;
+    use signalbox_model::builder::{LogBuilder, LogRow};
     use signalbox_model::{Batch, Labels, Matcher, MetricBatch, SeriesEntry, SeriesKey, Table, Tenant, TimeRange};
     use signalbox_testkit::{ManualClock, SimDisk};
 
-    use crate::{Settings, Store};
+    use crate::deletion::{Undelete, Undeleted};
+    use crate::row_numbers::RowNumbers;
+    use crate::segments::SegmentHandle;
+    use crate::{ScanRequest, Settings, Store};
 
     #[test]
     fn a_merge_that_a_deletion_overtakes_is_not_published() {
@@ -94,5 +98,60 @@ mod tests {
         block_on(store.purge()).unwrap();
         assert_eq!((select(), disk.files().len()), (0, files - 2), "nothing is left to keep");
         assert_eq!(store.inner.publisher.deletions(), 0);
+    }
+
+    #[test]
+    fn what_has_left_the_disk_in_part_comes_back_in_part_for_who_says_so() {
+        let disk = SimDisk::default();
+        let store = block_on(Store::open(Settings::small(), Path::new("data"), Arc::new(disk), Arc::new(ManualClock::at_ms(0)))).unwrap();
+        let tenant = Tenant::default();
+        for body in ["a", "b"] {
+            let mut builder = LogBuilder::default();
+            builder.close_row(&LogRow { body: Some(body), ..LogRow::default() });
+            block_on(store.append(&tenant, vec![Batch::Logs(builder.finish())])).unwrap();
+            block_on(store.flush()).unwrap();
+        }
+        let rows = || {
+            let parts = store.snapshot(&tenant).scan(Table::Logs, &ScanRequest::all(TimeRange::ALL)).unwrap();
+            parts.into_iter().flat_map(|part| part.read().unwrap()).map(|rows| rows.unwrap().num_rows()).sum::<usize>()
+        };
+        let numbers = store.inner.tenants.find(&tenant).unwrap().segments(Table::Logs).iter().map(last_number).collect();
+        block_on(store.delete_rows(&tenant, Table::Logs, RowNumbers::of(numbers), "why")).unwrap();
+        let input = store.inner.tenants.find(&tenant).unwrap().segments(Table::Logs).swap_remove(0);
+        let record = input.record().clone();
+        assert!(block_on(store.inner.maintainer.merge(&[input], &[record], 1)).unwrap());
+        let undelete = |reason, which| block_on(store.undelete_rows(&tenant, Table::Logs, reason, which)).unwrap();
+        assert_eq!(undelete("another", Undelete::Remains), Undeleted::Unknown);
+        assert_eq!((undelete("why", Undelete::Whole), rows()), (Undeleted::PartlyErased, 0));
+        assert_eq!((undelete("why", Undelete::Remains), rows()), (Undeleted::Back, 1));
+    }
+
+    #[test]
+    fn a_merge_that_a_cancellation_overtakes_is_not_published() {
+        let disk = SimDisk::default();
+        let store = block_on(Store::open(Settings::small(), Path::new("data"), Arc::new(disk), Arc::new(ManualClock::at_ms(0)))).unwrap();
+        let tenant = Tenant::default();
+        let mut builder = LogBuilder::default();
+        builder.close_row(&LogRow { body: Some("a"), ..LogRow::default() });
+        builder.close_row(&LogRow { body: Some("b"), ..LogRow::default() });
+        block_on(store.append(&tenant, vec![Batch::Logs(builder.finish())])).unwrap();
+        block_on(store.flush()).unwrap();
+        let segments = || store.inner.tenants.find(&tenant).unwrap().segments(Table::Logs);
+        let last = last_number(&segments()[0]);
+        block_on(store.delete_rows(&tenant, Table::Logs, RowNumbers::of(vec![last]), "one")).unwrap();
+        let inputs = segments();
+        let records: Vec<_> = inputs.iter().map(|input| input.record().clone()).collect();
+        // Taken back, and another one in its place, with its number.
+        assert_eq!(block_on(store.undelete_rows(&tenant, Table::Logs, "one", Undelete::Whole)).unwrap(), Undeleted::Back);
+        block_on(store.delete_rows(&tenant, Table::Logs, RowNumbers::of(vec![last - 1]), "two")).unwrap();
+        assert!(!block_on(store.inner.maintainer.merge(&inputs, &records, 1)).unwrap());
+        assert_eq!(block_on(store.undelete_rows(&tenant, Table::Logs, "two", Undelete::Whole)).unwrap(), Undeleted::Back);
+        let parts = store.snapshot(&tenant).scan(Table::Logs, &ScanRequest::all(TimeRange::ALL)).unwrap();
+        assert_eq!(parts.into_iter().flat_map(|part| part.read().unwrap()).map(|rows| rows.unwrap().num_rows()).sum::<usize>(), 2);
+    }
+
+    fn last_number(segment: &SegmentHandle) -> u64 {
+        let SegmentHandle::Rows(segment) = segment else { panic!("of rows") };
+        segment.last_number().unwrap().unwrap()
     }
 }

@@ -10,6 +10,7 @@ use futures::executor::block_on;
 use signalbox_model::builder::{LogBuilder, LogRow};
 use signalbox_model::{Batch, Table, Tenant, TimeRange, TraceId, schema};
 use signalbox_store::catalog::CatalogState;
+use signalbox_store::deletion::{Undelete, Undeleted};
 use signalbox_store::disk::RealDisk;
 use signalbox_store::row_numbers::RowNumbers;
 use signalbox_store::{ScanRequest, Settings, Store};
@@ -154,6 +155,71 @@ fn no_power_loss_brings_back_what_was_deleted_or_takes_more() {
                 let rows = shown(&store);
                 let is_whole = texts(&rows) == ["a", "b", "c", "d", "e"] && operations <= deleted;
                 assert!(is_whole || texts(&rows) == ["a", "c", "d"], "{context}: {rows:?}");
+            }
+        }
+    }
+}
+
+fn undelete(store: &Store, which: Undelete) -> Undeleted {
+    block_on(store.undelete_rows(&Tenant::default(), Table::Logs, "a test", which)).unwrap()
+}
+
+#[test]
+fn what_was_taken_back_is_there_as_before_and_over_restarts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    append(&store, &["a", "b", "c"]);
+    let whole = shown(&store);
+    assert_eq!(undelete(&store, Undelete::Whole), Undeleted::Unknown);
+    delete(&store, &["b"]);
+    let hidden = store.snapshot(Tenant::default());
+    let forgotten = store.deletions_forgotten();
+    assert_eq!(undelete(&store, Undelete::Whole), Undeleted::Back);
+    assert!(forgotten.has_changed().unwrap());
+    assert_eq!(shown(&store), whole);
+    let old = hidden.scan(Table::Logs, &ScanRequest::all(TimeRange::ALL)).unwrap();
+    assert_eq!(old.into_iter().flat_map(|part| part.read().unwrap()).map(|rows| rows.unwrap().num_rows()).sum::<usize>(), 2, "an older snapshot");
+    assert_eq!((store.deletions(&Tenant::default()).len(), undelete(&store, Undelete::Whole)), (0, Undeleted::Unknown));
+    // Another one, whose number may be the same.
+    delete(&store, &["c"]);
+    assert_eq!(texts(&shown(&store)), ["a", "b"]);
+    assert_eq!(undelete(&store, Undelete::Remains), Undeleted::Back);
+    drop((store, hidden));
+    let store = open(dir.path());
+    assert_eq!(shown(&store), whole, "after a crash");
+    block_on(store.compact()).unwrap();
+    block_on(store.purge()).unwrap();
+    assert_eq!(shown(&store), whole, "nothing erases it");
+    delete(&store, &["a"]);
+    block_on(store.purge()).unwrap();
+    assert_eq!(undelete(&store, Undelete::Remains), Undeleted::Unknown, "it has left the disk");
+    assert_eq!(texts(&shown(&store)), ["b", "c"]);
+}
+
+#[test]
+fn no_power_loss_leaves_a_deletion_half_taken_back() {
+    let mut world = World::new(SimDisk::default(), CatalogState::default());
+    world.clock = ManualClock::at_ms(1_000_000);
+    let store = world.open().unwrap();
+    append(&store, &["a", "b", "c"]);
+    delete(&store, &["b", "c"]);
+    let begun = world.disk.operations();
+    assert_eq!(undelete(&store, Undelete::Whole), Undeleted::Back);
+    let undeleted = world.disk.operations();
+    world.clock.step_to_ns((1_000_000 + 3 * HOUR_MS) * 1_000_000);
+    block_on(store.purge()).unwrap();
+    drop(store);
+    let last = world.disk.operations();
+    for operations in begun..=last {
+        for survival in Survival::ALL {
+            for (choice, catalog) in world.catalog.states_at(operations).into_iter().enumerate() {
+                let context = format!("{operations} operations of {last}, {survival:?}, catalog {choice}");
+                let mut after = World::new(world.disk.crash(operations, survival, 7), catalog);
+                after.clock = ManualClock::at_ms(1_000_000);
+                let store = after.open().unwrap_or_else(|error| panic!("{context}: {error}"));
+                let rows = shown(&store);
+                let is_hidden = texts(&rows) == ["a"] && operations <= undeleted;
+                assert!(is_hidden || texts(&rows) == ["a", "b", "c"], "{context}: {rows:?}");
             }
         }
     }
