@@ -1,4 +1,4 @@
-//! Small durable state: alert state, alerts from outside, silences, notification log and outbox. Never telemetry, which is the store's.
+//! Small durable state: alert state, alerts from outside, silences, notification log and outbox, deletions of log records. Never telemetry, which is the store's.
 //!
 //! One SQLite database in WAL mode with `synchronous = FULL`: what a method returned `Ok` for is on stable storage. There is
 //! one file per noun, each with its own tables; [`migrate`] has the list of all. What must agree is written in one
@@ -10,6 +10,7 @@ mod alerts;
 mod board;
 mod gate;
 mod label_sets;
+mod log_deletions;
 mod migrate;
 mod notification_detail;
 mod notification_log;
@@ -33,6 +34,7 @@ pub use alertmanager_config::StoredAlertmanagerConfig;
 pub use alerts::{AlertChanges, Pairs, StoredAlert, StoredGroup};
 pub use board::{ActiveAlert, AlertBoard, AlertingStatus, GroupStatus, Health, RuleKind, RuleStatus};
 pub use gate::{Fate, Gate};
+pub use log_deletions::{LOG_DELETIONS_MAX, LogDeletion, LogDeletionFilter, LogDeletionState, LogDeletionStep};
 pub use notification_detail::{Attempt, MessageAbout, NotificationFilter, NotificationRecord, ToldAlert};
 pub use notification_log::{Notification, Outcome};
 pub use outbox::{DeadLetter, Enqueued, NewMessage, Next, OUTBOX_MESSAGES_MAX, PendingMessage};

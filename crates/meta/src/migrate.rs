@@ -8,7 +8,8 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::{
-    BEGIN, alert_history, alertmanager_config, alerts, failed, label_sets, notification_detail, notification_log, outbox, outside_alerts, rule_groups, silences,
+    BEGIN, alert_history, alertmanager_config, alerts, failed, label_sets, log_deletions, notification_detail, notification_log, outbox, outside_alerts,
+    rule_groups, silences,
 };
 
 /// One step of the schema.
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[&[Migration]] = &[
     alert_history::MIGRATIONS,
     rule_groups::MIGRATIONS,
     alertmanager_config::MIGRATIONS,
+    log_deletions::MIGRATIONS,
 ];
 
 /// Brings the schema to the version of this program, one transaction a step.
