@@ -48,6 +48,10 @@ def on_disk(server):
     return duckdb.connect().execute(f"SELECT count(*), count(*) FILTER (body LIKE '%{SECRET}%' AND body LIKE 'cart%') FROM {rows}").fetchone()
 
 
+def deletions(server, **parameters):
+    return server.json("/api/v1/logs/deletions", **parameters)["deletions"]
+
+
 def is_forgotten(server):
     """Nowhere is what was deleted, and all else still is."""
     assert found(server, f'{{app="cart"}} |= "{SECRET}"') == []
@@ -69,7 +73,10 @@ def test_killed_between_masking_and_erasing(loki, is_merged):
     loki.start()
     assert is_forgotten(loki)
     (request,) = loki.json("/loki/api/v1/delete")
-    assert (request["request_id"], request["query"], request["status"], request["deleted_lines"]) == (answer.headers["X-Delete-Request-ID"], query, "processed", ROUNDS * LINES // 2)
+    assert (request["request_id"], request["query"], request["status"], request["deleted_lines"]) == (answer.headers["X-Delete-Request-ID"], query, "received", ROUNDS * LINES // 2)
+    (record,) = deletions(loki)
+    assert (record["request"], record["query"], record["state"], record["records"]) == (request["request_id"], query, "masked", ROUNDS * LINES // 2)
+    assert record["asker"].startswith("127.0.0.1:") and record["asked_at"] <= record["masked_at"] and "ended_at" not in record
     # Masked, not yet erased.
     assert on_disk(loki) == (ROUNDS * LINES * 2, ROUNDS * LINES // 2)
 
@@ -91,11 +98,15 @@ def test_killed_between_masking_and_erasing(loki, is_merged):
     post(loki, "/api/v1/admin/tsdb/clean_tombstones")
     assert is_forgotten(loki)
     assert on_disk(loki) == (ROUNDS * LINES * 2 - ROUNDS * LINES // 2, 0)
-    assert loki.json("/loki/api/v1/delete") == []
-    # Who asked for what, how much it was, and that it has left the disk.
+    # Who asked for what, how much it was, and that it has left the disk, for ever after.
+    loki.kill()
+    loki.start()
+    assert loki.json("/loki/api/v1/delete") == [request | {"status": "processed"}]
+    (erased,) = deletions(loki)
+    assert erased == record | {"state": "erased", "ended_at": erased["ended_at"]} and erased["ended_at"] > record["masked_at"]
     log = loki.text()
     assert f"delete request {request['request_id']} of tenant default deleted {ROUNDS * LINES // 2} log records" in log
-    assert "no segment holds rows of 1 deletions any more" in log
+    assert "no segment holds rows of 1 deletions any more" in log and f"the records of delete request {request['request_id']} of tenant default have left the disk" in log
 
 
 def test_a_merge_erases_and_what_comes_later_stays(loki):
@@ -108,6 +119,39 @@ def test_a_merge_erases_and_what_comes_later_stays(loki):
     loki.kill()
     loki.start()
     assert len(found(loki, f'{{app="cart"}} |= "{SECRET}"')) == LINES // 2
+
+
+def test_killed_while_it_deletes_and_while_it_cancels(loki):
+    """At several instants of both: each request is written down, and what it says is what is found."""
+    secret = ROUNDS * LINES // 2
+    query = f'{{app="cart"}} |= "{SECRET}"'
+    for pause in [0.001, 0.003, 0.01, 0.02, 0.05, 0.1]:
+        for method, parameters in [("post", {"query": query, "start": loki.begin // 10**9}), ("delete", {})]:
+            if method == "delete":
+                masked = deletions(loki, state="masked")
+                if not masked:
+                    continue
+                parameters = {"request_id": masked[0]["request"]}
+
+            def ask():
+                try:
+                    requests.request(method, loki.http + "/loki/api/v1/delete", params=parameters, timeout=PATIENCE)
+                except requests.RequestException:
+                    pass
+
+            asking = threading.Thread(target=ask)
+            asking.start()
+            asking.join(pause)
+            loki.kill()
+            asking.join()
+            loki.start()
+            states = [deletion["state"] for deletion in deletions(loki)]
+            assert set(states) <= {"masked", "cancelled", "failed", "erased"}
+            hidden = "masked" in states
+            assert len(found(loki, query)) == (0 if hidden else secret), states
+    for deletion in deletions(loki, state="masked"):
+        assert loki.session.delete(loki.http + "/loki/api/v1/delete", params={"request_id": deletion["request"]}, timeout=PATIENCE).status_code == 204
+    assert len(found(loki, query)) == secret
 
 
 def test_what_is_left_out_is_named(loki):

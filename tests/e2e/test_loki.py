@@ -105,14 +105,14 @@ def test_what_is_deleted_stays_deleted(loki):
     answer = loki.session.post(loki.http + "/loki/api/v1/delete", params=order, timeout=PATIENCE)
     assert answer.status_code == 204, answer.text
     (request,) = loki.json("/loki/api/v1/delete")
-    assert (request["query"], request["status"]) == (order["query"], "processed")
+    assert (request["query"], request["status"]) == (order["query"], "received")
     assert request["request_id"] == answer.headers["X-Delete-Request-ID"]
     assert len(lines_of(loki, ALL)) == 25 and not lines_of(loki, '{app="cart"} |= "code=1"')
     loki.kill()
     loki.start()
     assert len(lines_of(loki, ALL)) == 25 and not lines_of(loki, '{app="cart"} |= "code=1"')
     assert loki.session.post(loki.http + "/-/compact", timeout=PATIENCE).status_code == 200
-    assert len(lines_of(loki, ALL)) == 25
+    assert len(lines_of(loki, ALL)) == 25 and loki.json("/loki/api/v1/delete") == [request | {"status": "processed"}]
     push(loki, {"app": "cart", "pod": "cart-1"}, [("level=error code=1 msg=again", {})], before_seconds=5)
     assert len(lines_of(loki, '{app="cart"} |= "code=1"')) == 1
     assert loki.session.delete(loki.http + "/loki/api/v1/delete", params={"request_id": "none"}, timeout=PATIENCE).status_code == 404

@@ -1,6 +1,7 @@
 //! What all dialects share: who asks, with which parameters, and what status an error has.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,9 @@ use signalbox_model::{Error, ErrorKind, Owners, Tenant};
 
 /// What is said to who names several tenants where one is known only.
 const ONE_TENANT: &str = "cannot answer for several tenants here: want one name in X-Scope-OrgID";
+
+/// What is taken of a header that says who asks.
+const CALLER_BYTES_MAX: usize = 256;
 
 /// Bytes of a form body that are read at most; the query languages bound their texts far below.
 pub const FORM_BYTES_MAX: usize = 4 << 20;
@@ -38,6 +42,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Askers {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         Ok(Self(owners(&parts.extensions)))
+    }
+}
+
+/// The address that a connection comes from, which the server finds out.
+#[derive(Debug, Clone, Copy)]
+pub struct RemoteAddress(pub SocketAddr);
+
+/// Who asks, as far as a server without accounts knows, for people to read: the address, whom a proxy asks for, and what the
+/// client calls itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let said = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map_or("", |text| text.get(..CALLER_BYTES_MAX).unwrap_or(text));
+        let mut caller = parts.extensions.get::<RemoteAddress>().map_or_else(|| "unknown".to_owned(), |address| address.0.to_string());
+        for (before, name) in [(" for ", "x-forwarded-for"), (", ", "user-agent")] {
+            if !said(name).is_empty() {
+                caller.extend([before, said(name)]);
+            }
+        }
+        Ok(Self(caller))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod alertmanager;
 pub mod elastic;
 pub mod http;
 pub mod jaeger;
+pub mod log_deletion;
 pub mod loki;
 pub mod native;
 pub mod prometheus;
@@ -58,8 +59,10 @@ pub struct ApiState {
     pub(crate) rule_desk: Arc<dyn alerting::RuleDesk>,
     /// Who keeps rules that are set over HTTP.
     pub(crate) ruler: Arc<dyn ruler::Ruler>,
-    /// Where alerting writes down what happened; a server without rules has none.
+    /// Where alerting and deletion write down what happened; a server without rules has none.
     pub(crate) meta: Option<Arc<Meta>>,
+    /// Who writes down what becomes of deletions.
+    pub(crate) turns: Arc<log_deletion::Turns>,
 }
 
 impl ApiState {
@@ -71,7 +74,22 @@ impl ApiState {
         let targets = Arc::new(prometheus::NoTargets);
         let (alerts, surroundings, jaeger, alert_desk) = (AlertBoard::default(), Arc::default(), Arc::default(), Arc::new(alertmanager::NoAlerts));
         let (rule_desk, ruler, archive) = (Arc::new(alerting::NoRules), Arc::new(ruler::NoRuler), Arc::new(jaeger::NoArchive));
-        Self { engine, started_ns, alerts, surroundings, prometheus, loki, jaeger, archive, targets, alert_desk, rule_desk, ruler, meta: None }
+        Self {
+            engine,
+            started_ns,
+            alerts,
+            surroundings,
+            prometheus,
+            loki,
+            jaeger,
+            archive,
+            targets,
+            alert_desk,
+            rule_desk,
+            ruler,
+            meta: None,
+            turns: Arc::default(),
+        }
     }
 
     /// With the board on which rules and alerts are shown.
@@ -116,7 +134,7 @@ impl ApiState {
         Self { ruler, ..self }
     }
 
-    /// With where alerting writes down what happened.
+    /// With where alerting and deletion write down what happened.
     #[must_use]
     pub fn with_meta(self, meta: Arc<Meta>) -> Self {
         Self { meta: Some(meta), ..self }

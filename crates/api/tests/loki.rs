@@ -35,16 +35,136 @@ async fn records_are_deleted_by_query() {
     assert_eq!(lines(&world, "").await, ["cannot order \"tea\"\nno stock", "{\"a\":1}", ""]);
     let listed = send(&world, Method::GET, "/loki/api/v1/delete").await.json();
     let id = listed[0]["request_id"].as_str().unwrap().to_owned();
-    let want = serde_json::json!([{
+    let mut want = serde_json::json!([{
         "request_id": id, "start_time": 1_700_000_000, "end_time": 1_700_000_060, "query": "{service_name=\"cart\"} |= \"coffee\"",
-        "status": "processed", "created_at": 1_700_000_060, "user_id": "", "deleted_lines": 1,
+        "status": "received", "created_at": 1_700_000_060, "user_id": "", "deleted_lines": 1,
     }]);
     assert_eq!(listed, want);
     assert_eq!(send(&world, Method::GET, "/loki/api/v1/delete?start=1500000000&end=1600000000").await.text(), "[]");
-    let answer = send(&world, Method::DELETE, &format!("/loki/api/v1/delete?request_id={id}")).await;
+    world.state.engine.clean_tombstones().await.unwrap();
+    want[0]["status"] = "processed".into();
+    assert_eq!(send(&world, Method::GET, "/loki/api/v1/delete").await.json(), want);
+    let answer = send(&world, Method::DELETE, &format!("/loki/api/v1/delete?request_id={id}&force=true")).await;
     assert_eq!((answer.status, answer.text().as_str()), (400, "deletion of request which is in process or already processed is not allowed"));
     let answer = send(&world, Method::DELETE, "/loki/api/v1/delete?request_id=00").await;
     assert_eq!((answer.status, answer.text().as_str()), (404, "could not find delete request with given id"));
+}
+
+async fn deletions(world: &World, parameters: &str) -> serde_json::Value {
+    world.get(&format!("/api/v1/logs/deletions?{parameters}")).await.json()["deletions"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_are_kept_with_who_asked_for_them() {
+    let world = World::deleting().await;
+    assert_eq!(deletions(&world, "").await, serde_json::json!([]));
+    let mut request = Request::post("/loki/api/v1/delete?query=%7Bservice_name%3D%22cart%22%7D&start=1700000000&end=1700000060")
+        .header("user-agent", "logcli/3.8.0")
+        .header("x-forwarded-for", "192.0.2.1")
+        .body(Body::empty())
+        .unwrap();
+    request.extensions_mut().insert(signalbox_api::http::RemoteAddress("10.0.0.7:51234".parse().unwrap()));
+    assert_eq!(world.send(request).await.status, 204);
+    let id = deletions(&world, "").await[0]["request"].as_str().unwrap().to_owned();
+    let mut want = serde_json::json!([{
+        "request": id, "state": "masked", "query": "{service_name=\"cart\"}", "start": "2023-11-14T22:13:20Z", "end": "2023-11-14T22:14:20Z",
+        "asked_at": "2023-11-14T22:14:20Z", "asker": "10.0.0.7:51234 for 192.0.2.1, logcli/3.8.0", "records": 2, "masked_at": "2023-11-14T22:14:20Z", "note": "",
+    }]);
+    assert_eq!(deletions(&world, "").await, want);
+    world.restarted().await;
+    assert_eq!(deletions(&world, "").await, want, "a start finds it as it was");
+    world.state.engine.clean_tombstones().await.unwrap();
+    want[0]["state"] = "erased".into();
+    want[0]["ended_at"] = "2023-11-14T22:14:20Z".into();
+    assert_eq!(deletions(&world, "").await, want);
+    // What selects nothing is over at once.
+    assert_eq!(send(&world, Method::POST, "/loki/api/v1/delete?query=%7Ba%3D%22b%22%7D&start=1700000000").await.status, 204);
+    let listed = deletions(&world, "").await;
+    assert_eq!(
+        (listed.as_array().unwrap().len(), &listed[0]["state"], &listed[0]["records"], &listed[0]["asker"]),
+        (2, &"erased".into(), &0.into(), &"unknown".into())
+    );
+    assert_eq!(deletions(&world, "state=masked&state=asked").await, serde_json::json!([]));
+    assert_eq!(deletions(&world, &format!("state=erased&request={id}")).await, want);
+    assert_eq!(deletions(&world, "limit=1").await, serde_json::json!([listed[0]]));
+    assert_eq!(deletions(&world, "start=1500000000&end=1600000000").await, serde_json::json!([]));
+    assert_eq!(world.get_as("blue", "/api/v1/logs/deletions").await.json()["deletions"], serde_json::json!([]), "those of others are theirs");
+    for wrong in ["state=gone", "limit=0", "limit=1001", "limit=x", "start=x"] {
+        assert_eq!(world.get(&format!("/api/v1/logs/deletions?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_are_cancelled_until_something_is_erased() {
+    let world = World::deleting().await;
+    let whole = lines(&world, "").await;
+    let coffee = "/loki/api/v1/delete?query=%7Bservice_name%3D%22cart%22%7D%20%7C%3D%20%22coffee%22&start=1700000000";
+    assert_eq!(send(&world, Method::POST, coffee).await.status, 204);
+    let id = deletions(&world, "").await[0]["request"].as_str().unwrap().to_owned();
+    let answer = send(&world, Method::DELETE, &format!("/loki/api/v1/delete?request_id={id}")).await;
+    assert_eq!((answer.status, answer.text().as_str()), (204, ""));
+    assert_eq!(lines(&world, "").await, whole);
+    world.state.engine.clean_tombstones().await.unwrap();
+    assert_eq!(lines(&world, "").await, whole);
+    let listed = deletions(&world, "").await;
+    assert_eq!((&listed[0]["state"], &listed[0]["note"], &listed[0]["records"]), (&"cancelled".into(), &"cancelled by unknown".into(), &1.into()));
+    assert_eq!(send(&world, Method::GET, "/loki/api/v1/delete").await.text(), "[]", "Loki forgets it");
+    assert_eq!(send(&world, Method::DELETE, &format!("/loki/api/v1/delete?request_id={id}")).await.status, 404);
+    // The same again is another request.
+    assert_eq!(send(&world, Method::POST, coffee).await.status, 204);
+    assert_eq!((lines(&world, "").await.len(), deletions(&world, "").await.as_array().unwrap().len()), (whole.len() - 1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_broke_off_is_found_out_at_the_next_start() {
+    use signalbox_meta::{LogDeletion, LogDeletionState as State, LogDeletionStep};
+    let world = World::deleting().await;
+    let meta = world.meta();
+    let engine = &world.state.engine;
+    let deletion = |request: &str, state: State| LogDeletion {
+        request: request.to_owned(),
+        tenant: "default".to_owned(),
+        query: format!("{{service_name=\"{request}\"}}"),
+        start_ns: 0,
+        end_ns: i64::MAX,
+        asked_at_ns: 1,
+        asker: "somebody".to_owned(),
+        state,
+        records: (state != State::Asked).then_some(2),
+        masked_at_ns: (state != State::Asked).then_some(2),
+        ended_at_ns: None,
+        note: String::new(),
+    };
+    let mask = async |request: &str| {
+        let reason = format!("request {request} from 0 to {}: {{service_name=\"{request}\"}}", i64::MAX);
+        let signalbox_lang::logql::Expr::Logs(expr) = signalbox_lang::logql::parse(&format!("{{service_name=\"{request}\"}}")).unwrap() else {
+            panic!("records")
+        };
+        engine.delete_logs(&signalbox_model::Tenant::default(), expr, signalbox_model::TimeRange::ALL, &reason).await.unwrap();
+    };
+    // Written down and no more; deleted and not written down; cancelled and not written down; not cancelled yet.
+    for (request, state, is_masked) in
+        [("none", State::Asked, false), ("shop", State::Asked, true), ("gone", State::Cancelling, false), ("cart", State::Cancelling, true)]
+    {
+        assert!(meta.add_log_deletion(&deletion(request, state)).await.unwrap());
+        if is_masked {
+            mask(request).await;
+        }
+    }
+    let states = async || -> Vec<(String, String)> {
+        let listed = deletions(&world, "").await;
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        listed.as_array().unwrap().iter().map(|each| (text(&each["request"]), text(&each["state"]))).collect()
+    };
+    let pairs = |pairs: [(&str, &str); 4]| pairs.map(|(request, state)| (request.to_owned(), state.to_owned()));
+    // As long as it runs, what is under way is left alone.
+    assert_eq!(states().await, pairs([("cart", "cancelling"), ("gone", "cancelled"), ("shop", "masked"), ("none", "asked")]));
+    world.restarted().await;
+    assert_eq!(states().await, pairs([("cart", "masked"), ("gone", "cancelled"), ("shop", "masked"), ("none", "failed")]));
+    let listed = deletions(&world, "").await;
+    assert_eq!((&listed[2]["records"], &listed[3]["note"]), (&1.into(), &"the server stopped before anything was deleted".into()));
+    let step = LogDeletionStep { tenant: "default", request: "cart", from: State::Masked, to: State::Masked, at_ns: 0, records: None, note: "" };
+    assert!(meta.move_log_deletion(&step).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,8 @@ const SCOPE: &str = r#"{"$name":"lib","$version":"1.2","language":"rust"}"#;
 
 pub(crate) struct World {
     router: Router,
-    state: ApiState,
+    pub(crate) state: ApiState,
+    meta: Option<Arc<signalbox_meta::Meta>>,
     dir: tempfile::TempDir,
 }
 
@@ -64,11 +65,24 @@ impl World {
         world
     }
 
+    /// Where deletions are written down.
+    pub(crate) fn meta(&self) -> Arc<signalbox_meta::Meta> {
+        Arc::clone(self.meta.as_ref().unwrap())
+    }
+
+    /// The same server, started again on the state that it left.
+    pub(crate) async fn restarted(&self) {
+        signalbox_api::log_deletion::settle_at_start(&self.state).await.unwrap();
+    }
+
     /// Of a server that deletes log records for who asks.
     pub(crate) async fn deleting() -> Self {
         let mut world = Self::segments().await;
         let loki = signalbox_api::loki::Settings { delete: true, ..signalbox_api::loki::Settings::default() };
-        world.state = world.state.with_settings(&signalbox_api::Settings { loki, ..signalbox_api::Settings::default() }).unwrap();
+        let meta = Arc::new(signalbox_meta::Meta::open(world.dir().join("state.db")).await.unwrap());
+        let state = world.state.with_meta(Arc::clone(&meta));
+        world.meta = Some(meta);
+        world.state = state.with_settings(&signalbox_api::Settings { loki, ..signalbox_api::Settings::default() }).unwrap();
         world.router = signalbox_api::router(&world.state);
         world
     }
@@ -139,7 +153,7 @@ impl World {
         let engine = Engine::new(store, clock, Settings { partitions: 1, ..Settings::default() });
         let state = ApiState::new(Arc::new(engine)).with_alerts(crate::rules::board()).with_ruler(crate::ruler::Memory::filled());
         let state = state.with_settings(&signalbox_api::Settings { prometheus, ..signalbox_api::Settings::default() }).unwrap();
-        Self { router: signalbox_api::router(&state), state, dir }
+        Self { router: signalbox_api::router(&state), state, meta: None, dir }
     }
 
     pub(crate) fn router(&self) -> &Router {

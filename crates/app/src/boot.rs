@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use signalbox_alert::{Alerting, Parts};
 use signalbox_api::prometheus::Notices;
-use signalbox_api::{ApiState, Surroundings};
+use signalbox_api::{ApiState, Surroundings, log_deletion};
 use signalbox_ingest::Ingester;
 use signalbox_meta::{AlertBoard, Meta};
 use signalbox_model::{Clock, Result, Tenant};
@@ -81,6 +81,7 @@ pub struct Server {
     watching: Option<JoinHandle<()>>,
     rule_watch: JoinHandle<()>,
     following: JoinHandle<()>,
+    deleting: JoinHandle<()>,
 }
 
 impl Bound {
@@ -161,6 +162,8 @@ impl Bound {
             .with_meta(Arc::clone(&meta))
             .with_archive(archive::of(&config.store.retention, ingester.clone(), &clock))
             .with_ruler(Arc::new(OwnRuler(Arc::clone(&alerting))));
+        log_deletion::settle_at_start(&api).await?;
+        let deleting = tokio::spawn(log_deletion::follow(api.clone()));
         let notices = api.notices().clone();
         let writes = TaskTracker::new();
         let front = Front { clock: Arc::clone(&clock), trust_tenant_header: config.http.trust_tenant_header, writes: writes.clone() };
@@ -230,6 +233,7 @@ impl Bound {
             watching,
             rule_watch,
             following,
+            deleting,
         })
     }
 }
@@ -275,6 +279,7 @@ impl Server {
             watching,
             rule_watch,
             following,
+            deleting,
             ..
         } = self;
         phase.enter(Stand::Draining);
@@ -288,8 +293,8 @@ impl Server {
         if let Some(files) = files {
             files.stop().await;
         }
-        // What it puts in force must not run when alerting has stopped.
-        for task in [rule_watch, following] {
+        // What they put in force must not run when alerting has stopped, nor what they write down when the database is closed.
+        for task in [rule_watch, following, deleting] {
             task.abort();
             let _ended = task.await;
         }

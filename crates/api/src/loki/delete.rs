@@ -1,50 +1,33 @@
 //! `delete`: requests to delete log records.
 //!
 //! A request is carried out before it is answered: its records are in no later answer, and leave the disk with the next merge
-//! of their segments. So a request is processed from the start and cannot be cancelled; it is listed until its records have
-//! left the disk. One that selects nothing leaves nothing to list.
+//! of their segments. Until then it is `received` and can be cancelled, afterwards `processed`, as in Loki; it is listed for as long
+//! as the settings say. One that failed was answered so, and one that was cancelled is no more: neither is listed here, as in
+//! Loki, while `/api/v1/logs/deletions` tells of both.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use signalbox_lang::logql::{self, Expr};
+use signalbox_meta::{LogDeletion, LogDeletionFilter, LogDeletionState};
 use signalbox_model::{Error, TimeRange};
-use signalbox_query::admin::LogDeletion;
+use signalbox_query::admin::Undelete;
 
 use super::answer;
 use super::params::{self, Refusal};
 use crate::ApiState;
-use crate::http::{Asker, Params};
+use crate::http::{Asker, Caller, Params};
+use crate::log_deletion::{self, Cancelled, Order};
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// The header in which Loki names a request that it took.
 const REQUEST_ID: &str = "x-delete-request-id";
-
-/// What a deletion that was asked for here keeps of its request, as one text.
-#[derive(Debug, PartialEq, Eq)]
-struct Request<'a> {
-    id: &'a str,
-    range: TimeRange,
-    query: &'a str,
-}
-
-impl<'a> Request<'a> {
-    fn to_reason(&self) -> String {
-        format!("request {} from {} to {}: {}", self.id, self.range.start_ns, self.range.end_ns, self.query)
-    }
-
-    /// `None` for the reason of a deletion that somebody else asked for.
-    fn of_reason(reason: &'a str) -> Option<Self> {
-        let (id, rest) = reason.strip_prefix("request ")?.split_once(" from ")?;
-        let (start, rest) = rest.split_once(" to ")?;
-        let (end, query) = rest.split_once(": ")?;
-        Some(Self { id, range: TimeRange::from_ns(start.parse().ok()?, end.parse().ok()?), query })
-    }
-}
+/// Requests that are listed at most, the newest.
+const LISTED_MAX: u32 = 1_000;
 
 /// `POST|PUT /delete?query=&start=&end=`
-pub(super) async fn add(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+pub(super) async fn add(State(state): State<ApiState>, Asker(tenant): Asker, Caller(caller): Caller, params: Params) -> Result<Response, Refusal> {
     if let Some(refusal) = refusal(&state) {
         return Ok(refusal);
     }
@@ -61,56 +44,58 @@ pub(super) async fn add(State(state): State<ApiState>, Asker(tenant): Asker, par
     if start_ns >= end_ns {
         return Err(Error::invalid("start time can't be greater than or equal to end time").into());
     }
-    let id = format!("{:08x}", crc32c::crc32c(format!("{now_ns} {tenant} {start_ns} {end_ns} {query}").as_bytes()));
-    let request = Request { id: &id, range: TimeRange::from_ns(start_ns, end_ns), query };
-    let rows = state.engine.delete_logs(&tenant, expr, request.range, &request.to_reason()).await?;
-    tracing::info!(%tenant, request = %id, query, start_ns, end_ns, rows, "delete request {id} of tenant {tenant} deleted {rows} log records");
-    Ok((StatusCode::NO_CONTENT, [(REQUEST_ID, id)]).into_response())
+    let order = Order { tenant: &tenant, expr, query, range: TimeRange::from_ns(start_ns, end_ns), asker: &caller };
+    let request = log_deletion::delete(&state, order).await?;
+    Ok((StatusCode::NO_CONTENT, [(REQUEST_ID, request)]).into_response())
 }
 
-/// `GET /delete?start=&end=`: the requests whose records have not all left the disk, oldest first.
+/// `GET /delete?start=&end=`: the requests of which something may become or has become something, oldest first.
 pub(super) async fn list(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+    use LogDeletionState::{Asked, Cancelling, Erased, Masked};
     if let Some(refusal) = refusal(&state) {
         return Ok(refusal);
     }
-    let range = match (time_ns(&params, "start")?, time_ns(&params, "end")?) {
-        (Some(start_ns), Some(end_ns)) => TimeRange::from_ns(start_ns, end_ns),
-        _ => TimeRange::ALL,
+    let (start_ns, end_ns) = match (time_ns(&params, "start")?, time_ns(&params, "end")?) {
+        (Some(start_ns), Some(end_ns)) => (Some(start_ns), Some(end_ns)),
+        _ => (None, None),
     };
-    let deletions = state.engine.log_deletions(&tenant);
-    let requests: Vec<Value> = deletions.iter().filter_map(|deletion| render(deletion, &range)).collect();
+    let states = vec![Asked, Masked, Cancelling, Erased];
+    let filter = LogDeletionFilter { tenant: Some(tenant.to_string()), states, start_ns, end_ns, limit: LISTED_MAX, ..LogDeletionFilter::default() };
+    let requests: Vec<Value> = log_deletion::list(&state, &filter).await?.iter().rev().map(render).collect();
     Ok(axum::Json(json!(requests)).into_response())
 }
 
-fn render(deletion: &LogDeletion, range: &TimeRange) -> Option<Value> {
-    let request = Request::of_reason(&deletion.reason).filter(|request| request.range.overlaps(range))?;
-    Some(json!({
-        "request_id": request.id,
+fn render(deletion: &LogDeletion) -> Value {
+    json!({
+        "request_id": deletion.request,
         // Whole, for logcli reads integers; one second too many rather than too few.
-        "start_time": request.range.start_ns.div_euclid(SECOND_NS),
-        "end_time": request.range.end_ns.saturating_add(SECOND_NS - 1).div_euclid(SECOND_NS),
-        "query": request.query,
-        "status": "processed",
-        "created_at": answer::seconds(deletion.created_at_ns.div_euclid(1_000_000)),
+        "start_time": deletion.start_ns.div_euclid(SECOND_NS),
+        "end_time": deletion.end_ns.saturating_add(SECOND_NS - 1).div_euclid(SECOND_NS),
+        "query": deletion.query,
+        "status": if deletion.state.is_over() { "processed" } else { "received" },
+        "created_at": answer::seconds(deletion.asked_at_ns.div_euclid(1_000_000)),
         // Whose it is the client knows; Loki writes the key, and so empty.
         "user_id": "",
-        "deleted_lines": deletion.rows,
-    }))
+        "deleted_lines": deletion.records.unwrap_or_default(),
+    })
 }
 
-/// `DELETE /delete?request_id=`: too late, always.
-pub(super) async fn cancel(State(state): State<ApiState>, Asker(tenant): Asker, params: Params) -> Result<Response, Refusal> {
+/// `DELETE /delete?request_id=&force=`: the records are back. Without force only if all of them still can be.
+pub(super) async fn cancel(State(state): State<ApiState>, Asker(tenant): Asker, Caller(caller): Caller, params: Params) -> Result<Response, Refusal> {
     if let Some(refusal) = refusal(&state) {
         return Ok(refusal);
     }
     let id = params.get("request_id").ok_or_else(|| Error::invalid("request_id not set"))?;
-    let deletions = state.engine.log_deletions(&tenant);
-    let is_known = deletions.iter().any(|deletion| Request::of_reason(&deletion.reason).is_some_and(|request| request.id == id));
+    let which = if params.get("force") == Some("true") { Undelete::Remains } else { Undelete::Whole };
     // The words of Loki.
-    Ok(if is_known {
-        (StatusCode::BAD_REQUEST, "deletion of request which is in process or already processed is not allowed").into_response()
-    } else {
-        (StatusCode::NOT_FOUND, "could not find delete request with given id").into_response()
+    Ok(match log_deletion::cancel(&state, &tenant, id, which, &caller).await? {
+        Cancelled::Done => StatusCode::NO_CONTENT.into_response(),
+        Cancelled::PartlyErased => {
+            let message = "Cancellation of partially completed delete request is not allowed. To force, use the ?force query parameter";
+            (StatusCode::BAD_REQUEST, message).into_response()
+        }
+        Cancelled::TooLate => (StatusCode::BAD_REQUEST, "deletion of request which is in process or already processed is not allowed").into_response(),
+        Cancelled::Unknown => (StatusCode::NOT_FOUND, "could not find delete request with given id").into_response(),
     })
 }
 
@@ -123,18 +108,4 @@ fn time_ns(params: &Params, name: &str) -> Result<Option<i64>, Error> {
 fn refusal(state: &ApiState) -> Option<Response> {
     let message = "deletion is not enabled: set api.loki.delete in the configuration";
     (!state.loki.settings.delete).then(|| (StatusCode::FORBIDDEN, message).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_come_back_from_their_reasons() {
-        let request = Request { id: "0a1b2c3d", range: TimeRange::from_ns(-5, 7), query: "{a=\" from x to y: \"} |= \": \"" };
-        assert_eq!(Request::of_reason(&request.to_reason()), Some(request));
-        for other in ["", "request", "request x from 1 to", "request x from a to 2: q", "an order of the keeper"] {
-            assert_eq!(Request::of_reason(other), None, "{other}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use super::Settings;
 /// Settings, and the places of those who follow queries.
 #[derive(Debug)]
 pub struct Desk {
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
     pub(super) tails: Arc<Semaphore>,
 }
 

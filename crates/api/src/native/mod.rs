@@ -7,6 +7,7 @@ use crate::ApiState;
 
 pub(crate) mod asker;
 mod cardinality;
+mod deletions;
 mod export;
 mod render;
 pub(crate) mod search;
@@ -23,6 +24,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v1/logs/search", get(search::records).post(search::records))
         .route("/api/v1/logs/histogram", get(search::histogram).post(search::histogram))
         .route("/api/v1/logs/facets", get(search::facets).post(search::facets))
+        .route("/api/v1/logs/deletions", get(deletions::list))
         .route("/api/v1/traces/{trace_id}", get(traces::trace))
         .route("/api/v1/traces/diff", get(traces::diff).post(traces::diff))
         .route("/api/v1/traces/critical_path", get(traces::critical_path).post(traces::critical_path))

@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde::{Deserialize, Serialize};
+use signalbox_api::http::RemoteAddress;
 use signalbox_model::{Error, Result};
 use signalbox_telemetry::{Gauge, names, registry};
 use tokio::net::{TcpListener, TcpStream};
@@ -118,11 +119,15 @@ pub(crate) async fn serve(listener: Listener, gate: Gate, settings: Settings, st
             Ok((stream, permit)) => {
                 let count = Count { permit: Some(permit), open: open.clone(), connections: Arc::clone(&connections), max: connections_max };
                 count.show();
+                let address = stream.peer_addr().ok().map(RemoteAddress);
                 let (gate, peer) = (gate.clone(), Peer::new(stream));
                 let asking = peer.clone();
                 let answer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
                     let gate = gate.clone();
                     request.extensions_mut().insert(asking.clone());
+                    if let Some(address) = address {
+                        request.extensions_mut().insert(address);
+                    }
                     async move { gate.answer(request.map(Body::new)).await }
                 });
                 let io = TokioIo::new(idle::IdleStream::new(peer.clone(), idle));

@@ -41,6 +41,6 @@ mod params;
 mod render;
 
 pub(super) use answer::{facets, histogram, records};
-pub(super) use params::Asked;
+pub(super) use params::{Asked, instant};
 pub(super) use render::attributes;
 pub(crate) use render::{attribute, time, typed};

@@ -117,7 +117,7 @@ impl Asked {
     }
 }
 
-fn instant(name: &str, text: &str, now_ns: i64) -> Result<i64> {
+pub(in crate::native) fn instant(name: &str, text: &str, now_ns: i64) -> Result<i64> {
     if let Some(seconds) = text.contains('.').then(|| text.parse::<f64>().ok()).flatten().filter(|seconds| seconds.is_finite()) {
         return Ok((seconds * 1e9) as i64);
     }
