@@ -206,6 +206,15 @@ pub(crate) fn attribute_keys(members: &[Member], table: Table, range: &TimeRange
     Ok(Some(found))
 }
 
+/// Contract as that of `Snapshot::services`.
+pub(crate) fn services(members: &[Member], table: Table, check: &mut dyn FnMut() -> Result<()>) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    for member in members {
+        found.append(&mut member.snapshot.services(table, check)?);
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

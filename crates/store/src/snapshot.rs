@@ -189,6 +189,22 @@ impl Snapshot {
         }
     }
 
+    /// Services of the rows of logs or spans, sorted; the empty text for rows without one. Of segments dictionaries are read and no rows,
+    /// unless rows of them are deleted. `check` is asked now and then and may end the work.
+    ///
+    /// # Errors
+    /// Of the disk; of `check`; `Internal` for a table of metrics.
+    pub fn services(&self, table: Table, check: &mut dyn FnMut() -> Result<()>) -> Result<BTreeSet<String>> {
+        if !self.members.is_empty() {
+            return federation::services(&self.members, table, check);
+        }
+        match table.signal() {
+            Signal::Metrics => Err(Error::internal("cannot list services of samples: they have labels")),
+            Signal::Logs => self.logs.services(table, check),
+            Signal::Traces => self.spans.services(table, check),
+        }
+    }
+
     /// Rows of a table as parts that can be read independently; their union is the table. Columns are those of the schema
     /// of the table in `model::schema`, of the projection if there is one.
     ///

@@ -31,10 +31,8 @@ impl Engine {
     pub async fn services(&self, tenant: &Tenant) -> Result<BTreeSet<String>> {
         let snapshot = self.store.snapshot(tenant);
         self.blocking(move |leash| {
-            let mut services = BTreeSet::new();
-            scan(&snapshot, TimeRange::ALL, Vec::new(), &[schema::SERVICE], leash, |rows, wanted| {
-                collect(Texts::of(rows, schema::SERVICE)?, wanted, &mut services)
-            })?;
+            let services = snapshot.services(Table::Spans, &mut || leash.check())?;
+            bound(services.len())?;
             Ok(services)
         })
         .await
@@ -89,12 +87,6 @@ pub(super) fn scan(
         }
     }
     Ok(())
-}
-
-fn collect(texts: Texts<'_>, wanted: &[usize], found: &mut BTreeSet<String>) -> Result<()> {
-    let used = texts.used(wanted.iter().copied());
-    found.extend(used.iter().enumerate().filter(|(_, is_used)| **is_used).map(|(code, _)| texts.value(code).to_owned()));
-    bound(found.len())
 }
 
 fn bound(listed: usize) -> Result<()> {

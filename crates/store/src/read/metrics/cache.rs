@@ -31,8 +31,8 @@ pub(crate) enum Key {
     TraceFilter { segment: u64 },
     /// The index of its traces.
     TraceIndex { segment: u64 },
-    /// The resources and scopes of its rows.
-    Shared { segment: u64 },
+    /// The texts that its rows share in a column.
+    Shared { segment: u64, column: &'static str },
     /// The index of its text.
     Text { segment: u64 },
     /// A part of that index which is read as a whole.

@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::{Error, Result, Table, TimeRange, schema};
 
 use super::{plan, predicates};
-use crate::format::rows::{InMap, Layout, Reading, RowSegment};
+use crate::format::rows::{InMap, Layout, Reading, RowSegment, add_used};
 use crate::scan::{Batches, Place, ScanPart, ScanRequest};
 use crate::write::head::rows::RowHeadView;
 use crate::write::head::rows::chunk::Chunk;
@@ -96,6 +96,24 @@ impl RowView {
             keys.extend(in_map.chain(opened.layout.promoted().iter().map(|own| own.key.as_str())).map(str::to_owned));
         }
         Ok(Some(keys))
+    }
+
+    /// Services of the rows of a table. Contract as that of `Snapshot::services`.
+    ///
+    /// # Errors
+    /// Of the disk; of `check`.
+    pub(crate) fn services(&self, table: Table, check: &mut dyn FnMut() -> Result<()>) -> Result<BTreeSet<String>> {
+        let mut services = BTreeSet::new();
+        if self.head.table == table {
+            for chunk in self.head.chunks.iter() {
+                add_used(&chunk.rows, schema::SERVICE, &mut services)?;
+            }
+        }
+        for segment in self.segments.iter().filter(|segment| segment.record().table == table) {
+            check()?;
+            services.extend(segment.services()?);
+        }
+        Ok(services)
     }
 }
 

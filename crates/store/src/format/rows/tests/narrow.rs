@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::trace;
 use super::*;
+use crate::deletion::{Deleted, Deletion};
 use crate::format::writer::BLOCK_BYTES;
 use crate::format::{OpenSegment, SegmentWriter};
+use crate::row_numbers::RowNumbers;
 use crate::scan::{Carried, Chosen, Division, Places, SpanBounds};
 use signalbox_model::Phrase;
+use signalbox_testkit::Call;
 
 /// A world with rows in the head and in segments of both levels.
 fn mixed(table: Table) -> World {
@@ -219,6 +222,51 @@ fn services_and_times_and_columns_are_as_asked() {
             let kept = found.iter().flat_map(|rows| sequences(rows).into_iter().enumerate().filter(|(row, _)| keep(rows, *row)).map(|(_, number)| number));
             assert_eq!(kept.collect::<BTreeSet<_>>(), want, "{request:?}");
         }
+    }
+}
+
+#[test]
+fn services_are_those_of_the_rows_that_are_left_and_are_told_without_reading_rows() {
+    for table in [Table::Logs, Table::Spans] {
+        let mut world = mixed(table);
+        let of_rows = |world: &World| -> BTreeSet<String> {
+            let all = world.scan(&ScanRequest::all(TimeRange::ALL)).unwrap();
+            all.iter().flat_map(|rows| (0..rows.num_rows()).map(|row| service(rows, row)).collect::<Vec<_>>()).collect()
+        };
+        let listed = |world: &World| world.view().services(table, &mut || Ok(())).unwrap();
+        assert!(listed(&world).len() > 2);
+        assert_eq!(listed(&world), of_rows(&world), "head and segments");
+        world.flush();
+        assert_eq!(listed(&world), of_rows(&world), "segments alone");
+
+        // What the files are asked for, with nothing known of them but their footers.
+        let reads = |world: &mut World, read: &dyn Fn(&World)| {
+            world.cache = Arc::new(PageCache::new(64 << 20));
+            world.segments = world.segments.iter().map(|segment| world.open(segment.record())).collect();
+            world.segments.iter().for_each(|segment| drop(segment.opened().unwrap()));
+            let before = world.sim.calls(Call::Read);
+            read(world);
+            world.sim.calls(Call::Read) - before
+        };
+        let once = reads(&mut world, &|world| drop(listed(world)));
+        let twice = reads(&mut world, &|world| (0..2).for_each(|_| drop(listed(world))));
+        assert_eq!(once, twice, "they are remembered");
+        let groups: u64 = world.segments.iter().map(|segment| segment.opened().unwrap().segment.metadata.metadata().num_row_groups() as u64).sum();
+        assert!(once <= 2 * groups, "{once} reads of {groups} row groups");
+
+        // A service all of whose rows are deleted is none.
+        let all = listed(&world);
+        let gone = all.iter().next().unwrap().clone();
+        let numbers = wanted(&world, &|rows, row| service(rows, row) == gone);
+        let what = Deleted::Rows { table, numbers: RowNumbers::of(numbers.into_iter().collect()), reason: String::new() };
+        let segments = world.segments.iter().map(|segment| segment.record().id).collect();
+        let deletion = Arc::new(Deletion { number: 1, tenant: Tenant::default(), what, range: TimeRange::ALL, created_at_ns: 0, segments });
+        world.segments = world.segments.iter().map(|segment| segment.without([Arc::clone(&deletion)].into())).collect();
+        assert_eq!(listed(&world), of_rows(&world), "after a deletion");
+        assert!(!listed(&world).contains(&gone));
+
+        let ended = world.view().services(table, &mut || Err(signalbox_model::Error::invalid("enough"))).unwrap_err();
+        assert_eq!(ended.message(), "enough");
     }
 }
 
