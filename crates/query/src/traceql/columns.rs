@@ -10,7 +10,7 @@ use signalbox_model::schema::{self, traces};
 use signalbox_model::{Error, Result};
 use signalbox_store::LETTERED;
 
-use super::fields::{Fields, is_of_trace, is_service};
+use super::fields::{Fields, is_any_service, is_of_trace, is_service};
 use super::items::Items;
 use super::value::Value;
 use crate::rows::{self, Resource, Shared, Texts, column, span_id, trace_id};
@@ -142,14 +142,20 @@ impl<'a> Reader<'a> {
             Ok((texts, (0..texts.distinct()).map(value).collect()))
         };
         Ok(match attribute {
-            _ if is_service(attribute) => texts(schema::SERVICE, text_or_nil)?,
+            _ if is_service(attribute) => texts(schema::SERVICE, Value::text)?,
             Attribute::Named(Scope::Span, key) => Self::Own(Own::of(rows, key)?),
             Attribute::Named(Scope::Resource, name) => {
                 let (texts, values) = resources(name)?;
                 Self::Origin(texts, values)
             }
             Attribute::Named(Scope::Any, name) => {
-                let (texts, values) = resources(name)?;
+                let (texts, values) = if is_any_service(attribute) {
+                    let services = Texts::of(rows, schema::SERVICE)?;
+                    let values = (0..services.distinct()).map(|code| Value::text(services.value(code))).collect();
+                    (services, values)
+                } else {
+                    resources(name)?
+                };
                 match Own::of(rows, name)? {
                     Own::None => Self::Origin(texts, values),
                     own => Self::Any(own, texts, values),
@@ -241,9 +247,4 @@ pub(super) fn of_scope(scope: &rows::Scope, attribute: &Attribute) -> Value {
         Attribute::Intrinsic(_) => Value::text(&scope.version),
         Attribute::Named(_, name) => scope.attributes.iter().find(|(key, _)| key == name).map_or(Value::Nil, |(_, value)| Value::of_attribute(value)),
     }
-}
-
-/// A resource without a service has none.
-fn text_or_nil(text: &str) -> Value {
-    if text.is_empty() { Value::Nil } else { Value::text(text) }
 }

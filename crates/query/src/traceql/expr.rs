@@ -76,8 +76,8 @@ impl Expr {
         let is_equality = matches!(op, CompareOp::Equal | CompareOp::NotEqual);
         match (nil(left), nil(right)) {
             (true, true) => return Ok(Self::Const(Value::Bool(false))),
-            (true, false) if is_equality => return Ok(Self::IsNil(Box::new(Self::new(right, fields)?), op == CompareOp::Equal)),
-            (false, true) if is_equality => return Ok(Self::IsNil(Box::new(Self::new(left, fields)?), op == CompareOp::Equal)),
+            (true, false) if is_equality => return Self::is_nil(right, op == CompareOp::Equal, fields),
+            (false, true) if is_equality => return Self::is_nil(left, op == CompareOp::Equal, fields),
             _ => {}
         }
         let (mut left_side, mut right_side) = (Self::new(left, fields)?, Self::new(right, fields)?);
@@ -88,6 +88,14 @@ impl Expr {
         }
         let regexes = if op.is_regex() { patterns(&right_side)? } else { Arc::default() };
         Ok(Self::Compare(Box::new(Comparison { op, left: left_side, right: right_side, regexes })))
+    }
+
+    fn is_nil(inner: &FieldExpr, is_nil: bool, fields: &mut Fields) -> Result<Self> {
+        let inner = Self::new(inner, fields)?;
+        if let (Self::Slot(slot), true) = (&inner, is_nil) {
+            fields.note_missing(*slot);
+        }
+        Ok(Self::IsNil(Box::new(inner), is_nil))
     }
 
     /// The value for a span, whose values of slots are asked for.

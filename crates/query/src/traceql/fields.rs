@@ -10,6 +10,8 @@ const SERVICE_NAME: &str = "service.name";
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields {
     attributes: Vec<Attribute>,
+    /// Slots of those that are asked for not being there.
+    missing: Vec<usize>,
 }
 
 impl Fields {
@@ -22,6 +24,16 @@ impl Fields {
                 self.attributes.len() - 1
             }
         }
+    }
+
+    /// Notes that the query looks for spans without the attribute.
+    pub(super) fn note_missing(&mut self, slot: usize) {
+        self.missing.push(slot);
+    }
+
+    /// Whether the query looks for spans without the attribute: of these it is told that they have none.
+    pub(super) fn is_told_missing(&self, slot: usize) -> bool {
+        self.missing.contains(&slot)
     }
 
     pub(super) fn attributes(&self) -> &[Attribute] {
@@ -58,10 +70,15 @@ pub(super) fn is_service(attribute: &Attribute) -> bool {
     matches!(attribute, Attribute::Named(Scope::Resource, name) if name == SERVICE_NAME)
 }
 
+/// Whether this is the service, of whichever scope.
+pub(super) fn is_any_service(attribute: &Attribute) -> bool {
+    matches!(attribute, Attribute::Named(Scope::Any, name) if name == SERVICE_NAME)
+}
+
 /// Columns that an attribute is in, besides those of attributes of spans.
 fn columns_of(attribute: &Attribute) -> Vec<&'static str> {
     match attribute {
-        _ if is_service(attribute) => vec![schema::SERVICE],
+        _ if is_service(attribute) || is_any_service(attribute) => vec![schema::SERVICE],
         Attribute::Named(Scope::Span, _) => Vec::new(),
         Attribute::Named(Scope::Any | Scope::Resource, _) => vec![schema::RESOURCE],
         Attribute::Named(Scope::Event, _) => vec![traces::EVENTS],

@@ -202,13 +202,16 @@ fn told(subject: &Subject<'_>, set: Set, fields: &Fields, spans_max: usize) -> S
     let found = |span: u32| {
         let member = &subject.trace.spans[span as usize];
         let shown = fields.attributes().iter().enumerate().filter(|(_, attribute)| is_shown(attribute));
-        let values = shown.map(|(slot, attribute)| (attribute.clone(), subject.value(span, slot)));
+        let values = shown.map(|(slot, attribute)| (attribute.clone(), subject.value(span, slot), fields.is_told_missing(slot)));
         FoundSpan {
             span_id: member.span_id,
             name: member.name.clone(),
             start_ns: member.start_ns,
             duration_ns: member.duration_ns,
-            attributes: values.filter(|(_, value)| !value.is_nil()).map(|(attribute, value)| (attribute, value.to_static())).collect(),
+            attributes: values
+                .filter(|(_, value, is_told_missing)| *is_told_missing || !value.is_nil())
+                .map(|(attribute, value, _)| (attribute, value.to_static()))
+                .collect(),
         }
     };
     SpanSet {

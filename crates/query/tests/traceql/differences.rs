@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use signalbox_lang::traceql::tree::{Attribute, FieldExpr, Intrinsic, Pipeline, Root, SpansetExpr, Stage, Static};
+use signalbox_lang::traceql::tree::{Attribute, CompareOp, FieldExpr, Intrinsic, Pipeline, Root, SpansetExpr, Stage, Static};
 use signalbox_query::traceql::{MetricsAnswer, MetricsRequest, SearchAnswer, SearchRequest};
 
 use super::naive::{NoAnswer, Series, Steps, Trace, search};
@@ -16,8 +16,8 @@ pub(super) type Expected = BTreeMap<String, String>;
 /// What a search answers.
 pub(super) fn expected(traces: &[Trace], request: &SearchRequest) -> Result<Expected, NoAnswer> {
     let Root::Spansets(pipeline) = &request.query.root else { panic!("no search") };
-    let mut attributes = Vec::new();
-    of_pipeline(pipeline, &mut attributes);
+    let mut named = Named::default();
+    of_pipeline(pipeline, &mut named);
     let mut found = Expected::new();
     for trace in traces {
         let duration_ns = trace.duration_ns();
@@ -40,11 +40,9 @@ pub(super) fn expected(traces: &[Trace], request: &SearchRequest) -> Result<Expe
             let told = if request.spans_per_set == 0 { set.spans.len() } else { request.spans_per_set };
             for at in set.spans.iter().take(told) {
                 let span = &trace.spans[*at];
-                let mut values: Vec<(String, Static)> = attributes
-                    .iter()
-                    .map(|attribute| (attribute.attribute_name(), trace.attribute(*at, attribute).first()))
-                    .filter(|(_, value)| *value != Static::Nil)
-                    .collect();
+                let told = named.attributes.iter().map(|attribute| (attribute, trace.attribute(*at, attribute).first()));
+                let told = told.filter(|(attribute, value)| *value != Static::Nil || named.missing.contains(attribute));
+                let mut values: Vec<(String, Static)> = told.map(|(attribute, value)| (attribute.attribute_name(), value)).collect();
                 values.sort_by(|left, right| left.0.cmp(&right.0));
                 text += &format!("    {} {:?} {} {} {}\n", span.id, span.name, span.start_ns, span.duration_ns, labels(&values));
             }
@@ -55,15 +53,22 @@ pub(super) fn expected(traces: &[Trace], request: &SearchRequest) -> Result<Expe
 }
 
 /// Fields that are told with each span: all that the query names but those that every answer has.
-fn note(attribute: &Attribute, found: &mut Vec<Attribute>) {
+#[derive(Default)]
+struct Named {
+    attributes: Vec<Attribute>,
+    /// Those that a span is wanted without.
+    missing: Vec<Attribute>,
+}
+
+fn note(attribute: &Attribute, named: &mut Named) {
     use Intrinsic::{Duration, Name, RootName, RootService, SpanId, TraceDuration, TraceId};
     let is_told = matches!(attribute, Attribute::Intrinsic(Name | Duration | TraceDuration | RootService | RootName | TraceId | SpanId));
-    if !is_told && !found.contains(attribute) {
-        found.push(attribute.clone());
+    if !is_told && !named.attributes.contains(attribute) {
+        named.attributes.push(attribute.clone());
     }
 }
 
-fn of_pipeline(pipeline: &Pipeline, found: &mut Vec<Attribute>) {
+fn of_pipeline(pipeline: &Pipeline, found: &mut Named) {
     for stage in &pipeline.stages {
         match stage {
             Stage::Spanset(spans) => of_spans(spans, found),
@@ -75,7 +80,7 @@ fn of_pipeline(pipeline: &Pipeline, found: &mut Vec<Attribute>) {
     }
 }
 
-fn of_spans(spans: &SpansetExpr, found: &mut Vec<Attribute>) {
+fn of_spans(spans: &SpansetExpr, found: &mut Named) {
     match spans {
         SpansetExpr::Filter(filter) => filter.iter().for_each(|filter| of_field(filter, found)),
         SpansetExpr::Pipeline(pipeline) => of_pipeline(pipeline, found),
@@ -86,7 +91,15 @@ fn of_spans(spans: &SpansetExpr, found: &mut Vec<Attribute>) {
     }
 }
 
-fn of_field(expr: &FieldExpr, found: &mut Vec<Attribute>) {
+fn of_field(expr: &FieldExpr, found: &mut Named) {
+    if let FieldExpr::Compare(CompareOp::Equal, left, right) = expr {
+        match (left.as_ref(), right.as_ref()) {
+            (FieldExpr::Attribute(attribute), FieldExpr::Static(Static::Nil)) | (FieldExpr::Static(Static::Nil), FieldExpr::Attribute(attribute)) => {
+                found.missing.push(attribute.clone());
+            }
+            _ => {}
+        }
+    }
     match expr {
         FieldExpr::Static(_) => {}
         FieldExpr::Attribute(attribute) => note(attribute, found),

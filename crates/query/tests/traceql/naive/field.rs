@@ -114,10 +114,12 @@ fn named(span: &Span, scope: Scope, name: &str) -> Value {
     let one = |attributes: &Attributes| Value::One(get(attributes, name));
     match scope {
         Scope::Any => match one(&span.attributes) {
+            Value::NIL if name == "service.name" => Value::text(span.service()),
             Value::NIL => one(&span.resource),
             own => own,
         },
         Scope::Span => one(&span.attributes),
+        Scope::Resource if name == "service.name" => Value::text(span.service()),
         Scope::Resource => one(&span.resource),
         Scope::Instrumentation => one(&span.scope),
         Scope::Event => Value::of_items(span.events.iter().map(|event| get(&event.attributes, name)).collect()),
