@@ -143,9 +143,9 @@ async fn run(front: &Front, side: Side, request: Request, next: Next) -> Respons
     response
 }
 
-/// The tenant of a request; of a question also several.
+/// The tenant of a request; of a question also several. Some clients send the header empty when they name nobody.
 fn owners(front: &Front, side: Side, headers: &HeaderMap) -> Result<Owners, String> {
-    let named = headers.get(TENANT).filter(|_| front.trust_tenant_header);
+    let named = headers.get(TENANT).filter(|names| front.trust_tenant_header && !names.is_empty());
     let Some(names) = named else { return Ok(Owners::default()) };
     let owners = Owners::parse(names.to_str().unwrap_or_default()).map_err(|error| error.message().to_owned())?;
     if side == Side::Write && owners.only().is_none() {
