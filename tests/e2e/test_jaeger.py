@@ -100,6 +100,8 @@ def test_what_the_ui_and_grafana_ask(jaeger):
     assert [(log["key"], log["value"]) for log in charge["logs"][0]["fields"]] == [("event", "declined"), ("reason", "limit")]
     assert trace["processes"][charge["processID"]]["serviceName"] == "jaeger-pay"
     assert ask(jaeger, "/api/traces/77", status=404)["errors"][0]["code"] == 404
+    for path, words in {"/analytics/v1/dependencies": "deep dependencies", "/api/quality-metrics": "how good traces are", "/api/nope": "/api/nope was not found"}.items():
+        assert words in ask(jaeger, path, status=404)["errors"][0]["msg"]
 
     now_ms = int(time.time() * 1000) + 1000
     edges = {(edge["parent"], edge["child"]): edge["callCount"] for edge in ask(jaeger, "/api/dependencies", endTs=now_ms, lookback=3_600_000)["data"]}

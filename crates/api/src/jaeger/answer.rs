@@ -1,6 +1,7 @@
 //! The envelope of all answers.
 
 use axum::response::{IntoResponse, Response};
+use http::Uri;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -30,6 +31,19 @@ impl IntoResponse for Refusal {
         let errors = json!([{ "code": code.as_u16(), "msg": self.0.message() }]);
         (code, axum::Json(json!({ "data": null, "total": 0, "limit": 0, "offset": 0, "errors": errors }))).into_response()
     }
+}
+
+/// Any path that is not there. What Jaeger's interface can be set up to ask for says what there is instead.
+pub(super) async fn nothing_there(uri: Uri) -> Refusal {
+    let path = uri.path();
+    let message = if path.ends_with("/analytics/v1/dependencies") {
+        "there are no deep dependencies here: calls between services are at /api/dependencies".to_owned()
+    } else if path.ends_with("/api/quality-metrics") {
+        "there are no metrics of how good traces are here: unset qualityMetrics in the configuration of the interface".to_owned()
+    } else {
+        format!("path {path} was not found")
+    };
+    Refusal(Error::new(ErrorKind::NotFound, message))
 }
 
 /// What is answered.

@@ -61,6 +61,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/v3/traces", get(v3::search))
         .route("/api/v3/traces/{trace_id}", get(v3::by_id))
         .route("/api/v3/trace-summaries", get(v3::summaries))
+        .fallback(answer::nothing_there)
         .with_state(state)
 }
 
