@@ -2,8 +2,9 @@
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
 
-KEY_VALUE = ".opentelemetry.proto.common.v1.KeyValue"
+OTLP = {"KeyValue": ".opentelemetry.proto.common.v1.KeyValue", "TracesData": ".opentelemetry.proto.trace.v1.TracesData"}
 # message: field number type, `*` for repeated, `{}` for a map to the type.
 MESSAGES = """
 SearchRequest: tags 1 {}string, min_duration_ms 2 uint32, max_duration_ms 3 uint32, limit 4 uint32, start 5 uint32, end 6 uint32, query 8 string, spans_per_span_set 9 uint32
@@ -25,6 +26,8 @@ QueryInstantRequest: query 1 string, start 2 uint64, end 3 uint64
 QueryInstantResponse: series 1 *InstantSeries
 InstantSeries: labels 1 *KeyValue, value 2 double
 QueryRangeRequest: query 1 string, start 2 uint64, end 3 uint64, step 4 uint64, exemplars 16 uint32, max_series 17 uint32
+TraceByIdMetrics: inspected_bytes 1 uint64
+TraceByIDResponse: trace 1 TracesData, metrics 2 TraceByIdMetrics, status 3 uint32, message 4 string
 QueryRangeResponse: series 1 *TimeSeries, metrics 2 SearchMetrics, status 3 uint32, message 4 string
 TimeSeries: labels 1 *KeyValue, samples 2 *Sample, exemplars 4 *Exemplar
 Sample: timestamp_ms 2 int64, value 1 double
@@ -47,11 +50,11 @@ def _typed(field, kind):
         field.type = getattr(Field, f"TYPE_{kind.upper()}")
     else:
         field.type = Field.TYPE_MESSAGE
-        field.type_name = KEY_VALUE if kind == "KeyValue" else f".tempopb.{kind}"
+        field.type_name = OTLP.get(kind, f".tempopb.{kind}")
 
 
 def _classes():
-    file = descriptor_pb2.FileDescriptorProto(name="tempo_of_test.proto", package="tempopb", syntax="proto3", dependency=[common_pb2.DESCRIPTOR.name])
+    file = descriptor_pb2.FileDescriptorProto(name="tempo_of_test.proto", package="tempopb", syntax="proto3", dependency=[common_pb2.DESCRIPTOR.name, trace_pb2.DESCRIPTOR.name])
     for line in MESSAGES.strip().splitlines():
         name, fields = line.split(":")
         message = file.message_type.add(name=name)

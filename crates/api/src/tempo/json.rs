@@ -261,8 +261,9 @@ fn otlp_span(span: &OtlpSpan) -> Value {
         .text("traceState", &span.trace_state)
         .bytes("parentSpanId", &span.parent_span_id)
         .short("flags", span.flags)
-        .text("name", &span.name)
-        .with("kind", kind(span.kind).into())
+        .text("name", &span.name);
+    let object = if span.kind == 0 { object } else { object.with("kind", kind(span.kind).into()) };
+    let object = object
         .long("startTimeUnixNano", span.start_time_unix_nano)
         .long("endTimeUnixNano", span.end_time_unix_nano)
         .list("attributes", &span.attributes, key_value)

@@ -19,13 +19,17 @@ pub(super) const EXEMPLARS_MAX: u32 = 100;
 /// Series of an answer at most, and if the query does not say how many.
 pub(super) const SERIES_MAX: u32 = 1_000;
 /// Steps of a range at most.
-const STEPS_MAX: u64 = 11_000;
+const STEPS_MAX: u64 = 10_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// `GET /api/metrics/query_range`
 pub(super) async fn range(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
     let asked = params::metrics_range(&params, state.engine.clock().now_ns())?;
+    // Only a step that is not there is chosen.
+    if asked.step == 0 && params.get("step").is_some() && asked.end > asked.start {
+        return Err(too_small(0, asked.end - asked.start).into());
+    }
     Ok(Format::of(&headers).answer(&by_steps(&state, &owners, &asked).await?))
 }
 
@@ -87,14 +91,18 @@ impl Steps {
         let (start_ns, end_ns) = in_order(start, end)?;
         let step = if step == 0 { default_step_ns(end - start) } else { step };
         if (end - start) / step > STEPS_MAX {
-            let (asked, least) = (go_duration(clamped(step)), go_duration(clamped((end - start).div_ceil(STEPS_MAX))));
-            return Err(Error::invalid(format!("step of {asked} is too small, minimum step for given range is {least}")));
+            return Err(too_small(step, end - start));
         }
         let step_ns = clamped(step);
         let first_ns = start_ns - start_ns % step_ns;
         let last_ns = end_ns.checked_add((step_ns - end_ns % step_ns) % step_ns).ok_or_else(|| Error::invalid("the range ends too late"))?;
         Ok(Self { start_ns: first_ns.saturating_sub(step_ns), end_ns: last_ns, step_ns })
     }
+}
+
+fn too_small(step_ns: u64, range_ns: u64) -> Error {
+    let (asked, least) = (go_duration(clamped(step_ns)), go_duration(clamped(range_ns.div_ceil(STEPS_MAX))));
+    Error::invalid(format!("step of {asked} is too small, minimum step for given range is {least}"))
 }
 
 fn clamped(nanoseconds: u64) -> i64 {
@@ -174,7 +182,7 @@ mod tests {
         }
         assert_eq!(steps(s, s, s).unwrap_err().message(), "end must be greater than start");
         let message = steps(0, 86_400 * s, s / 1000).unwrap_err().message().to_owned();
-        assert_eq!(message, "step of 1ms is too small, minimum step for given range is 7.854545455s");
+        assert_eq!(message, "step of 1ms is too small, minimum step for given range is 8.64s");
         assert!(steps(0, u64::MAX, 0).is_err() && steps(0, i64::MAX as u64, i64::MAX as u64 - 1).is_err() && Steps::whole(5, 4).is_err());
     }
 }

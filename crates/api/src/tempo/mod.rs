@@ -51,5 +51,6 @@ pub fn router(state: ApiState) -> Router {
         .route("/ready", get(status::ready))
         .route("/status", get(status::all))
         .route("/status/{part}", get(status::part))
+        .fallback(status::unknown)
         .with_state(state)
 }

@@ -57,25 +57,26 @@ pub(super) struct SearchAsked {
     pub(super) min_ns: Option<i64>,
     pub(super) max_ns: Option<i64>,
     pub(super) limit: Option<u32>,
-    /// Spans of a set; 0 is no bound.
+    /// Spans of a set; 0 leaves it to the server.
     pub(super) spans_per_set: u32,
-    pub(super) start: u64,
-    pub(super) end: u64,
+    /// Seconds since the Unix epoch; 0 is no bound.
+    pub(super) start: u32,
+    /// As the start.
+    pub(super) end: u32,
 }
 
-/// Tempo's default of `spss`.
-const SPANS_PER_SET_DEFAULT: u32 = 3;
 /// Parameters of a search that are no attributes.
-const SEARCH_WORDS: [&str; 9] = ["q", "tags", "minDuration", "maxDuration", "limit", "spss", "start", "end", "skip_ast_transformations"];
+const SEARCH_WORDS: [&str; 10] = ["q", "tags", "minDuration", "maxDuration", "limit", "spss", "start", "end", "since", "skip_ast_transformations"];
 
-/// Parameters of `/api/search`.
-pub(super) fn search(params: &Params) -> Result<SearchAsked> {
+/// Parameters of `/api/search`. Times are seconds: what would be milliseconds is refused.
+pub(super) fn search(params: &Params, now_ns: i64) -> Result<SearchAsked> {
     let number = |name: &str| params.get(name).map(|text| text.parse::<u32>().map_err(|_| not_a_number(name, text))).transpose();
     let duration = |name: &str| {
         let invalid = |text: &str| Error::invalid(format!("invalid {name}: cannot parse {text:?}: want a duration such as 1.2s, 100ms, 500us"));
         params.get(name).map(|text| go_duration::parse(text).ok_or_else(|| invalid(text))).transpose()
     };
-    let (min_ns, max_ns) = (duration("minDuration")?, duration("maxDuration")?);
+    // No length is no bound.
+    let (min_ns, max_ns) = (duration("minDuration")?, duration("maxDuration")?.filter(|max_ns| *max_ns > 0));
     if min_ns.zip(max_ns).is_some_and(|(min_ns, max_ns)| min_ns > max_ns) {
         return Err(Error::invalid("invalid maxDuration: must be greater than minDuration"));
     }
@@ -87,7 +88,7 @@ pub(super) fn search(params: &Params) -> Result<SearchAsked> {
     if limit == Some(0) {
         return Err(Error::invalid("invalid limit: must be a positive number"));
     }
-    let (start, end) = (second(params, "start")?, second(params, "end")?);
+    let (mut start, mut end) = (number("start")?.unwrap_or(0), number("end")?.unwrap_or(0));
     let mut tags = tags(logfmt.unwrap_or(""))?;
     if query.is_none() && logfmt.is_none() && start == 0 && end == 0 {
         // Attributes as parameters, as the first versions of Grafana's data source sent them.
@@ -95,59 +96,93 @@ pub(super) fn search(params: &Params) -> Result<SearchAsked> {
         tags.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
         tags.sort_unstable();
     }
-    let spans_per_set = number("spss")?.unwrap_or(SPANS_PER_SET_DEFAULT);
+    if params.get("since").is_some() {
+        (start, end) = date_range(params, now_ns)?;
+    }
+    let spans_per_set = number("spss")?.unwrap_or(0);
     Ok(SearchAsked { query: query.map(str::to_owned), tags, min_ns, max_ns, limit, spans_per_set, start, end })
 }
 
 fn not_a_number(name: &str, text: &str) -> Error {
-    Error::invalid(format!("invalid {name}: cannot parse {text:?}: want a number that is not negative"))
-}
-
-/// Seconds since the Unix epoch; 0 without it.
-fn second(params: &Params, name: &str) -> Result<u64> {
-    params.get(name).map_or(Ok(0), |text| text.parse::<u64>().map_err(|_| not_a_number(name, text)))
+    Error::invalid(format!("invalid {name}: cannot parse {text:?}: want a whole number of at most {}", u32::MAX))
 }
 
 /// From `start` to `end` in seconds, both with their whole second; 0 is no bound.
-pub(super) fn seconds(start: u64, end: u64) -> Result<TimeRange> {
-    if start > 0 && end > 0 && end <= start {
-        return Err(Error::invalid(format!("http parameter start must be before end. received start={start} end={end}")));
+pub(super) fn seconds(start: u32, end: u32) -> Result<TimeRange> {
+    let bound = |second: u32| (second > 0).then_some(i64::from(second));
+    let (start, end) = (bound(start), bound(end));
+    in_order(start, end)?;
+    Ok(TimeRange::from_ns(start.map_or(i64::MIN, nanoseconds), end.map_or(i64::MAX, end_of_second)))
+}
+
+fn in_order(start: Option<i64>, end: Option<i64>) -> Result<()> {
+    match (start, end) {
+        (Some(start), Some(end)) if end <= start => Err(Error::invalid(format!("http parameter start must be before end. received start={start} end={end}"))),
+        _ => Ok(()),
     }
-    let nanoseconds = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(NANOS_PER_SECOND);
-    let start_ns = if start == 0 { i64::MIN } else { nanoseconds(start) };
-    let end_ns = if end == 0 { i64::MAX } else { nanoseconds(end).saturating_add(NANOS_PER_SECOND - 1) };
-    Ok(TimeRange::from_ns(start_ns, end_ns))
+}
+
+fn nanoseconds(seconds: i64) -> i64 {
+    seconds.saturating_mul(NANOS_PER_SECOND)
+}
+
+fn end_of_second(seconds: i64) -> i64 {
+    nanoseconds(seconds).saturating_add(NANOS_PER_SECOND - 1)
 }
 
 /// `start` and `end` of a trace by id.
 pub(super) fn range(params: &Params) -> Result<TimeRange> {
-    seconds(second(params, "start")?, second(params, "end")?)
+    // Tempo's ways to look into a part of its own storage, which is one here.
+    if let Some(mode) = params.get("mode").filter(|mode| !matches!(*mode, "ingesters" | "blocks" | "external" | "all")) {
+        return Err(Error::invalid(format!("invalid value for mode {mode}")));
+    }
+    let second = |name: &str| {
+        let invalid = |text: &str| Error::invalid(format!("invalid {name}: cannot parse {text:?}: want seconds since the Unix epoch"));
+        params.get(name).map(|text| text.parse::<i64>().map_err(|_| invalid(text))).transpose()
+    };
+    let (start, end) = (second("start")?, second("end")?);
+    in_order(start, end)?;
+    Ok(TimeRange::from_ns(start.map_or(i64::MIN, nanoseconds), end.map_or(i64::MAX, end_of_second)))
 }
 
-/// Parameters of `/api/v2/search/tags`; those that are no numbers count as absent, as in Tempo.
-pub(super) fn tag_names(params: &Params) -> SearchTagsRequest {
+/// Parameters of `/api/v2/search/tags`; limits that are no numbers count as absent, as in Tempo.
+pub(super) fn tag_names(params: &Params, now_ns: i64) -> Result<SearchTagsRequest> {
     let number = |name: &str| params.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);
-    SearchTagsRequest {
+    let (start, end) = date_range(params, now_ns)?;
+    Ok(SearchTagsRequest {
         scope: params.get("scope").unwrap_or("").to_owned(),
         query: params.get("q").unwrap_or("").to_owned(),
-        start: number("start"),
-        end: number("end"),
+        start,
+        end,
         max_tags_per_scope: number("limit"),
         stale_values_threshold: number("maxStaleValues"),
-    }
+    })
 }
 
 /// Parameters of `/api/v2/search/tag/{name}/values`.
-pub(super) fn tag_values(name: String, params: &Params) -> SearchTagValuesRequest {
+pub(super) fn tag_values(name: String, params: &Params, now_ns: i64) -> Result<SearchTagValuesRequest> {
     let number = |name: &str| params.get(name).and_then(|text| text.parse().ok()).unwrap_or(0);
-    SearchTagValuesRequest {
+    let (start, end) = date_range(params, now_ns)?;
+    Ok(SearchTagValuesRequest {
         tag_name: name,
         query: params.get("q").unwrap_or("").to_owned(),
-        start: number("start"),
-        end: number("end"),
+        start,
+        end,
         max_tag_values: number("limit"),
         stale_value_threshold: number("maxStaleValues"),
+    })
+}
+
+/// `since`, or `start` and `end` as instants, in seconds; 0 for what is not there.
+fn date_range(params: &Params, now_ns: i64) -> Result<(u32, u32)> {
+    let named =
+        |name: &'static str| move |error: Error| Error::invalid(format!("error parsing date range: could not parse '{name}' parameter: {}", error.message()));
+    let seconds = |instant_ns: i64| u32::try_from(instant_ns.div_euclid(NANOS_PER_SECOND).max(0)).unwrap_or(u32::MAX);
+    if let Some(since) = params.get("since") {
+        return Ok((seconds(now_ns.saturating_sub(since_ns(since).map_err(named("since"))?)), seconds(now_ns)));
     }
+    let instant = |name: &'static str| params.get(name).map_or(Ok(0), |text| instant_ns(text).map(seconds).map_err(named(name)));
+    Ok((instant("start")?, instant("end")?))
 }
 
 /// Parameters of `/api/metrics/query`.
@@ -286,11 +321,14 @@ mod tests {
 
     #[test]
     fn a_search_is_read_as_tempo_reads_it() {
-        let read = |text: &str| search(&Params::parse(text));
+        let read = |text: &str| search(&Params::parse(text), 1_700_000_000 * NANOS_PER_SECOND);
         let asked = read("q={}&limit=5&spss=0&start=10&end=20&minDuration=1.5s").unwrap();
         assert_eq!((asked.query.as_deref(), asked.limit, asked.spans_per_set, asked.start, asked.end), (Some("{}"), Some(5), 0, 10, 20));
         assert_eq!((asked.min_ns, asked.max_ns), (Some(1_500_000_000), None));
-        assert_eq!(read("").unwrap(), SearchAsked { spans_per_set: 3, ..SearchAsked::default() });
+        assert_eq!(read("").unwrap(), SearchAsked::default());
+        assert_eq!(read("maxDuration=0s").unwrap().max_ns, None);
+        let asked = read("since=1h&start=5").unwrap();
+        assert_eq!((asked.start, asked.end), (1_699_996_400, 1_700_000_000));
         let tags = |text: &str| read(text).unwrap().tags;
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(tags("tags=service.name%3Dshop%20a%3D%22b%20c%22"), [pair("service.name", "shop"), pair("a", "b c")]);
@@ -298,8 +336,10 @@ mod tests {
         assert_eq!(tags("x=y&start=1&end=2"), []);
         for (text, want) in [
             ("limit=0", "invalid limit: must be a positive number"),
-            ("limit=x", "invalid limit: cannot parse \"x\": want a number that is not negative"),
-            ("start=-1", "invalid start: cannot parse \"-1\": want a number that is not negative"),
+            ("limit=x", "invalid limit: cannot parse \"x\": want a whole number of at most 4294967295"),
+            ("start=-1", "invalid start: cannot parse \"-1\": want a whole number of at most 4294967295"),
+            ("start=1700000000000", "invalid start: cannot parse \"1700000000000\": want a whole number of at most 4294967295"),
+            ("since=x", "error parsing date range: could not parse 'since' parameter: not a valid duration string: \"x\""),
             ("minDuration=2s&maxDuration=1s", "invalid maxDuration: must be greater than minDuration"),
             ("q={}&tags=a%3Db", "invalid request: can't specify tags and q in the same query"),
             ("tags=a%3Db%20a%3Dc", "invalid tags: tag a has been set twice"),

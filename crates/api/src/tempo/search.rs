@@ -16,21 +16,32 @@ use super::values::{key, key_value};
 use crate::ApiState;
 use crate::http::{Askers, Params};
 
-/// What Tempo shows while the root is not there.
+/// What Tempo shows while the root is not there, or has no service.
 const ROOT_MISSING: &str = "<root span not yet received>";
+/// Tempo's default of `spss`.
+const SPANS_PER_SET_DEFAULT: usize = 3;
 /// Tempo's default of `limit`.
 pub(super) const LIMIT_DEFAULT: u32 = 20;
 
 /// `GET /api/search`
 pub(super) async fn search(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    let found = find(&state, &owners, params::search(&params)?).await?;
+    let asked = params::search(&params, state.engine.clock().now_ns())?;
+    let found = find(&state, &owners, asked).await?;
     Ok(Format::of(&headers).answer(&found))
 }
 
 /// Answers a search.
 pub(super) async fn find(state: &ApiState, owners: &Owners, asked: SearchAsked) -> Result<tempo::SearchResponse> {
+    let is_of_tags = asked.query.is_none();
     let request = request(state, asked)?;
-    Ok(response(&state.engine.traceql_search(owners, request).await?))
+    let mut found = response(&state.engine.traceql_search(owners, request).await?);
+    if is_of_tags {
+        // Who asks by tags knows the answers of the time before TraceQL: traces alone.
+        for trace in &mut found.traces {
+            (trace.span_set, trace.span_sets, trace.service_stats) = (None, Vec::new(), BTreeMap::new());
+        }
+    }
+    Ok(found)
 }
 
 /// What a search means to the engine.
@@ -52,7 +63,7 @@ pub(super) fn request(state: &ApiState, asked: SearchAsked) -> Result<SearchRequ
         trace_duration_min_ns: asked.min_ns,
         trace_duration_max_ns: asked.max_ns,
         limit: limit as usize,
-        spans_per_set: asked.spans_per_set as usize,
+        spans_per_set: if asked.spans_per_set == 0 { SPANS_PER_SET_DEFAULT } else { asked.spans_per_set as usize },
     })
 }
 
@@ -124,7 +135,7 @@ fn summary(trace: &TraceSummary) -> tempo::TraceSearchMetadata {
     let service_stats: BTreeMap<String, tempo::ServiceStats> = trace.services.iter().map(|service| (service.service.to_string(), stats(service))).collect();
     tempo::TraceSearchMetadata {
         trace_id: trace.trace_id.to_string(),
-        root_service_name: trace.root_service.as_deref().unwrap_or(ROOT_MISSING).to_owned(),
+        root_service_name: trace.root_service.as_deref().filter(|name| !name.is_empty()).unwrap_or(ROOT_MISSING).to_owned(),
         root_trace_name: trace.root_name.as_deref().unwrap_or("").to_owned(),
         start_time_unix_nano: trace.start_ns.cast_unsigned(),
         duration_ms: short((trace.duration_ns.max(0) / 1_000_000).cast_unsigned()),

@@ -31,7 +31,7 @@ pub(super) const PATHS: &[&str] = &[
 
 /// `GET /api/echo`
 pub(super) async fn echo() -> &'static str {
-    "echo"
+    "echo\n"
 }
 
 /// `GET /api/status/buildinfo`. A bare number would be taken for one of Tempo's: Grafana would find it too old to stream.
@@ -74,6 +74,11 @@ pub(super) async fn overrides() -> Response {
 /// `/api/mcp`
 pub(super) async fn mcp() -> Response {
     plain(StatusCode::NOT_FOUND, "there is no MCP server here: ask /api/search, /api/metrics/query_range and /api/v2/traces/{id}, which answer models with `Accept: application/vnd.grafana.llm`\n".to_owned())
+}
+
+/// Any other path.
+pub(super) async fn unknown() -> Response {
+    plain(StatusCode::NOT_FOUND, "404 page not found\n".to_owned())
 }
 
 const SERVICES: &str = "signalbox => Running\n";

@@ -55,8 +55,8 @@ async fn search(State(state): State<ApiState>, call: Call<SearchRequest, Owners>
         max_ns: milliseconds(call.message.max_duration_ms),
         limit: Some(call.message.limit).filter(|limit| *limit > 0),
         spans_per_set: call.message.spans_per_span_set,
-        start: u64::from(call.message.start),
-        end: u64::from(call.message.end),
+        start: call.message.start,
+        end: call.message.end,
     };
     let progress = SearchResponse { metrics: Some(begun()), ..SearchResponse::default() };
     replies(progress, async move {

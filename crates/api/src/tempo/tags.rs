@@ -29,12 +29,12 @@ const INTRINSIC: &str = "intrinsic";
 
 /// `GET /api/search/tags`
 pub(super) async fn names(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_names(&state, &owners, &params::tag_names(&params)).await?))
+    Ok(Format::of(&headers).answer(&list_names(&state, &owners, &params::tag_names(&params, state.engine.clock().now_ns())?).await?))
 }
 
 /// `GET /api/v2/search/tags`
 pub(super) async fn names_v2(State(state): State<ApiState>, Askers(owners): Askers, headers: HeaderMap, params: Params) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_names_v2(&state, &owners, &params::tag_names(&params)).await?))
+    Ok(Format::of(&headers).answer(&list_names_v2(&state, &owners, &params::tag_names(&params, state.engine.clock().now_ns())?).await?))
 }
 
 /// `GET /api/search/tag/{name}/values`
@@ -45,7 +45,7 @@ pub(super) async fn values(
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_values(&state, &owners, &params::tag_values(name, &params)).await?))
+    Ok(Format::of(&headers).answer(&list_values(&state, &owners, &params::tag_values(name, &params, state.engine.clock().now_ns())?).await?))
 }
 
 /// `GET /api/v2/search/tag/{name}/values`
@@ -56,7 +56,7 @@ pub(super) async fn values_v2(
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Response, Refusal> {
-    Ok(Format::of(&headers).answer(&list_values_v2(&state, &owners, &params::tag_values(name, &params)).await?))
+    Ok(Format::of(&headers).answer(&list_values_v2(&state, &owners, &params::tag_values(name, &params, state.engine.clock().now_ns())?).await?))
 }
 
 /// Names of all scopes together; those of fields only if they are asked for.
@@ -85,14 +85,18 @@ pub(super) async fn list_values(state: &ApiState, owners: &Owners, asked: &Searc
         // What Tempo answers for fields that its first API calls tags.
         "status.code" => STATUS_WORDS.map(str::to_owned).to_vec(),
         "error" => vec!["true".to_owned()],
-        _ => list(state, owners, asked).await?.into_iter().map(|value| value.value).collect(),
+        name => list(state, owners, asked, of_tag(name)?).await?.into_iter().map(|value| value.value).collect(),
     };
     Ok(SearchTagValuesResponse { tag_values: values, metrics: Some(done()) })
 }
 
 /// Values with their types.
 pub(super) async fn list_values_v2(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest) -> Result<SearchTagValuesV2Response> {
-    Ok(SearchTagValuesV2Response { tag_values: list(state, owners, asked).await?, metrics: Some(done()) })
+    let attribute = attribute(&asked.tag_name)?.ok_or_else(|| {
+        let name = &asked.tag_name;
+        Error::invalid(format!("please provide a valid tagName: cannot read {name:?}: want a field or an attribute of TraceQL such as span.{name} or .{name}"))
+    })?;
+    Ok(SearchTagValuesV2Response { tag_values: list(state, owners, asked, attribute).await?, metrics: Some(done()) })
 }
 
 fn done() -> MetadataMetrics {
@@ -109,7 +113,7 @@ fn intrinsics() -> SearchTagsV2Scope {
 
 /// The range that was asked for; from a day ago when none was.
 fn range(state: &ApiState, start: u32, end: u32) -> Result<TimeRange> {
-    let range = params::seconds(u64::from(start), u64::from(end))?;
+    let range = params::seconds(start, end)?;
     if range == TimeRange::ALL {
         return Ok(TimeRange::from_ns(state.engine.clock().now_ns().saturating_sub(DAY_NS), i64::MAX));
     }
@@ -137,11 +141,10 @@ fn query(filter: FieldExpr) -> Query {
 }
 
 /// Values of a field or an attribute.
-async fn list(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest) -> Result<Vec<TagValue>> {
+async fn list(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest, attribute: Attribute) -> Result<Vec<TagValue>> {
     let range = range(state, asked.start, asked.end)?;
     let value = |kind: &str, text: &str| TagValue { r#type: kind.to_owned(), value: text.to_owned() };
     let limit = most(asked.max_tag_values).min(VALUES_MAX);
-    let attribute = attribute(&asked.tag_name)?;
     let mut values: Vec<TagValue> = match attribute {
         Attribute::Intrinsic(Intrinsic::Status) => STATUS_WORDS.map(|word| value("keyword", word)).to_vec(),
         Attribute::Intrinsic(Intrinsic::Kind) => KIND_WORDS.map(|word| value("keyword", word)).to_vec(),
@@ -155,8 +158,17 @@ async fn list(state: &ApiState, owners: &Owners, asked: &SearchTagValuesRequest)
     Ok(values)
 }
 
-/// What a name means in TraceQL; one without a scope that is no field is an attribute of any.
-fn attribute(name: &str) -> Result<Attribute> {
+/// What a tag means: a field or an attribute of TraceQL, else an attribute of any scope of that name.
+fn of_tag(name: &str) -> Result<Attribute> {
+    match name {
+        "root.name" => Ok(Attribute::Intrinsic(Intrinsic::RootName)),
+        "root.service.name" => Ok(Attribute::Intrinsic(Intrinsic::RootService)),
+        name => Ok(attribute(name)?.unwrap_or_else(|| Attribute::Named(Scope::Any, name.to_owned()))),
+    }
+}
+
+/// What a name means in TraceQL; `None` if it is neither a field nor an attribute.
+fn attribute(name: &str) -> Result<Option<Attribute>> {
     if name.trim_matches('.').is_empty() {
         return Err(Error::invalid("please provide a non-empty tagName"));
     }
@@ -165,11 +177,10 @@ fn attribute(name: &str) -> Result<Attribute> {
         _ => Vec::new(),
     };
     // One stage of one attribute: what is more is a name that looks like TraceQL.
-    let selected = match <[Stage; 2]>::try_from(stages) {
-        Ok([_, Stage::Select(attributes)]) => <[Attribute; 1]>::try_from(attributes).ok(),
+    Ok(match <[Stage; 2]>::try_from(stages) {
+        Ok([_, Stage::Select(attributes)]) => <[Attribute; 1]>::try_from(attributes).ok().map(|[attribute]| attribute),
         _ => None,
-    };
-    Ok(selected.map_or_else(|| Attribute::Named(Scope::Any, name.to_owned()), |[attribute]| attribute))
+    })
 }
 
 #[cfg(test)]
@@ -188,11 +199,15 @@ mod tests {
             ("service.name", Attribute::Named(Scope::Any, "service.name".to_owned())),
             ("event.exception.type", Attribute::Named(Scope::Event, "exception.type".to_owned())),
             ("span.\"a b\"", Attribute::Named(Scope::Span, "a b".to_owned())),
+            ("root.name", Attribute::Intrinsic(Intrinsic::RootName)),
             ("a b", Attribute::Named(Scope::Any, "a b".to_owned())),
             (".a, .b", Attribute::Named(Scope::Any, ".a, .b".to_owned())),
             (".a) | select(.b", Attribute::Named(Scope::Any, ".a) | select(.b".to_owned())),
         ] {
-            assert_eq!(attribute(name).unwrap(), want, "{name}");
+            assert_eq!(of_tag(name).unwrap(), want, "{name}");
+        }
+        for name in ["service.name", "a b", ".a, .b", ".a) | select(.b", "root.name", "nope:x"] {
+            assert_eq!(attribute(name).unwrap(), None, "{name}");
         }
         assert!(attribute("").is_err() && attribute(".").is_err());
     }

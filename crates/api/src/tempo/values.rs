@@ -28,7 +28,8 @@ pub(super) fn text(value: &Static) -> String {
     match value {
         Static::Nil => "nil".to_owned(),
         Static::Int(integer) => integer.to_string(),
-        Static::Float(float) => float.to_string(),
+        // As a number that is no integer.
+        Static::Float(float) => format!("{float:?}"),
         Static::Text(text) => text.clone(),
         Static::Bool(truth) => truth.to_string(),
         Static::Duration(nanoseconds) => go_duration(*nanoseconds),
@@ -101,17 +102,14 @@ pub(super) fn key(attribute: &Attribute) -> Option<&str> {
             | Intrinsic::TraceId
             | Intrinsic::TraceDuration
             | Intrinsic::RootName
-            | Intrinsic::RootService
-            | Intrinsic::NestedSetLeft
-            | Intrinsic::NestedSetRight
-            | Intrinsic::NestedSetParent,
+            | Intrinsic::RootService,
         ) => None,
         Attribute::Intrinsic(intrinsic) => Some(intrinsic.as_str()),
     }
 }
 
 /// Fields that conditions can name, as completion lists them.
-pub(super) const INTRINSICS: [&str; 26] = [
+pub(super) const INTRINSICS: [&str; 25] = [
     "duration",
     "event:name",
     "event:timeSinceStart",
@@ -123,7 +121,6 @@ pub(super) const INTRINSICS: [&str; 26] = [
     "name",
     "rootName",
     "rootServiceName",
-    "span:childCount",
     "span:duration",
     "span:id",
     "span:kind",

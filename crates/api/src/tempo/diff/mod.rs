@@ -118,7 +118,7 @@ async fn find(state: &ApiState, moment: &Moment, name: &str, side: &Side) -> Res
     if side.trace_id.is_empty() {
         return Err(Error::invalid(format!("{name}.traceId is required")));
     }
-    let second = |second: Option<i64>| u64::try_from(second.unwrap_or(0)).unwrap_or(0);
+    let second = |second: Option<i64>| u32::try_from(second.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
     let (start, end) = (second(side.start), second(side.end));
     if side.start.zip(side.end).is_some_and(|(start, end)| end <= start) {
         return Err(Error::invalid(format!("{name}.start must be before {name}.end. received start={start} end={end}")));
