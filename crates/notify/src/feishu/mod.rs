@@ -1,6 +1,7 @@
 //! Feishu, also called Lark: a text to a bot of a group, signed if the bot wants that
-//! (<https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>, whose numbers these are: a request has at most 20 KB, a bot
-//! takes 100 messages a minute and 5 a second).
+//! (<https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>, whose numbers these are: the body of a request has at most
+//! 20 KB, a bot takes 100 messages a minute and 5 a second; 11232 is what it says to more, and to others at full and half hours, when
+//! many send: it passes).
 //!
 //! A yes is `code` 0; whether a no passes is told by the code too, whatever the status. Who is limited by the gateway before the bot
 //! (99991400, with status 429 or 400) is told by a header after how many seconds it takes more

@@ -1,7 +1,7 @@
 //! Google Chat: a text to a webhook of a space; messages about a group go into one thread
 //! (<https://developers.google.com/workspace/chat/quickstart/webhooks>).
 //!
-//! A message has at most 32,000 bytes with all that is in it
+//! A message has at most 32,000 bytes, text and cards together
 //! (<https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create>). A space takes one a second;
 //! more are told 429, to be tried again after growing times (<https://developers.google.com/workspace/chat/limits>).
 

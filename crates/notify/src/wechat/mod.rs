@@ -1,5 +1,7 @@
 //! WeChat for work: a message of an application, after asking for a token
-//! (<https://developer.work.weixin.qq.com/document/path/90236>: a text and a text in Markdown have at most 2048 bytes each).
+//! (<https://developer.work.weixin.qq.com/document/path/90236>: a text and a text in Markdown have at most 2048 bytes each; the 4096
+//! that one reads of are those of the robots of groups, another interface). More than 30 messages a minute or 1000 an hour from one
+//! application to one member are dropped, and answered with a yes all the same: nobody can know.
 //!
 //! A yes is `errcode` 0 with status 200. Codes are those of <https://developer.work.weixin.qq.com/document/path/90313>.
 

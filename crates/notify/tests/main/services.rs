@@ -427,6 +427,15 @@ async fn messages_that_are_too_long_are_cut_to_what_a_service_takes() {
     assert_eq!(["description", "note", "entity"].map(|name| opsgenie[name].as_str().unwrap().chars().count()), [15_000, 25_000, 512]);
     let space = body(&told("googlechat_configs", &format!("{{webhook_url: URL, message: {long}}}"), &verbose, &[OK]).await[0]);
     assert_eq!(space["text"].as_str().unwrap().len(), 28_000);
+    let note = body(&told("gotify_configs", &format!("{{url: URL, token: t, title: {long}, message: {long}}}"), &verbose, &[OK]).await[0]);
+    assert_eq!(["title", "message"].map(|name| note[name].as_str().unwrap().len()), [65_535; 2]);
+    let fine = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 22\r\n\r\n{\"code\":0,\"errcode\":0}";
+    let group = body(&told("feishu_configs", &format!("{{webhook_url: URL, message: {long}}}"), &verbose, &[fine]).await[0]);
+    assert_eq!(group["content"]["text"].as_str().unwrap().len(), 15_000);
+    let token = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 32\r\n\r\n{\"errcode\":0,\"access_token\":\"t\"}";
+    let config = format!("{{api_url: URL/, api_secret: s, corp_id: c, message: {long}}}");
+    let member = body(&told("wechat_configs", &config, &verbose, &[token, fine]).await[1]);
+    assert_eq!(member["text"]["content"].as_str().unwrap().len(), 2_048);
     for key in ["msteams_configs", "msteamsv2_configs"] {
         let request = told(key, &format!("{{webhook_url: URL, title: {long}, text: {long}}}"), &verbose, &[OK]).await.remove(0);
         assert!((20_000..28_000).contains(&request.body.len()), "{key}: {}", request.body.len());
