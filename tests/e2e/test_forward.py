@@ -208,6 +208,16 @@ receivers: [{name: nobody}, {name: people, webhook_configs: [{url: URL}]}]
 """
 
 
+def told_as(server):
+    """By room what its alert is told as; rules and alerts say the same."""
+    groups = server.json("/api/v1/rules")["data"]["groups"]
+    of_rules = [alert for group in groups for rule in group["rules"] for alert in rule["alerts"]]
+    of_alerts = server.json("/api/v1/alerts")["data"]["alerts"]
+    found, other = [{alert["labels"]["room"]: alert["toldAs"] for alert in alerts} for alerts in [of_rules, of_alerts]]
+    assert found == other
+    return found
+
+
 def test_relabelled_alerts_are_told_here_and_elsewhere(servers, recorder, tmp_path):
     """As with Prometheus beside Alertmanager: rules know labels before, whoever is told those after alert_relabel_configs."""
     hook, other, file = Hook(), Recorder(), tmp_path / "prometheus.yml"
@@ -228,6 +238,7 @@ def test_relabelled_alerts_are_told_here_and_elsewhere(servers, recorder, tmp_pa
     assert {alert["labels"]["severity"] for alert in server.json("/api/v1/alerts")["data"]["alerts"]} == {"page"}
     [shown] = server.json("/alertmanager/api/v2/alerts")
     assert shown["labels"] == told
+    assert told_as(server) == {"a": told, "cellar": None}
 
     def explain(**parameters):
         return server.json("/api/v1/alerting/explain", **parameters)["data"]
@@ -253,5 +264,13 @@ def test_relabelled_alerts_are_told_here_and_elsewhere(servers, recorder, tmp_pa
     until(lambda: len(hook.posts) == 3, "the end of the one and the beginning of the other")
     said = sorted((alert["status"], alert["labels"]["severity"]) for post in hook.posts for alert in post["alerts"])
     assert said == [("firing", "P1"), ("firing", "P2"), ("resolved", "P1")]
+
+    # A silence of what the rules show is one of what is told, if it has the labels that are shown beside.
+    matchers = [{"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in told_as(server)["a"].items()]
+    now, ends = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds)) for seconds in [0, 600]]
+    silence = {"matchers": matchers, "startsAt": now, "endsAt": ends, "createdBy": "me", "comment": "known"}
+    assert requests.post(f"{server.http}/alertmanager/api/v2/silences", json=silence, timeout=60).status_code == 200
+    [shown] = server.json("/alertmanager/api/v2/alerts")
+    assert shown["labels"]["severity"] == "P2" and len(shown["status"]["silencedBy"]) == 1
     hook.stop()
     other.stop()

@@ -6,7 +6,7 @@ use signalbox_model::Labels;
 use signalbox_notify::message::group_key;
 
 use crate::Alerting;
-use crate::evaluate::pairs;
+use crate::evaluate::{pairs, with_external};
 use crate::group::GroupBy;
 use crate::routing::{self, Route};
 
@@ -49,6 +49,14 @@ impl Alerting {
     /// The labels that an alert of our own rules is told with; nothing if nobody is told of it.
     pub async fn told_as(&self, labels: &Labels) -> Option<Labels> {
         self.dispatcher().await.aliases().relabelling().told(labels)
+    }
+
+    /// What makes of the labels that alerts of our own rules are shown with, which are without those of the server, the labels that they are
+    /// told with; nothing if nobody is told. There is none while only labels of the server are added.
+    pub async fn telling(&self) -> Option<impl Fn(&Labels) -> Option<Labels> + Send + Sync + 'static> {
+        let relabelling = self.dispatcher().await.aliases().relabelling().clone();
+        let external = self.settings().external_labels();
+        (!relabelling.changes_nothing()).then(|| move |labels: &Labels| relabelling.told(&with_external(labels, &external)))
     }
 
     /// The alerts that fire and are told with these labels, by their own; the labels themselves if nothing else is known.

@@ -43,7 +43,8 @@ impl Relabelling {
         }
     }
 
-    fn changes_nothing(&self) -> bool {
+    /// Whether alerts are told with their own labels.
+    pub(crate) fn changes_nothing(&self) -> bool {
         self.rules.is_none()
     }
 }

@@ -13,7 +13,7 @@ use signalbox_alert::routing::Route;
 use signalbox_alert::silence::Silence;
 use signalbox_api::alertmanager::{
     AlertDesk, DeskAlert, DeskChannel, DeskConfig, DeskGroup, DeskMatch, DeskPeers, DeskReceiver, DeskRoute, DeskSilence, DeskStep, DeskTimings, DeskWay,
-    DeskWayStep, PostedAlert, ReceiverTest, TestAnswer,
+    DeskWayStep, PostedAlert, ReceiverTest, Telling, TestAnswer,
 };
 use signalbox_lang::duration;
 use signalbox_model::{Clock, Labels, Result};
@@ -102,6 +102,10 @@ impl AlertDesk for OwnAlerts {
 
     async fn told_as(&self, labels: &BTreeMap<String, String>) -> Option<(u64, BTreeMap<String, String>)> {
         self.alerting.told_as(&Labels::from_pairs(labels)).await.as_ref().map(named)
+    }
+
+    async fn telling(&self) -> Option<Telling> {
+        self.alerting.telling().await.map(|told| Box::new(told) as Telling)
     }
 
     async fn aliased(&self, told: &BTreeMap<String, String>) -> Vec<(u64, BTreeMap<String, String>)> {

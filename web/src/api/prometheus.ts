@@ -136,6 +136,8 @@ export async function metadata(signal: AbortSignal): Promise<Map<string, Metadat
 
 export interface ActiveAlert {
   labels: Labels;
+  /** The labels that silences, routes and receivers see; null when nobody is told. Labels of the server may come on top. */
+  toldAs: Labels | null;
   annotations: Labels;
   state: string;
   /** ISO time since when the expression holds. */
@@ -215,7 +217,8 @@ function toRule(rule: Record<string, unknown>): Rule {
 }
 
 function toAlert(alert: Record<string, unknown>): ActiveAlert {
-  return { labels: texts(alert["labels"]), annotations: texts(alert["annotations"]), state: text(alert["state"]), activeAt: text(alert["activeAt"]), value: text(alert["value"]) };
+  const toldAs = alert["toldAs"] === undefined ? texts(alert["labels"]) : isObject(alert["toldAs"]) ? texts(alert["toldAs"]) : null;
+  return { labels: texts(alert["labels"]), toldAs, annotations: texts(alert["annotations"]), state: text(alert["state"]), activeAt: text(alert["activeAt"]), value: text(alert["value"]) };
 }
 
 /** The active alerts. */

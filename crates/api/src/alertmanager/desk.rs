@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
-use signalbox_model::{Error, ErrorKind, Matcher, Result};
+use signalbox_model::{Error, ErrorKind, Labels, Matcher, Result};
 
 use super::configuration::DeskConfig;
 use super::route_desk::{DeskMatch, DeskReceiver, DeskRoute, ReceiverTest, TestAnswer};
 
 /// Names and values.
 type Pairs = BTreeMap<String, String>;
+
+/// Makes of the labels of an alert in the state of its rule those that it is told with; nothing if nobody is told.
+pub type Telling = Box<dyn Fn(&Labels) -> Option<Labels> + Send + Sync>;
 
 /// An alert that fires. Times are milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -185,6 +188,11 @@ pub trait AlertDesk: Send + Sync + fmt::Debug {
 
     /// The fingerprint and the labels that an alert of our own rules is told with; nothing if nobody is told of it.
     async fn told_as(&self, _labels: &Pairs) -> Option<(u64, Pairs)> {
+        None
+    }
+
+    /// What alerts of our own rules are told as. There is nothing where they are told as they are, with labels of the server at most.
+    async fn telling(&self) -> Option<Telling> {
         None
     }
 

@@ -28,7 +28,7 @@ pub(crate) use refusal::Refusal;
 pub use settings::Settings;
 
 pub use configuration::DeskConfig;
-pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskPeers, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert};
+pub use desk::{AlertDesk, DeskAlert, DeskGroup, DeskPeers, DeskSilence, DeskWay, DeskWayStep, NoAlerts, PostedAlert, Telling};
 pub use route_desk::{DeskChannel, DeskMatch, DeskReceiver, DeskRoute, DeskStep, DeskTimings, ReceiverTest, TestAnswer};
 
 /// The API, to be mounted where Alertmanager's clients look for it.

@@ -19,6 +19,7 @@ use super::params::parse_bool;
 use super::refusal::Refusal;
 use super::render;
 use crate::ApiState;
+use crate::alertmanager::Telling;
 use crate::http::Params;
 
 /// What is asked for.
@@ -33,6 +34,14 @@ struct Wanted<'a> {
     page: Option<Page<'a>>,
 }
 
+/// What is shown of the alerts of a rule.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    Nothing,
+    /// They, with what they are told as if that is another thing.
+    Alerts(Option<&'a Telling>),
+}
+
 /// One page of groups.
 struct Page<'a> {
     groups_max: usize,
@@ -41,12 +50,12 @@ struct Page<'a> {
 
 /// `GET /rules`
 pub(super) async fn rules(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    answer(&state.alerts.groups(), &params)
+    answer(&state.alerts.groups(), &params, state.alert_desk.telling().await.as_ref())
 }
 
 /// The same of rules over logs alone.
 pub(super) async fn log_rules(State(state): State<ApiState>, params: Params) -> Result<Response, Refusal> {
-    answer(&of_logs(&state.alerts.groups()), &params)
+    answer(&of_logs(&state.alerts.groups()), &params, state.alert_desk.telling().await.as_ref())
 }
 
 /// The groups with their rules in LogQL, without those that have none.
@@ -59,8 +68,9 @@ pub(super) fn of_logs(groups: &[Arc<GroupStatus>]) -> Vec<Arc<GroupStatus>> {
     groups.iter().filter_map(of_group).collect()
 }
 
-fn answer(all: &[Arc<GroupStatus>], params: &Params) -> Result<Response, Refusal> {
+fn answer(all: &[Arc<GroupStatus>], params: &Params, telling: Option<&Telling>) -> Result<Response, Refusal> {
     let wanted = Wanted::new(params)?;
+    let shown = if wanted.without_alerts { Shown::Nothing } else { Shown::Alerts(telling) };
     let start = match wanted.page.as_ref().and_then(|page| page.start) {
         None => 0,
         Some(token) => all
@@ -82,7 +92,7 @@ fn answer(all: &[Arc<GroupStatus>], params: &Params) -> Result<Response, Refusal
             out.push(',');
         }
         count += 1;
-        write_group(&mut out, group, &rules, wanted.without_alerts);
+        write_group(&mut out, group, &rules, shown);
     }
     out.push(']');
     if let Some(token) = next {
@@ -176,7 +186,7 @@ fn next_token(group: &GroupStatus) -> String {
     hex::encode(format!("{};{}", group.file, group.name))
 }
 
-fn write_group(out: &mut String, group: &GroupStatus, rules: &[&RuleStatus], without_alerts: bool) {
+fn write_group(out: &mut String, group: &GroupStatus, rules: &[&RuleStatus], shown: Shown<'_>) {
     out.push_str("{\"name\":");
     write_json_string(out, &group.name);
     out.push_str(",\"file\":");
@@ -187,7 +197,7 @@ fn write_group(out: &mut String, group: &GroupStatus, rules: &[&RuleStatus], wit
             out.push(',');
         }
         match &rule.kind {
-            RuleKind::Alerting(alerting) => write_alerting(out, rule, alerting, without_alerts),
+            RuleKind::Alerting(alerting) => write_alerting(out, rule, alerting, shown),
             RuleKind::Recording => write_recording(out, rule),
         }
     }
@@ -199,7 +209,7 @@ fn write_group(out: &mut String, group: &GroupStatus, rules: &[&RuleStatus], wit
     out.push('}');
 }
 
-fn write_alerting(out: &mut String, rule: &RuleStatus, alerting: &AlertingStatus, without_alerts: bool) {
+fn write_alerting(out: &mut String, rule: &RuleStatus, alerting: &AlertingStatus, shown: Shown<'_>) {
     let state = match (rule.evaluated_at_ns, alerting.alerts.iter().any(|alert| alert.is_firing), alerting.alerts.is_empty()) {
         (None, _, true) => "unknown",
         (_, true, _) => "firing",
@@ -227,12 +237,13 @@ fn write_alerting(out: &mut String, rule: &RuleStatus, alerting: &AlertingStatus
         write_json_string(out, value);
     }
     out.push_str(",\"alerts\":");
-    if without_alerts {
-        out.push_str("null");
-    } else {
-        out.push('[');
-        write_alerts(out, &alerting.alerts);
-        out.push(']');
+    match shown {
+        Shown::Nothing => out.push_str("null"),
+        Shown::Alerts(telling) => {
+            out.push('[');
+            write_alerts(out, &alerting.alerts, telling);
+            out.push(']');
+        }
     }
     write_health(out, rule);
     write_lang(out, rule);

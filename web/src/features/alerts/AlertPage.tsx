@@ -57,8 +57,8 @@ function Explained({ data, atMs }: { data: Explanation; atMs: number | null }): 
           <LabelList labels={data.labels} without={["alertname"]} />
         </div>
         <div className={styles.actions}>
-          <Link href={paths.newSilence(data.toldAs ?? data.labels, range)} className={buttonClass("normal", true)}><Icon name="silence" size={13} />Silence</Link>
-          <Link href={paths.routing(data.labels, range)} className={buttonClass("normal", true)}><Icon name="route" size={13} />Route</Link>
+          {data.toldAs !== null && <Link href={paths.newSilence(data.toldAs, range)} className={buttonClass("normal", true)}><Icon name="silence" size={13} />Silence</Link>}
+          <Link href={paths.routing(data.toldAs ?? data.labels, range)} className={buttonClass("normal", true)}><Icon name="route" size={13} />Route</Link>
           <Link href={paths.alerts(range, data.rule.name)} className={buttonClass("normal", true)}>Rule</Link>
           <Pivots lang={data.rule.lang} query={data.rule.query} labels={data.labels} added={{}} sinceMs={began} />
           <span className={styles.at}>

@@ -28,14 +28,14 @@ describe("stretches", () => {
 describe("tracks", () => {
   it("put the latest change first, and know of active alerts that did not change", () => {
     const found = tracks([event(300, "firing", "firing"), event(500, "firing", "firing", { labels: { a: "2" } })], [
-      { labels: { a: "1" }, annotations: {}, state: "firing", activeAt: "1970-01-01T00:00:00.300Z", value: "1" },
-      { labels: { a: "3" }, annotations: {}, state: "pending", activeAt: "1970-01-01T00:00:00.400Z", value: "1" },
+      { labels: { a: "1" }, toldAs: { a: "1" }, annotations: {}, state: "firing", activeAt: "1970-01-01T00:00:00.300Z", value: "1" },
+      { labels: { a: "3" }, toldAs: { a: "3" }, annotations: {}, state: "pending", activeAt: "1970-01-01T00:00:00.400Z", value: "1" },
     ], 1_000);
     expect(found.map(({ labels }) => labels["a"])).toEqual(["2", "3", "1"]);
     expect(found[1]?.stretches).toMatchObject([{ state: "pending", tone: "warn", startMs: 400, isOpen: true }]);
   });
   it("know an active alert by its labels, whatever the server adds to them", () => {
-    const found = tracks([event(300, "firing", "firing", { labels: { a: "1", region: "eu" } })], [{ labels: { a: "1" }, annotations: {}, state: "firing", activeAt: "1970-01-01T00:00:00.300Z", value: "1" }], 1_000);
+    const found = tracks([event(300, "firing", "firing", { labels: { a: "1", region: "eu" } })], [{ labels: { a: "1" }, toldAs: { a: "1" }, annotations: {}, state: "firing", activeAt: "1970-01-01T00:00:00.300Z", value: "1" }], 1_000);
     expect(found.map(({ labels }) => labels)).toEqual([{ a: "1", region: "eu" }]);
   });
   it("take the same labels in any order for the same alert", () => {

@@ -45,7 +45,7 @@ it("keeps its view in the URL", () => {
 });
 
 it("says what a rule is about, and never shows a template", () => {
-  const alert = { labels: {}, annotations: { summary: "3 fail" }, state: "firing", activeAt: "", value: "3" } as const;
+  const alert = { labels: {}, toldAs: {}, annotations: { summary: "3 fail" }, state: "firing", activeAt: "", value: "3" } as const;
   const template = { annotations: { summary: "{{ $value }} fail" } };
   expect(summaryOf(rule("a", { annotations: { summary: "Charges fail" } }))).toBe("Charges fail");
   expect(summaryOf(rule("b", { ...template, alerts: [alert] }))).toBe("3 fail");
@@ -56,11 +56,19 @@ it("says what a rule is about, and never shows a template", () => {
 describe("alerts as they are notified", () => {
   const desk = (labels: Record<string, string>, more: Partial<DeskAlert> = {}): DeskAlert => ({ fingerprint: "", labels, annotations: {}, startsAtMs: 0, endsAtMs: 0, generatorUrl: "", receivers: [], state: "active", silencedBy: [], inhibitedBy: [], mutedBy: [], ...more });
   it("are those of a rule, with external labels besides, or come from elsewhere", () => {
-    const own = { labels: { alertname: "A", job: "x" }, annotations: {}, state: "firing", activeAt: "", value: "" };
+    const labels = { alertname: "A", job: "x" };
+    const own = { labels, toldAs: labels, annotations: {}, state: "firing", activeAt: "", value: "" };
     const [first, second] = [desk({ alertname: "A", job: "x", region: "eu" }), desk({ alertname: "B" })];
     expect(foreign([first, second], entries([group("g", [rule("A", { alerts: [own] })])]))).toEqual([second]);
-    expect(deskAlertOf(own.labels, [second, first])).toBe(first);
-    expect(deskAlertOf({ alertname: "C" }, [first])).toBeNull();
+    expect(deskAlertOf(own, [second, first])).toBe(first);
+    expect(deskAlertOf({ ...own, toldAs: { alertname: "C" } }, [first])).toBeNull();
+  });
+  it("have the labels that relabelling made", () => {
+    const own = { labels: { alertname: "A", job: "x" }, toldAs: { alertname: "A", team: "web" }, annotations: {}, state: "firing", activeAt: "", value: "" };
+    const unheard = { ...own, labels: { alertname: "B" }, toldAs: null };
+    const [told, other] = [desk({ alertname: "A", team: "web" }), desk({ alertname: "B" })];
+    expect(foreign([told, other], entries([group("g", [rule("A", { alerts: [own, unheard] })])]))).toEqual([other]);
+    expect([own, unheard].map((alert) => deskAlertOf(alert, [told, other]))).toEqual([told, null]);
   });
   it("say what keeps them quiet", () => {
     expect(quietBy(desk({}, { silencedBy: ["1"], mutedBy: ["nights"] }))).toEqual(["silenced", "muted by nights"]);

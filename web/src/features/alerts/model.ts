@@ -1,7 +1,7 @@
 /** The pure half of the Alerts page. */
 
 import type { DeskAlert } from "../../api/alertmanager.ts";
-import type { Labels, Rule, RuleGroup } from "../../api/prometheus.ts";
+import type { ActiveAlert, Labels, Rule, RuleGroup } from "../../api/prometheus.ts";
 import type { AlertsView, State } from "./url.ts";
 
 /** A rule with what the page needs to know of its group. */
@@ -71,15 +71,15 @@ export function holdsAll(set: Labels, wanted: Labels): boolean {
   return Object.entries(wanted).every(([name, value]) => set[name] === value);
 }
 
-/** The alert with these labels as it is notified; null when nobody is told of it. */
-export function deskAlertOf(labels: Labels, desk: readonly DeskAlert[]): DeskAlert | null {
-  return desk.find((alert) => holdsAll(alert.labels, labels)) ?? null;
+/** An alert of a rule as it is notified; null when nobody is told of it. */
+export function deskAlertOf({ toldAs }: ActiveAlert, desk: readonly DeskAlert[]): DeskAlert | null {
+  return toldAs === null ? null : desk.find((alert) => holdsAll(alert.labels, toldAs)) ?? null;
 }
 
 /** Alerts that come from no rule of this server: other rulers sent them, or their rule is gone. */
 export function foreign(desk: readonly DeskAlert[], all: readonly Entry[]): DeskAlert[] {
   const own = all.flatMap((entry) => entry.rule.alerts);
-  return desk.filter((alert) => !own.some(({ labels }) => holdsAll(alert.labels, labels)));
+  return desk.filter((alert) => !own.some(({ toldAs }) => toldAs !== null && holdsAll(alert.labels, toldAs)));
 }
 
 /** What keeps an alert quiet, in words; none for one that is loud. */

@@ -39,7 +39,8 @@ function ActiveRow({ rule, alert, desk, nowMs }: { rule: Rule; alert: ActiveAler
     <li className={styles.alert} data-testid="active-alert">
       <div className={styles.alertHead}>
         <Badge tone={alert.state === "firing" ? "bad" : "warn"} dot>{alert.state}</Badge>
-        {quietBy(deskAlertOf(alert.labels, desk)).map((word) => <Badge key={word}>{word}</Badge>)}
+        {quietBy(deskAlertOf(alert, desk)).map((word) => <Badge key={word}>{word}</Badge>)}
+        {alert.toldAs === null && <Badge>told to nobody</Badge>}
         <LabelList labels={alert.labels} without={["alertname"]} />
         <span className={styles.alertValue} title={since === null ? "" : `since ${formatDateTime(since)}`}>
           {alert.value !== "" && <><b>{formatExact(Number(alert.value))}</b>, </>}
@@ -49,7 +50,7 @@ function ActiveRow({ rule, alert, desk, nowMs }: { rule: Rule; alert: ActiveAler
       <Annotations annotations={alert.annotations} />
       <div className={styles.alertActions}>
         <Link href={paths.alert(alert.labels, null, range)} className={buttonClass("normal", true)}>Explain</Link>
-        <Link href={paths.newSilence(alert.labels, range)} className={buttonClass("normal", true)}>Silence</Link>
+        {alert.toldAs !== null && <Link href={paths.newSilence(alert.toldAs, range)} className={buttonClass("normal", true)}>Silence</Link>}
         <Pivots lang={rule.lang} query={rule.query} labels={alert.labels} added={rule.labels} sinceMs={since} />
       </div>
     </li>
