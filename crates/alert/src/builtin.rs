@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use signalbox_lang::duration::format_ms;
 use signalbox_lang::matchers;
 use signalbox_meta::{GroupStatus, Health};
 use signalbox_model::{Error, Result};
@@ -17,6 +18,8 @@ use crate::settings::Settings;
 
 /// The rules.
 const TEXT: &str = include_str!("builtin.yaml");
+/// How often a stall is looked for while it becomes one.
+const STALL_LOOKS: i64 = 10;
 /// What stands for the path of their file.
 pub(crate) const FILE: &str = "builtin";
 /// Evaluations of the watchdog that may be missed before it falls silent.
@@ -51,20 +54,33 @@ pub(crate) fn is_stalled(groups: &[Arc<GroupStatus>], now_ms: i64) -> bool {
     groups.iter().filter(|group| group.file == FILE).find_map(watchdog).unwrap_or(false)
 }
 
+fn stalled_after_ms(settings: &Settings) -> i64 {
+    i64::try_from(settings.builtin.stalled_after_seconds).unwrap_or(i64::MAX).saturating_mul(1_000)
+}
+
+/// The rules as the settings want them.
+fn text(settings: &Settings) -> String {
+    let after_ms = stalled_after_ms(settings);
+    TEXT.replace("STALLED_AFTER", &format_ms(after_ms)).replace("STALLED_FOR", &format_ms(after_ms / 2))
+}
+
 /// The group of the rules that the settings leave on; none if they leave none.
 ///
 /// # Errors
 /// `Invalid` if the settings name a rule that there is not.
 pub(crate) fn groups(settings: &Settings) -> Result<Vec<Group>> {
-    let mut groups = parse(FILE, TEXT)?;
+    let mut groups = parse(FILE, &text(settings))?;
     let known: BTreeSet<String> = groups.iter().flat_map(|group| &group.rules).map(|rule| rule.name.clone()).collect();
     if let Some(unknown) = settings.builtin.rules_off.iter().find(|name| !known.contains(*name)) {
         return Err(Error::invalid(format!("cannot use setting alert.builtin.rules_off: found {unknown:?}: want names among {known:?}")));
     }
     for group in &mut groups {
-        if group.rules.iter().any(|rule| rule.name == WATCHDOG) {
-            group.interval_ms = group.interval_ms.map(|interval_ms| interval_ms.min(settings.watchdog_interval_ms()));
-        }
+        // A stall that is found soon is looked for often.
+        let longest_ms = match group.rules.iter().any(|rule| rule.name == WATCHDOG) {
+            true => settings.watchdog_interval_ms(),
+            false => (stalled_after_ms(settings) / STALL_LOOKS).max(1_000),
+        };
+        group.interval_ms = group.interval_ms.map(|interval_ms| interval_ms.min(longest_ms));
         group.rules.retain(|rule| {
             let is_on = if rule.name == WATCHDOG { !settings.watchdog.receiver.is_empty() } else { settings.builtin.enabled };
             is_on && !settings.builtin.rules_off.contains(&rule.name)
@@ -128,7 +144,7 @@ mod tests {
         assert!(all.contains(&"SignalboxIngestStalled".to_owned()) && !all.contains(&WATCHDOG.to_owned()), "{all:?}");
         settings.builtin.rules_off = vec!["SignalboxIngestStalled".to_owned()];
         assert_eq!(names(&settings).len(), all.len() - 1);
-        settings.builtin = Builtin { enabled: false, rules_off: Vec::new() };
+        settings.builtin = Builtin { enabled: false, ..Builtin::default() };
         assert_eq!((names(&settings), groups(&settings).unwrap().len()), (vec![], 0));
         settings.watchdog = Watchdog { receiver: "dog".to_owned(), ..Watchdog::default() };
         assert_eq!(names(&settings), [WATCHDOG]);
@@ -139,6 +155,21 @@ mod tests {
         assert_eq!((interval_ms(5), interval_ms(3_600)), (vec![60_000, 5_000], vec![60_000, 60_000]), "as often as it is told, at least once a minute");
         settings.builtin.rules_off = vec!["Nothing".to_owned()];
         assert!(groups(&settings).unwrap_err().message().starts_with("cannot use setting alert.builtin.rules_off: found \"Nothing\": want names among"));
+    }
+
+    #[test]
+    fn a_stall_is_what_the_settings_say() {
+        let stall = |stalled_after_seconds| {
+            let settings = Settings { builtin: Builtin { stalled_after_seconds, ..Builtin::default() }, ..Settings::default() };
+            let group = groups(&settings).unwrap().remove(0);
+            let rule = group.rules.iter().find(|rule| rule.name == "SignalboxIngestStalled").unwrap();
+            let crate::rule_file::RuleKind::Alerting(alerting) = &rule.kind else { panic!("it alerts") };
+            (group.interval_ms.unwrap(), rule.query.matches(" offset 10m").count(), rule.query.matches("[6s]").count(), alerting.hold_ms)
+        };
+        assert_eq!((stall(600), stall(6)), ((60_000, 2, 0, 300_000), (1_000, 0, 2, 3_000)));
+        let settings = Settings { builtin: Builtin { stalled_after_seconds: 3, ..Builtin::default() }, ..Settings::default() };
+        let refused = settings.check().unwrap_err();
+        assert_eq!(refused.message(), "cannot use setting alert.builtin.stalled_after_seconds: found 3: want 4 to 86400");
     }
 
     #[test]

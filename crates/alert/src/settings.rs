@@ -59,12 +59,18 @@ pub struct Settings {
     pub history_days: u64,
 }
 
+/// In less there are no two samples of own metrics to compare, and who sends less than daily cannot be told from who is gone.
+const STALLED_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 4..=86_400;
+
 /// Rules about the server itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Builtin {
     /// Whether they are evaluated. They need `telemetry.self_watch`: without it there are none.
     pub enabled: bool,
+    /// SignalboxIngestStalled: for how long, in seconds, nothing of a signal arrives before that is a stall; it is told after half of that
+    /// again. 4 to 86400, and some times `telemetry.metrics_interval_seconds`. More where senders send seldom.
+    pub stalled_after_seconds: u64,
     /// Names of those that are not: SignalboxIngestStalled, SignalboxDiskFails, SignalboxDiskNearlyFull, SignalboxCorruption,
     /// SignalboxRulesFail, SignalboxEvaluationsMissed, SignalboxNotificationsFail, SignalboxNotificationsDelayed, SignalboxClockStepped.
     pub rules_off: Vec<String>,
@@ -72,7 +78,7 @@ pub struct Builtin {
 
 impl Default for Builtin {
     fn default() -> Self {
-        Self { enabled: true, rules_off: Vec::new() }
+        Self { enabled: true, stalled_after_seconds: 600, rules_off: Vec::new() }
     }
 }
 
@@ -136,6 +142,12 @@ impl Settings {
             if seconds == 0 {
                 return Err(Error::invalid(format!("cannot use setting alert.{name}: found 0: want at least 1")));
             }
+        }
+        let stalled_after = self.builtin.stalled_after_seconds;
+        if !STALLED_AFTER_SECONDS.contains(&stalled_after) {
+            let (least, most) = (STALLED_AFTER_SECONDS.start(), STALLED_AFTER_SECONDS.end());
+            let wrong = format!("found {stalled_after}: want {least} to {most}");
+            return Err(Error::invalid(format!("cannot use setting alert.builtin.stalled_after_seconds: {wrong}")));
         }
         let has_scheme = self.external_url.starts_with("http://") || self.external_url.starts_with("https://");
         if !has_scheme {
