@@ -116,7 +116,7 @@ fn refuses_with_the_place_and_the_reason() {
         ("{a=\"b\"} | c > ip(\"1.2.3.4\")", "syntax error: unexpected ip"),
         ("{a=\"b\"} | c = d", "syntax error: unexpected IDENTIFIER"),
         ("{a=\"b\"} | c", "syntax error: unexpected $end"),
-        ("{a=\"b\"} | unwrap c", "syntax error: unexpected |"),
+        ("{a=\"b\"} | unwrap c", "line 1, col 11: syntax error: unexpected unwrap"),
         ("{a=\"b\"}[5m]", "line 1, col 8: syntax error: unexpected RANGE"),
         ("rate({a=\"b\"})", "line 1, col 13: syntax error: unexpected )"),
         ("{", "line 1, col 2: syntax error: unexpected $end, expecting IDENTIFIER or }"),

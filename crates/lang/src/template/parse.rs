@@ -372,6 +372,7 @@ impl<'a> Parser<'a> {
     fn operand(&mut self) -> Parsed<Option<Operand>> {
         let Some(mut operand) = self.term()? else { return Ok(None) };
         let mut fields = Vec::new();
+        let behind = self.peek().at;
         while self.peek().kind == TokenKind::Field {
             fields.push(self.take().text[1..].to_owned());
         }
@@ -379,12 +380,14 @@ impl<'a> Parser<'a> {
             return Ok(Some(operand));
         }
         let at = operand.at;
+        // Go's place of fields of fields is that of the second.
+        operand.at = behind;
         match &mut operand.kind {
             OperandKind::Field(own) | OperandKind::Variable { fields: own, .. } => own.extend(fields),
             OperandKind::Bool(_) | OperandKind::Text { .. } | OperandKind::Integer { .. } | OperandKind::Float { .. } | OperandKind::Nil | OperandKind::Dot => {
                 return Err(LexError { at, message: format!("unexpected . after term {}", quote(&operand.to_string())) });
             }
-            _ => return Ok(Some(Operand { at, kind: OperandKind::Chain { operand: Box::new(operand), fields } })),
+            _ => return Ok(Some(Operand { at: behind, kind: OperandKind::Chain { operand: Box::new(operand), fields } })),
         }
         Ok(Some(operand))
     }

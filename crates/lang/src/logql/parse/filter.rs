@@ -72,7 +72,7 @@ impl Parser<'_> {
                 self.advance();
                 return Err(self.unexpected("STRING"));
             }
-            _ => return Err(self.unexpected("a comparison")),
+            _ => return Err(self.unexpected("")),
         };
         let takes_ip = matches!(self.peek(), Token::Sign("=" | "!="));
         self.advance();

@@ -29,7 +29,13 @@ pub fn parse(text: &str) -> Result<Expr> {
     let expr = parser.expr()?;
     match parser.peek() {
         Token::End => Ok(expr),
-        _ => Err(parser.unexpected("")),
+        _ => {
+            // A stage that only a range can have: what is wrong is the word.
+            if parser.is_unwrap() {
+                parser.advance();
+            }
+            Err(parser.unexpected(""))
+        }
     }
 }
 
