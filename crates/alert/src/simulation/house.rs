@@ -1,7 +1,6 @@
 //! The server of a simulation: the real evaluators, dispatcher, database and deliverers, driven step by step.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_meta::{AlertBoard, Meta};
@@ -51,8 +50,7 @@ impl Outside {
         self.clock.now_ms()
     }
 
-    fn plan(&self, text: &str) -> Result<(Plan, Muting)> {
-        let file = AlertmanagerFile::parse(text, Path::new(""))?;
+    fn plan(&self, file: &AlertmanagerFile) -> (Plan, Muting) {
         let receiver_of = |channel: &str| channel.split('/').next().unwrap_or_default().to_owned();
         let mut receivers: BTreeMap<String, Vec<Target>> = BTreeMap::new();
         for value in &file.receivers {
@@ -61,12 +59,12 @@ impl Outside {
             let target = |post: &Arc<Post>| Target { receiver: name.clone(), channel: post.name.clone(), sends_resolved: post.sends_resolved() };
             receivers.insert(name.clone(), posts.map(target).collect());
         }
-        let muting = Muting { inhibitions: file.inhibitions, intervals: file.intervals, ..Muting::default() };
-        Ok((Plan { root: file.route, receivers, receiver_labels: BTreeMap::new(), templates: None }, muting))
+        let muting = Muting { inhibitions: file.inhibitions.clone(), intervals: file.intervals.clone(), ..Muting::default() };
+        (Plan { root: Arc::clone(&file.route), receivers, receiver_labels: BTreeMap::new(), templates: None }, muting)
     }
 
     /// Starts a process, as `Alerting::start` does.
-    pub(super) async fn start(&self, plan: &str) -> Result<House> {
+    pub(super) async fn start(&self, plan: &AlertmanagerFile) -> Result<House> {
         for post in self.posts.values() {
             post.restart();
         }
@@ -84,9 +82,9 @@ impl Outside {
         }
     }
 
-    async fn furnish(&self, world: World, plan: &str) -> std::result::Result<House, (World, signalbox_model::Error)> {
+    async fn furnish(&self, world: World, plan: &AlertmanagerFile) -> std::result::Result<House, (World, signalbox_model::Error)> {
         let made = async {
-            let (plan, muting) = self.plan(plan)?;
+            let (plan, muting) = self.plan(plan);
             let now_ms = self.now_ms();
             let mut dispatcher = Dispatcher::resume(plan, muting, world.asker.external_url.clone(), &world.parts.meta, now_ms).await?;
             let deliverers = self.open_posts(&dispatcher.plan, &dispatcher.muting.silences, &world.parts.meta).await?;
@@ -133,7 +131,7 @@ impl House {
     }
 
     /// Reads the files again, as `Alerting::reload` does.
-    pub(super) async fn reload(&mut self, outside: &Outside, plan: &str) -> Result<()> {
+    pub(super) async fn reload(&mut self, outside: &Outside, plan: &AlertmanagerFile) -> Result<()> {
         let groups = rule_file::parse("rules.yaml", RULE_FILE)?;
         let (evaluators, notices) = resume(groups, &self.evaluators, &[], &self.world).await?;
         // A store that fails does not stop a reload.
@@ -143,7 +141,7 @@ impl House {
         for (_, deliverer) in self.deliverers.drain(..) {
             deliverer.stop().await;
         }
-        let (plan, muting) = outside.plan(plan)?;
+        let (plan, muting) = outside.plan(plan);
         self.deliverers = outside.open_posts(&plan, &self.dispatcher.muting.silences, &self.world.parts.meta).await?;
         self.dispatcher.replan(plan, muting, outside.now_ms());
         Ok(())

@@ -12,7 +12,7 @@ use signalbox_testkit::ManualClock;
 use signalbox_testkit::mutate::Random;
 
 use super::plans::{INSTANCES, RULE_FILE, RULES};
-use super::truth::{Away, Truth};
+use super::truth::{Away, Recorded, Truth};
 use super::{STEP, T0_MS};
 use crate::dispatch::{Dispatcher, Plan, Target};
 use crate::evaluate::Evaluator;
@@ -75,6 +75,7 @@ impl Server {
         }
         let meta = &self.world.parts.meta;
         self.dispatcher.run_due(meta, now_ms).await;
+        self.world.progress.save(meta).await.unwrap();
         let mut words = Vec::new();
         while let Next::Due(waiting) = meta.next_message("all/0", i64::MAX).await.unwrap() {
             let message: Message = serde_json::from_str(&waiting.payload).unwrap();
@@ -95,14 +96,24 @@ impl Server {
 fn turns(random: &mut Random) -> Vec<Vec<(&'static str, &'static str)>> {
     let mut turns = Vec::new();
     for _ in 0..STEPS {
-        let all = RULES.iter().flat_map(|rule| INSTANCES.iter().map(move |instance| (rule.metric, *instance)));
+        let all = RULES.iter().flat_map(|rule| INSTANCES.iter().map(move |instance| (rule.source, *instance)));
         turns.push(all.filter(|(_, instance)| random.below(if *instance == "a" { 6 } else { 25 }) == 0).collect());
     }
     turns
 }
 
-/// Lives a life, away in some steps; the alerts at its end, and what was said.
-async fn live(turns: &[Vec<(&str, &str)>], away: std::ops::Range<usize>) -> (BTreeMap<Labels, Times>, Vec<Word>) {
+/// What a life leaves.
+struct Legacy {
+    /// The alerts at its end.
+    alerts: BTreeMap<Labels, Times>,
+    /// What was said.
+    words: Vec<Word>,
+    /// What rules recorded.
+    recorded: Recorded,
+}
+
+/// Lives a life, away in some steps.
+async fn live(turns: &[Vec<(&str, &str)>], away: std::ops::Range<usize>) -> Legacy {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let (truth, clock) = (Arc::new(Truth::new(Away::Sent)), ManualClock::at_ms(T0_MS));
     let mut server = Some(Server::start(dir.path(), &truth, &clock).await);
@@ -125,7 +136,7 @@ async fn live(turns: &[Vec<(&str, &str)>], away: std::ops::Range<usize>) -> (BTr
         words.extend(there.step(now_ms).await);
         server = Some(there);
     }
-    (server.unwrap().alerts(), words)
+    Legacy { alerts: server.unwrap().alerts(), words, recorded: truth.recorded() }
 }
 
 #[tokio::test]
@@ -135,8 +146,10 @@ async fn what_is_made_up_is_as_if_nobody_had_been_away() {
         let turns = turns(&mut random);
         let begins = 10 + random.below(100);
         let away = begins..(begins + 1 + random.below(STEPS - AFTER - begins));
-        let (there, said) = live(&turns, 0..0).await;
-        let (made_up, told) = live(&turns, away.clone()).await;
+        let Legacy { alerts: there, words: said, recorded } = live(&turns, 0..0).await;
+        let Legacy { alerts: made_up, words: told, recorded: late } = live(&turns, away.clone()).await;
+        assert!(recorded.values().flatten().count() > 0);
+        assert_eq!(late, recorded, "seed {seed}, away in {away:?}");
         assert_eq!(made_up, there, "seed {seed}, away in {away:?}");
         let back_ms = T0_MS + STEP_MS * (away.end as i64 + 6);
         for (index, (labels, starts_at_ms, status, at_ms)) in told.iter().enumerate() {

@@ -1,14 +1,23 @@
 //! What is evaluated in a simulation, and who is told: rules, routes, channels.
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use super::witness::Known;
+use crate::alertmanager_file::AlertmanagerFile;
 
 pub(super) const INSTANCES: [&str; 3] = ["a", "b", "c"];
 
-pub(super) const RULES: [Known; 3] = [
-    Known { alert: "Errors", metric: "errors", hold_ms: 0, keep_ms: 0, interval_ms: 10_000 },
-    Known { alert: "Down", metric: "down", hold_ms: 40_000, keep_ms: 30_000, interval_ms: 10_000 },
-    Known { alert: "Full", metric: "full", hold_ms: 60_000, keep_ms: 0, interval_ms: 30_000 },
+pub(super) const RULES: [Known; 4] = [
+    Known { alert: "Errors", metric: "errors", source: "errors", hold_ms: 0, keep_ms: 0, interval_ms: 10_000 },
+    Known { alert: "Down", metric: "down", source: "down", hold_ms: 40_000, keep_ms: 30_000, interval_ms: 10_000 },
+    Known { alert: "Full", metric: "full", source: "full", hold_ms: 60_000, keep_ms: 0, interval_ms: 30_000 },
+    Known { alert: "Loaded", metric: RECORDED, source: "load", hold_ms: 30_000, keep_ms: 0, interval_ms: 30_000 },
 ];
+/// What a rule records of one metric for a rule of another group.
+pub(super) const RECORDED: &str = "shop:load";
+/// How often it is recorded. Evaluations are most of what a life costs, so these groups are not the fastest.
+pub(super) const RECORDED_EVERY_MS: i64 = 30_000;
 pub(super) const RULE_FILE: &str = "
 groups:
 - name: fast
@@ -20,6 +29,11 @@ groups:
   interval: 30s
   rules:
   - {alert: Full, expr: full > 0, for: 1m, labels: {severity: warning, team: infra}}
+  - {alert: Loaded, expr: 'shop:load > 0', for: 30s, labels: {severity: warning, team: shop}}
+- name: records
+  interval: 30s
+  rules:
+  - {record: 'shop:load', expr: load + 0}
 ";
 /// The alert of another ruler.
 pub(super) const OUTSIDE: &str = "Probe";
@@ -66,8 +80,14 @@ pub(super) fn is_quiet(now_ms: i64) -> bool {
     QUIET.contains(&now_ms.div_euclid(60_000).rem_euclid(10))
 }
 
-/// The `alertmanager.yml` of a plan.
-pub(super) fn plan(index: usize) -> String {
+/// The `alertmanager.yml` of a plan, read once for all lives: they begin a process thousands of times.
+pub(super) fn plan(index: usize) -> &'static AlertmanagerFile {
+    static FILES: LazyLock<[AlertmanagerFile; 2]> = LazyLock::new(|| PLANS.map(|text| AlertmanagerFile::parse(&with_intervals(text), Path::new("")).unwrap()));
+    &FILES[index]
+}
+
+/// A plan with its time intervals.
+fn with_intervals(plan: &str) -> String {
     let times = |from: i64, to: i64| {
         let tens = (0..144).map(|ten| ten * 10);
         let clock = |minute: i64| format!("'{:02}:{:02}'", minute / 60, minute % 60);
@@ -76,5 +96,5 @@ pub(super) fn plan(index: usize) -> String {
     };
     let (quiet, before, after) = (times(QUIET.start, QUIET.end), times(0, QUIET.start), times(QUIET.end, 10));
     let intervals = format!("time_intervals:\n- {{name: quiet, time_intervals: [{quiet}]}}\n- {{name: loud, time_intervals: [{before}, {after}]}}\n");
-    format!("{}{intervals}", PLANS[index])
+    format!("{plan}{intervals}")
 }

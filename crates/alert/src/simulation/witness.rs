@@ -19,7 +19,10 @@ use crate::state::State;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) alert: &'static str,
+    /// What its expression reads.
     pub(super) metric: &'static str,
+    /// What turns in the world: another metric if the one that is read is recorded.
+    pub(super) source: &'static str,
     pub(super) hold_ms: i64,
     pub(super) keep_ms: i64,
     pub(super) interval_ms: i64,
@@ -68,6 +71,8 @@ pub(super) struct Witness {
     since: BTreeMap<(String, String), i64>,
     /// Since when it is not.
     lost: BTreeMap<(String, String), i64>,
+    /// When it last ceased to be found, whoever died since.
+    ended: BTreeMap<(String, String), i64>,
     /// Instants at which an alert was found for long enough, by metric and instance.
     may_fire: BTreeSet<(String, String, i64)>,
     /// Those of them that were made up.
@@ -133,6 +138,7 @@ impl Witness {
             let gone: Vec<_> = self.since.keys().filter(|(of, instance)| *of == metric && is_gone(instance)).cloned().collect();
             for gone in gone {
                 self.since.remove(&gone);
+                self.ended.insert(gone.clone(), at_ms);
                 self.lost.entry(gone).or_insert(at_ms);
             }
             for ((of, _), lost) in &mut self.lost {
@@ -312,6 +318,12 @@ impl Witness {
     /// What a channel was last told about an alert of a group.
     pub(super) fn word(&self, channel: &str, group_key: &str, labels: &Labels) -> Option<(i64, Status, usize, i64)> {
         self.heard.get(&(channel.to_owned(), group_key.to_owned()))?.words.get(labels).copied()
+    }
+
+    /// When an alert of a rule last ceased to be found.
+    pub(super) fn ended(&self, labels: &Labels) -> Option<i64> {
+        let rule = RULES.iter().find(|rule| labels.get("alertname") == Some(rule.alert))?;
+        self.ended.get(&(rule.metric.to_owned(), instance(labels))).copied()
     }
 
     /// All channels and groups that were told that alerts fire which they were not told to be over.
