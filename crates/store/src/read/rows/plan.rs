@@ -52,7 +52,7 @@ pub(super) fn parts(segment: &Arc<RowSegment>, request: &ScanRequest, found: &mu
     let pieces = pieces(segment, &opened, request)?;
     match request.division {
         Division::BySegment => found.extend((!pieces.is_empty()).then(|| part_of(segment, &pieces, request, None))),
-        Division::ByGroup => by_group(segment, &opened, &pieces, request, found),
+        Division::ByGroup => by_group(segment, &opened, &pieces, GROUP_PART_ROWS, request, found),
         Division::ByTime => by_time(segment, pieces, request, found),
     }
     Ok(())
@@ -79,8 +79,8 @@ fn so_many<'p>(pieces: impl ExactSizeIterator<Item = &'p Piece>, least: u64) -> 
     full.map_or(count, |last| last + 1)
 }
 
-/// Pieces, ascending, as parts of whole row groups.
-fn by_group(segment: &Arc<RowSegment>, opened: &OpenRows, pieces: &[Piece], request: &ScanRequest, found: &mut Vec<ScanPart>) {
+/// Pieces, ascending, as parts of whole row groups with so many rows at least.
+fn by_group(segment: &Arc<RowSegment>, opened: &OpenRows, pieces: &[Piece], least: u64, request: &ScanRequest, found: &mut Vec<ScanPart>) {
     let group = |piece: &Piece| opened.starts.partition_point(|start| *start <= piece.rows.start);
     let all = rows_of(pieces);
     let mut rest = pieces;
@@ -88,7 +88,7 @@ fn by_group(segment: &Arc<RowSegment>, opened: &OpenRows, pieces: &[Piece], requ
         let mut rows = 0;
         let full = rest.windows(2).position(|pair| {
             rows += pair[0].rows.end - pair[0].rows.start;
-            rows >= GROUP_PART_ROWS && group(&pair[0]) != group(&pair[1])
+            rows >= least && group(&pair[0]) != group(&pair[1])
         });
         let (part, later) = rest.split_at(full.map_or(rest.len(), |last| last + 1));
         rest = later;
@@ -144,25 +144,25 @@ pub(crate) fn again(places: Vec<Place>, request: &ScanRequest) -> Result<Vec<Sca
             }
             is_both
         });
-        by_group(&segment, segment.opened()?.as_ref(), &pieces, request, &mut parts);
+        // Few of the rows are wanted, so that what a part costs is the columns to open, in each row group.
+        by_group(&segment, segment.opened()?.as_ref(), &pieces, 1, request, &mut parts);
     }
     Ok(parts)
 }
 
-/// The rows of the traces of a request in a segment as a part, `None` if there are none.
-pub(super) fn traces_part(segment: &Arc<RowSegment>, request: &ScanRequest) -> Result<Option<ScanPart>> {
+/// The rows of the traces of a request in a segment, as a part for each row group that has some.
+pub(super) fn traces_parts(segment: &Arc<RowSegment>, request: &ScanRequest, parts: &mut Vec<ScanPart>) -> Result<()> {
     let mut found = Vec::new();
     for trace in request.of_traces() {
         found.extend(segment.rows_of_trace(trace)?);
     }
     if found.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
-    let rows = united(found);
-    let count = rows.iter().map(|range| range.end - range.start).sum();
-    let (range, segment, request) = (segment.record().range, Arc::clone(segment), request.clone());
-    let place = Place::Pieces(Arc::clone(&segment), rows.iter().map(|rows| Piece { rows: rows.clone(), range }).collect());
-    Ok(Some(ScanPart::new(range, count, move || read(&segment, rows, count, &request)).at(place)))
+    let range = segment.record().range;
+    let pieces: Vec<Piece> = united(found).into_iter().map(|rows| Piece { rows, range }).collect();
+    by_group(segment, segment.opened()?.as_ref(), &pieces, 1, request, parts);
+    Ok(())
 }
 
 /// Ranges in any order as ranges that ascend and do not touch.

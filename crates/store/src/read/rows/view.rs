@@ -41,7 +41,7 @@ impl RowView {
         let mut segments: Vec<&Arc<RowSegment>> = self.segments.iter().filter(is_wanted).collect();
         if !request.of_traces().is_empty() {
             for segment in segments {
-                parts.extend(plan::traces_part(segment, request)?);
+                plan::traces_parts(segment, request, &mut parts)?;
             }
             return Ok(parts);
         }
