@@ -17,7 +17,10 @@ use super::index::{Summary, TextIndex};
 use super::kind::{self, LENGTH_MAX, Letters, UUID_HEAD, UUID_TAIL};
 use super::prints::PrintsBuilder;
 use super::table::{Seen, WordTable};
-use crate::format::rows::columns;
+
+/// Rows of a page of the index: what has to be looked at for one word. A line is found by decompressing the page of bodies that it is on, and
+/// these hold about as many.
+pub(super) const PAGE_ROWS: usize = if cfg!(test) { 256 } else { 2 << 10 };
 
 /// The blobs of a segment.
 #[derive(Debug, Default)]
@@ -72,7 +75,7 @@ impl TextBuilder {
     pub(crate) fn push(&mut self, rows: &RecordBatch) -> Result<()> {
         let mut from = 0;
         while from < rows.num_rows() {
-            let to = rows.num_rows().min(from + columns::PAGE_ROWS - self.rows_on_page);
+            let to = rows.num_rows().min(from + PAGE_ROWS - self.rows_on_page);
             for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
                 if field.name().starts_with(schema::ATTRIBUTE_PREFIX) {
                     self.attribute(column, from..to)?;
@@ -81,7 +84,7 @@ impl TextBuilder {
                 }
             }
             self.rows_on_page += to - from;
-            if self.rows_on_page == columns::PAGE_ROWS {
+            if self.rows_on_page == PAGE_ROWS {
                 self.end_page();
             }
             from = to;
@@ -96,7 +99,7 @@ impl TextBuilder {
         }
         let (prints, print_bytes) = self.page.prints.finish();
         let (filters, grams) = self.page.grams.finish();
-        let mut index = TextIndex::encode_start(columns::PAGE_ROWS as u64, &self.summaries, &filters, &prints);
+        let mut index = TextIndex::encode_start(PAGE_ROWS as u64, &self.summaries, &filters, &prints);
         Dictionary::encode(&self.page.words, self.summaries.len() as u32, &mut index);
         Encoded { index: index.into(), prints: print_bytes.into(), grams: grams.into() }
     }

@@ -13,9 +13,9 @@ use signalbox_model::Result;
 
 /// Entries of a bucket, about, as a power of two.
 const BUCKET_SHIFT: u32 = 7;
-/// Bits of a fingerprint beyond those that tell as many apart as there are: one look-up in 200 then finds another's
-/// page. Each bit less doubles that and saves an eighth of a byte.
-const SPARE_BITS: u32 = 8;
+/// Bits of a fingerprint beyond those that tell as many apart as there are: one look-up in 50 then finds another's
+/// page, and pages are small. Each bit less doubles that and saves an eighth of a byte.
+const SPARE_BITS: u32 = 6;
 /// The buckets are made in so many rounds at most, as a power of two: each needs memory for its share.
 const ROUNDS_SHIFT: u32 = 4;
 /// Buckets at most, as a power of two.

@@ -11,8 +11,8 @@ use arrow::record_batch::RecordBatch;
 use signalbox_model::builder::{LogBuilder, LogRow};
 use signalbox_model::{Phrase, TextFilter};
 
+use super::builder::PAGE_ROWS;
 use super::*;
-use crate::format::rows::columns::PAGE_ROWS;
 use corpus::Random;
 
 /// A row: its body and the values of its attributes.
@@ -129,7 +129,8 @@ fn words_without_a_place_are_found() {
         let (_, all) = indexed.check(&TextFilter { clauses: vec![vec![phrase(&word[1..])]] });
         pieces += all;
     }
-    assert!(found <= want + 3, "{found} pages for {want}");
+    // A look-up in 50 finds another's page.
+    assert!(found <= want + want / 25, "{found} pages for {want}");
     assert!(pieces <= want * 4, "{pieces} pages of pieces for {want}");
 }
 
