@@ -72,6 +72,7 @@ struct Life {
     story: Vec<String>,
     /// The clock was set ahead by more than alerts that are over stay known.
     was_set_ahead: bool,
+    was_set_back: bool,
     /// When the process last died.
     died_at_ms: Option<i64>,
     /// The story is printed as it goes.
@@ -102,6 +103,7 @@ impl Life {
             doubtful: BTreeSet::new(),
             story: Vec::new(),
             was_set_ahead: false,
+            was_set_back: false,
             died_at_ms: None,
             is_told: replayed().is_some_and(|seeds| seeds.start() == seeds.end()),
         }
@@ -178,6 +180,7 @@ impl Life {
             let minutes = [-60, -5, -1, 1, 5, 60][self.random.below(6)];
             self.outside.clock.step_to_ns(self.outside.clock.now_ns() + minutes * 60_000_000_000);
             self.was_set_ahead |= minutes > 15;
+            self.was_set_back |= minutes < 0;
             self.note(format!("clock set by {minutes} minutes"));
         }
         if self.happens(15) {
@@ -432,6 +435,9 @@ impl Life {
         let (now_ms, root) = (self.outside.now_ms(), &house.dispatcher.plan.root);
         let late_ms = RECORDED_EVERY_MS + CALM_STEP.as_millis() as i64;
         self.outside.truth.is_recorded("load", RECORDED, now_ms - late_ms).map_err(|why| format!("{why} at {now_ms}"))?;
+        if !self.was_set_back {
+            self.outside.truth.is_recorded_as_it_was("load", RECORDED).map_err(|why| format!("{why} at {now_ms}"))?;
+        }
         let mut firing: BTreeMap<Labels, i64> = BTreeMap::new();
         for alert in house.evaluators.iter().flat_map(|evaluator| &evaluator.rules).flat_map(|rule| &rule.alerts) {
             if let (labels, crate::state::Alert { state: State::Firing, fired_at_ms: Some(fired_at_ms), .. }) = alert {

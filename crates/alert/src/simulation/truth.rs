@@ -136,6 +136,20 @@ impl Truth {
         Ok(())
     }
 
+    /// Everything that was recorded is what was then. After the clock was set back that cannot be said: an instant was twice.
+    pub(super) fn is_recorded_as_it_was(&self, source: &str, metric: &str) -> Result<(), String> {
+        let inner = self.0.lock();
+        for (instance, samples) in inner.recorded.get(metric).into_iter().flatten() {
+            for (at_ms, value) in samples {
+                let was = inner.at(source, *at_ms).get(instance).copied();
+                if *value != was {
+                    return Err(format!("{metric} of {instance} is recorded as {value:?} for {at_ms}, and was {was:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What was answered since this was last asked.
     pub(super) fn take_asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.0.lock().asked)
