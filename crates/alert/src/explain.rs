@@ -56,7 +56,7 @@ impl Alerting {
     pub async fn telling(&self) -> Option<impl Fn(&Labels) -> Option<Labels> + Send + Sync + 'static> {
         let relabelling = self.dispatcher().await.aliases().relabelling().clone();
         let external = self.settings().external_labels();
-        (!relabelling.changes_nothing()).then(|| move |labels: &Labels| relabelling.told(&with_external(labels, &external)))
+        (!relabelling.changes_nothing()).then_some(move |labels: &Labels| relabelling.told(&with_external(labels, &external)))
     }
 
     /// The alerts that fire and are told with these labels, by their own; the labels themselves if nothing else is known.

@@ -485,6 +485,7 @@ impl Life {
 }
 
 /// The lives that are looked at again: one, or those from one seed to another.
+#[allow(clippy::disallowed_methods, reason = "tests read which lives are looked at again")]
 fn replayed() -> Option<RangeInclusive<u64>> {
     let text = std::env::var("SIGNALBOX_SEED").ok()?;
     let (first, last) = text.split_once('-').unwrap_or((&text, &text));
