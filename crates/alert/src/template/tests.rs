@@ -206,7 +206,7 @@ fn fails_in_the_words_of_go() {
         ),
         (
             "\n{{ $labels.instance.foo }}",
-            "error executing template __alert_Down: template: __alert_Down:2:3: executing \"__alert_Down\" at <$labels.instance.foo>: \
+            "error executing template __alert_Down: template: __alert_Down:2:10: executing \"__alert_Down\" at <$labels.instance.foo>: \
              can't evaluate field foo in type string",
         ),
         (
